@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# crash.sh [--no-wait] CASE [ARGUMENT…]
+# Runs one crasher and prints its pid (the host's, as in the core's name) on
+# stdout. Without --no-wait it returns when the kernel has handed over the whole
+# core and the process is gone; file and journal entry may follow shortly after.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+wait=1
+[ "${1:-}" = --no-wait ] && { wait=0; shift; }
+case=${1:-}
+shift || true
+BIN=${KOREDUMP_E2E_BIN:-$BIN}
+
+# Everything a crash shows of its process is chosen here: empty environment,
+# /dev/null as stdio, neutral host name and cgroup.
+limit=unlimited
+cgroup=/system.slice/demo.service
+vars=(PATH=/usr/bin:/bin LANG=C.UTF-8)
+user=() pod=() command=()
+case $case in
+deep) command=("$BIN/deep" "$@") ;;
+stripped) command=("$BIN/stripped") ;;
+threads) command=("$BIN/threads") ;;
+abort) command=("$BIN/aborts") ;;
+signal) command=("$BIN/signals" "${1:-FPE}") ;;
+big) command=("$BIN/big" "${1:-2048}") ;;
+name-space) command=("$BIN/web server.v1" 0 'a b') ;;
+name-utf8) command=("$BIN/kwörker") ;;
+name-backslash) command=("$BIN/über\\x20prog") ;;
+name-slash) command=("$BIN/deep") vars+=('DEEP_COMM=a/b c') ;;
+name-bytes) command=("$BIN/deep") vars+=($'DEEP_COMM=\x01\xff"%#?&+') ;;
+environ) command=("$BIN/deep") vars+=($'BINARY=\x01\x02\xfe\xff\xc3(' $'LINES=one\ntwo' 'EMPTY=') ;;
+user) command=("$BIN/deep") user=(setpriv --reuid "${1:-1000}" --regid "${1:-1000}" --clear-groups) ;;
+rlimit0) command=("$BIN/deep") limit=0 ;;
+rlimit-small) command=("$BIN/deep") limit=64 ;;
+pod) command=("$BIN/deep") pod=("$HERE/pod-exec.sh" "$@" --) ;;
+exec) command=("$@") ;;
+*)
+  say "usage: crash.sh [--no-wait] CASE [ARGUMENT…]
+cases: deep [MS], stripped, threads, abort, signal FPE|ILL|BUS|QUIT|TRAP|SYS, big [MIB],
+  name-space, name-utf8, name-backslash, name-slash, name-bytes, environ, user [UID],
+  rlimit0, rlimit-small, pod [pod-exec.sh's options], exec COMMAND…"
+  exit 2
+  ;;
+esac
+
+(
+  ulimit -c "$limit"
+  if [ ${#pod[@]} -eq 0 ]; then
+    join_cgroup "$cgroup" "$BASHPID"
+    pod=(unshare --uts sh -c 'hostname "$0" && exec "$@"' "$HOST_NAME")
+  fi
+  cd /
+  for fd in /proc/"$BASHPID"/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || eval "exec $fd>&-"
+  done
+  # In a mount namespace without the mounts of a sandbox (COREDUMP_PROC_MOUNTINFO).
+  exec unshare --mount sh -c 'while read -r _ _ _ _ dir _; do case $dir in /mnt/*) umount -l "$dir";; esac; done </proc/self/mountinfo; exec "$@"' sh \
+    "${pod[@]}" "${user[@]}" env -i "${vars[@]}" "${command[@]}"
+) </dev/null >/dev/null 2>&1 &
+pid=$!
+[ $wait = 0 ] || { wait $pid || true; } 2>/dev/null
+echo $pid

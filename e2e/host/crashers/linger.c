@@ -1,0 +1,25 @@
+// linger PROGRAM: runs PROGRAM (socket-activated) and reaps it only 100 ms after
+// its end. systemd-coredump ends the moment it has sent its entry; where it is
+// reaped before journald has looked at /proc, _SYSTEMD_UNIT is missing.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  pid_t child = fork();
+  if (child == 0) {
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", getpid());
+    setenv("LISTEN_PID", pid, 1);
+    execv(argv[1], argv + 1);
+    return 127;
+  }
+  close(3);
+  siginfo_t info;
+  waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+  usleep(100000);
+  waitpid(child, 0, 0);
+  return 0;
+}

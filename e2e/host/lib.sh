@@ -1,0 +1,45 @@
+# Shared by the scripts of this directory; sourced, never run.
+# shellcheck shell=bash
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+STATE=${KOREDUMP_E2E_STATE:-/tmp/koredump-e2e-host}
+BIN=$STATE/bin
+HOST_NAME=${KOREDUMP_E2E_HOSTNAME:-node-1}
+COREDUMP_DIR=/var/lib/systemd/coredump
+COREDUMP_MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# The mount points of the cgroup hierarchies that systemd reads: the unified
+# one, and on hybrid machines the v1 hierarchy `name=systemd` as well.
+cgroup_roots() {
+  if [ "$(stat -fc %T /sys/fs/cgroup 2>/dev/null)" = cgroup2fs ]; then
+    echo /sys/fs/cgroup
+    return
+  fi
+  if [ "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null)" = cgroup2fs ]; then
+    echo /sys/fs/cgroup/unified
+  fi
+  if [ -e /sys/fs/cgroup/systemd/cgroup.procs ]; then
+    echo /sys/fs/cgroup/systemd
+  fi
+}
+
+unified_root() { cgroup_roots | head -n 1; }
+
+# Put process $2 into cgroup $1 of those hierarchies, and out of whatever
+# resource group the surrounding sandbox uses (that would show up in
+# COREDUMP_PROC_CGROUP).
+join_cgroup() {
+  local path=$1 pid=$2 root
+  mkdir -p "$STATE"
+  while read -r root; do
+    mkdir -p "$root$path"
+    echo "$pid" >"$root$path/cgroup.procs"
+    echo "$root$path" >>"$STATE/cgroups"
+  done < <(cgroup_roots)
+  if [ -w /sys/fs/cgroup/memory/cgroup.procs ]; then
+    echo "$pid" >/sys/fs/cgroup/memory/cgroup.procs 2>/dev/null || true
+  fi
+}

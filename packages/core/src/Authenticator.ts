@@ -1,0 +1,15 @@
+/** Who asks. */
+import { Context, type Effect, type Redacted } from "effect"
+import type { NotReady, Unauthorized } from "./Problem.ts"
+
+/** A caller whose token was accepted; the words are Kubernetes'. */
+export interface Principal {
+  readonly username: string
+  readonly uid?: string
+  readonly groups: ReadonlyArray<string>
+}
+
+/** Turns a bearer token into a principal. Fails with `NotReady` where whoever knows the tokens cannot be asked. */
+export class Authenticator extends Context.Service<Authenticator, {
+  readonly authenticate: (token: Redacted.Redacted) => Effect.Effect<Principal, Unauthorized | NotReady>
+}>()("@koredump/core/Authenticator") {}

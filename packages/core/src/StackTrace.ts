@@ -1,0 +1,162 @@
+/**
+ * Stack traces, as systemd-coredump writes them into the MESSAGE of its journal entry (elfutils' view of the core),
+ * and the signature by which crashes of one cause are told from others.
+ */
+import { Schema } from "effect"
+import { Digest } from "effect/crypto"
+import { Hex } from "effect/encoding"
+
+const optionalString = Schema.optionalKey(Schema.String)
+
+/** One frame. What the unwinder did not find out is absent. */
+export const StackFrame = Schema.Struct({
+  /** `0x00007f3c1a2b3c4d`. */
+  address: Schema.String,
+  function: optionalString,
+  /** File name or path of the ELF object. */
+  module: optionalString,
+  /** Offset of the address in the module, `0x1139`. */
+  offset: optionalString,
+  /** Build id of the module, hex. */
+  build_id: optionalString
+})
+export type StackFrame = typeof StackFrame.Type
+
+/** One thread, innermost frame first. */
+export const StackThread = Schema.Struct({
+  /** Thread id, as the crashed process's own host sees it. */
+  tid: Schema.Int,
+  frames: Schema.Array(StackFrame)
+})
+export type StackThread = typeof StackThread.Type
+
+/** All threads; the one that crashed is the first. */
+export const StackTrace = Schema.Struct({ threads: Schema.Array(StackThread) })
+export type StackTrace = typeof StackTrace.Type
+
+// `Module libc.so.6 with build-id 0123…`; older: `Module /lib/libc.so.6 with build-id …`; newer: `Module [dso] …`
+const moduleLine = /^\s*Module (?:\[dso\] )?(\S.*?) (?:from \S+ \S+, )?with build-id ([0-9a-f]+)/
+const threadLine = /^\s*Stack trace of thread (\d+):/
+// `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`; `n/a` stands for what is unknown; C++ names hold spaces and parens
+const frameLine = /^\s*#\d+\s+(0x[0-9a-f]+) (.*?)(?: \((.*?)(?: \+ (0x[0-9a-f]+))?\))?\s*$/
+const architectureLine = /^\s*ELF object binary architecture: (.+?)\s*$/
+
+// Bounds for text from outside: a stack overflow leaves thousands of frames, a server hundreds of threads.
+const maxThreads = 1024
+const maxFrames = 1024
+
+const known = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text
+
+/** Parses a journal MESSAGE. Undefined where it holds no stack trace. Lines that it does not know are passed over. */
+export const parseStackTrace = (message: string): StackTrace | undefined => {
+  const buildIds = new Map<string, string>()
+  const threads: Array<{ readonly tid: number; readonly frames: Array<StackFrame> }> = []
+  for (const line of message.split("\n")) {
+    const thread = threadLine.exec(line)
+    if (thread !== null) {
+      if (threads.length === maxThreads) break
+      threads.push({ tid: Number(thread[1]), frames: [] })
+      continue
+    }
+    const frames = threads.at(-1)?.frames
+    if (frames === undefined) {
+      const module = moduleLine.exec(line)
+      if (module !== null) buildIds.set(basename(module[1]!), module[2]!)
+      continue
+    }
+    const frame = frameLine.exec(line)
+    if (frame === null || frames.length === maxFrames) continue
+    const name = known(frame[2])
+    const module = known(frame[3])
+    const offset = frame[4]
+    const buildId = module === undefined ? undefined : buildIds.get(basename(module))
+    frames.push({
+      address: frame[1]!,
+      ...(name === undefined ? {} : { function: name }),
+      ...(module === undefined ? {} : { module }),
+      ...(offset === undefined ? {} : { offset }),
+      ...(buildId === undefined ? {} : { build_id: buildId })
+    })
+  }
+  return threads.length === 0 ? undefined : { threads }
+}
+
+/** The architecture of the crashed program as uname prints it (`x86_64`), where the MESSAGE says it. */
+export const parseArchitecture = (message: string): string | undefined => {
+  for (const line of message.split("\n")) {
+    const name = architectureLine.exec(line)?.[1]
+    if (name !== undefined) return machines[name]
+  }
+  return undefined
+}
+
+// libelf's names (ebl) of the architectures that Kubernetes runs on
+const machines: Readonly<Record<string, string>> = {
+  "AMD x86-64": "x86_64",
+  "AARCH64": "aarch64",
+  "PowerPC 64-bit": "ppc64le",
+  "IBM S/390": "s390x",
+  "RISC-V": "riscv64",
+  "Intel 80386": "i686",
+  "ARM": "armv7l"
+}
+
+const basename = (path: string) => path.slice(path.lastIndexOf("/") + 1)
+
+// Frames that every abort or failed check has on top: they say how the process ended, not where the fault is.
+const plumbing = new Set([
+  "__pthread_kill_implementation",
+  "__pthread_kill_internal",
+  "__pthread_kill",
+  "pthread_kill",
+  "__GI_raise",
+  "raise",
+  "gsignal",
+  "__GI_abort",
+  "abort",
+  "__assert_fail_base",
+  "__assert_fail",
+  "__GI___assert_fail",
+  "__libc_message",
+  "__libc_message_impl",
+  "__fortify_fail",
+  "__stack_chk_fail",
+  "malloc_printerr",
+  "__restore_rt"
+])
+
+/** The frames that tell crashes apart: those of the crashed thread, without what every abort has on top. */
+const tellingFrames = (stack: StackTrace): ReadonlyArray<StackFrame> => {
+  const frames = stack.threads[0]?.frames ?? []
+  const first = frames.findIndex((frame) => frame.function === undefined || !plumbing.has(frame.function))
+  // An unnamed frame below abort is glibc's own (`n/a (libc.so.6 + 0x8a)` without symbols): skip to a named one.
+  const named = frames.findIndex((frame) => frame.function !== undefined && !plumbing.has(frame.function))
+  const start = first > 0 && named > 0 ? named : Math.max(first, 0)
+  return frames.slice(start)
+}
+
+/** `SIGSEGV in deep3 (crashme)`; without a named frame `SIGSEGV in crashme`. */
+export const crashTitle = (signal: string, program: string, stack: StackTrace | undefined): string => {
+  const name = stack === undefined ? undefined : tellingFrames(stack)[0]?.function
+  return name === undefined ? `${signal} in ${program}` : `${signal} in ${name} (${program})`
+}
+
+const signatureVersion = "v1"
+const signatureFrames = 5
+
+/**
+ * What crashes of one cause have in common: the executable and, of the innermost frames, function and module, never
+ * addresses. The version in front says by which rules it was made; signatures compare only within one version.
+ * Undefined without a stack trace.
+ */
+export const crashSignature = (exe: string, stack: StackTrace | undefined): string | undefined => {
+  if (stack === undefined) return undefined
+  const frames = tellingFrames(stack).slice(0, signatureFrames)
+  if (frames.length === 0) return undefined
+  const text = [
+    exe.replace(/ \(deleted\)$/, ""),
+    ...frames.map((frame) => `${frame.function ?? "?"}@${basename(frame.module ?? "?")}`)
+  ].join("\n")
+  // A name for a group, not a proof: MD5, the one digest that needs neither a host nor an effect.
+  return `${signatureVersion}-${Hex.encode(Digest.md5.implementation!(new TextEncoder().encode(text)))}`
+}

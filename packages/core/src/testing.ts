@@ -1,0 +1,2 @@
+/** For those who test with koredump's core, or write their own `CoreSource`: fakes, and the contract suite. */
+export * from "./testing/FakeCoreSource.ts"

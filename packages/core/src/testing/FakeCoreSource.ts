@@ -1,0 +1,175 @@
+/** A `CoreSource` of cores that a test or an example scripts. */
+import { Clock, Context, Effect, Layer, Stream } from "effect"
+import { Digest } from "effect/crypto"
+import { Hex } from "effect/encoding"
+import { type CoreMetadata, formatTimestamp, isHeavyField, type UnversionedCore } from "../Core.ts"
+import { coreIdMicros, type CoreRef, formatCoreId, parseCoreId, refKey } from "../CoreId.ts"
+import { CoreIndex, type CoreIndexOptions } from "../CoreIndex.ts"
+import { type ByteRange, type CoreFile, CoreSource } from "../CoreSource.ts"
+import { CoreNotFound, CoreNotStored, CoreUnreadable, DeletionDisabled } from "../Problem.ts"
+import { signalName } from "../Signal.ts"
+
+/** A core to script: every part may be left out. */
+export interface FakeCore {
+  readonly node?: string
+  readonly comm?: string
+  readonly uid?: number
+  readonly pid?: number
+  /** Microseconds since 1970. */
+  readonly time?: number
+  readonly signal?: number
+  readonly compression?: "zstd" | "lz4" | "xz" | "none"
+  /** The file as stored. Undefined: the crash's core was never stored, it is `missing`. */
+  readonly content?: Uint8Array
+  /** The core, decompressed; the stored bytes themselves unless said. */
+  readonly decompressed?: Uint8Array
+  /** Further keys of the metadata, heavy ones too. They win. */
+  readonly fields?: Readonly<Record<string, unknown>>
+}
+
+/** Scripts the cores of the fake. */
+export class FakeCores extends Context.Service<FakeCores, {
+  /** A crash, or news of one: adds the core, or changes what is known of the one with the same id. */
+  readonly put: (core: FakeCore) => Effect.Effect<CoreRef>
+  /** The file goes, the journal's entry stays: the core is `missing`. */
+  readonly lose: (ref: CoreRef) => Effect.Effect<void>
+  /** File and entry go. */
+  readonly forget: (ref: CoreRef) => Effect.Effect<void>
+}>()("@koredump/core/testing/FakeCores") {}
+
+/** How the fake behaves. */
+export interface FakeCoreSourceOptions extends CoreIndexOptions {
+  /** Whether cores can be deleted; yes unless said. */
+  readonly allowDelete?: boolean
+}
+
+interface Held {
+  readonly metadata: UnversionedCore
+  readonly content: Uint8Array | undefined
+  readonly decompressed: Uint8Array | undefined
+}
+
+const bootId = "0123456789abcdef0123456789abcdef"
+
+const hold = (core: FakeCore): Held => {
+  const { comm = "crashme", compression = "none", node = "node-1", pid = 4242, signal = 11, uid = 0 } = core
+  const time = core.time ?? 1_700_000_000_000_000
+  const id = formatCoreId({ comm, uid, bootId, pid, usec: BigInt(time), compression })
+  const name = signalName(signal)
+  return {
+    content: core.content,
+    decompressed: core.decompressed ?? core.content,
+    metadata: {
+      id,
+      node,
+      compression,
+      state: core.content === undefined ? "missing" : "present",
+      ...(core.content === undefined ? {} : { size: core.content.length }),
+      COREDUMP_PID: pid,
+      COREDUMP_UID: uid,
+      COREDUMP_SIGNAL: signal,
+      ...(name === undefined ? {} : { COREDUMP_SIGNAL_NAME: name }),
+      COREDUMP_COMM: comm,
+      COREDUMP_TIMESTAMP: formatTimestamp(coreIdMicros(parseCoreIdOrDie(id)))!,
+      ...core.fields as Record<string, never>
+    }
+  }
+}
+
+const parseCoreIdOrDie = (id: string) => {
+  const parts = parseCoreId(id)
+  if (parts._tag === "None") throw new Error(`not the name of a core: ${id}`)
+  return parts.value
+}
+
+const withoutHeavy = (core: UnversionedCore): UnversionedCore =>
+  Object.fromEntries(Object.entries(core).filter(([key]) => !isHeavyField(key))) as UnversionedCore
+
+const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
+  const index = yield* CoreIndex.make(options)
+  const held = new Map<string, Held>()
+  const startedAt = formatTimestamp((yield* Clock.currentTimeMillis) * 1000)!
+
+  const show = (next: Held) => {
+    held.set(refKey(next.metadata), next)
+    index.put(withoutHeavy(next.metadata))
+  }
+
+  const find = (ref: CoreRef) =>
+    Effect.suspend(() => {
+      const core = held.get(refKey(ref))
+      return core === undefined ? Effect.fail(new CoreNotFound({ ...ref })) : Effect.succeed(core)
+    })
+
+  const lose = (ref: CoreRef) =>
+    Effect.sync(() => {
+      const core = held.get(refKey(ref))
+      if (core === undefined) return
+      const { size: _, ...rest } = core.metadata
+      show({ metadata: { ...rest, state: "missing" }, content: undefined, decompressed: undefined })
+    })
+
+  const source = CoreSource.of({
+    list: (query) => Effect.sync(() => index.list(query)),
+    get: (ref) =>
+      Effect.map(find(ref), ({ metadata }): CoreMetadata => ({
+        ...metadata,
+        resourceVersion: index.get(ref)!.resourceVersion
+      })),
+    open: Effect.fnUntraced(function*(ref) {
+      const { content, decompressed, metadata } = yield* find(ref)
+      if (content === undefined) return yield* new CoreNotStored({ ...ref })
+      return {
+        ref,
+        size: content.length,
+        compression: metadata.compression,
+        lastModified: Date.parse(metadata.COREDUMP_TIMESTAMP),
+        etag: `"${Hex.encode(Digest.md5.implementation!(content))}"`,
+        bytes: (range?: ByteRange) => Stream.make(content.subarray(range?.start ?? 0, range?.end ?? content.length)),
+        decompressed: decompressed === undefined || decompressed.length === 0
+          ? Stream.fail(new CoreUnreadable({ ...ref, detail: "The file is empty." }))
+          : Stream.make(decompressed)
+      } satisfies CoreFile
+    }),
+    remove: Effect.fnUntraced(function*(ref) {
+      if (options.allowDelete === false) return yield* new DeletionDisabled()
+      const { content } = yield* find(ref)
+      if (content === undefined) return yield* new CoreNotStored({ ...ref })
+      yield* lose(ref)
+    }),
+    changes: (options) => index.changes(options),
+    nodes: Effect.sync(() =>
+      [...new Set([...index].map(({ node }) => node))].map((name) => {
+        const cores = [...index].filter((core) => core.node === name)
+        return {
+          name,
+          state: "ready" as const,
+          since: startedAt,
+          cores: cores.length,
+          bytes: cores.reduce((sum, core) => sum + (core.size ?? 0), 0)
+        }
+      })
+    )
+  })
+
+  const cores = FakeCores.of({
+    put: (core) =>
+      Effect.sync(() => {
+        const next = hold(core)
+        show(next)
+        return { node: next.metadata.node, id: next.metadata.id }
+      }),
+    lose,
+    forget: (ref) =>
+      Effect.sync(() => {
+        held.delete(refKey(ref))
+        index.remove(ref)
+      })
+  })
+
+  return Context.make(CoreSource, source).pipe(Context.add(FakeCores, cores))
+})
+
+/** The fake source and the service that scripts it. */
+export const layerFake = (options: FakeCoreSourceOptions = {}): Layer.Layer<CoreSource | FakeCores> =>
+  Layer.effectContext(make(options))
