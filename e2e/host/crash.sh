@@ -31,19 +31,33 @@ name-backslash) command=("$BIN/über\\x20prog") ;;
 name-slash) command=("$BIN/deep") vars+=('DEEP_COMM=a/b c') ;;
 name-bytes) command=("$BIN/deep") vars+=($'DEEP_COMM=\x01\xff"%#?&+') ;;
 environ) command=("$BIN/deep") vars+=($'BINARY=\x01\x02\xfe\xff\xc3(' $'LINES=one\ntwo' 'EMPTY=') ;;
-user) command=("$BIN/deep") user=(setpriv --reuid "${1:-1000}" --regid "${1:-1000}" --clear-groups) ;;
+environ-large) command=("$BIN/deep") vars+=("LARGE=$(printf '%06000d' 0)") ;;
+user) command=("$BIN/deep") KOREDUMP_E2E_USER=${1:-1000} ;;
 rlimit0) command=("$BIN/deep") limit=0 ;;
 rlimit-small) command=("$BIN/deep") limit=64 ;;
 pod) command=("$BIN/deep") pod=("$HERE/pod-exec.sh" "$@" --) ;;
 exec) command=("$@") ;;
+exec-none) command=("$@") limit=0 ;;
+exec-small) command=("$@") limit=64 ;;
+exec-pod)
+  pod=("$HERE/pod-exec.sh")
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do pod+=("$1") && shift; done
+  shift
+  pod+=(--) command=("$@")
+  ;;
 *)
   say "usage: crash.sh [--no-wait] CASE [ARGUMENT…]
 cases: deep [MS], stripped, threads, abort, signal FPE|ILL|BUS|QUIT|TRAP|SYS, big [MIB],
-  name-space, name-utf8, name-backslash, name-slash, name-bytes, environ, user [UID],
-  rlimit0, rlimit-small, pod [pod-exec.sh's options], exec COMMAND…"
+  name-space, name-utf8, name-backslash, name-slash, name-bytes, environ, environ-large, user [UID],
+  rlimit0, rlimit-small, pod [pod-exec.sh's options], exec|exec-none|exec-small COMMAND…,
+  exec-pod [pod-exec.sh's options] -- COMMAND…"
   exit 2
   ;;
 esac
+
+if [ -n "${KOREDUMP_E2E_USER:-}" ]; then
+  user=(setpriv --reuid "$KOREDUMP_E2E_USER" --regid "$KOREDUMP_E2E_USER" --clear-groups)
+fi
 
 (
   ulimit -c "$limit"
@@ -52,10 +66,7 @@ esac
     pod=(unshare --uts sh -c 'hostname "$0" && exec "$@"' "$HOST_NAME")
   fi
   cd /
-  for fd in /proc/"$BASHPID"/fd/*; do
-    fd=${fd##*/}
-    [ "$fd" -le 2 ] || eval "exec $fd>&-"
-  done
+  close_fds
   # In a mount namespace without the mounts of a sandbox (COREDUMP_PROC_MOUNTINFO).
   exec unshare --mount sh -c 'while read -r _ _ _ _ dir _; do case $dir in /mnt/*) umount -l "$dir";; esac; done </proc/self/mountinfo; exec "$@"' sh \
     "${pod[@]}" "${user[@]}" env -i "${vars[@]}" "${command[@]}"

@@ -43,3 +43,12 @@ join_cgroup() {
     echo "$pid" >/sys/fs/cgroup/memory/cgroup.procs 2>/dev/null || true
   fi
 }
+
+# What starts from here inherits stdin, stdout and stderr only.
+close_fds() {
+  local fd
+  for fd in /proc/"$BASHPID"/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || eval "exec $fd>&-"
+  done
+}

@@ -10,12 +10,12 @@ usage() {
 pipeline.sh up [--persistent]  install, start; does nothing where it runs already
 pipeline.sh down               end what `up` started, restore the kernel's settings
 pipeline.sh status             exit 0 if it runs
+pipeline.sh reset              remove ALL cores of this machine and its volatile journal
 pipeline.sh compress on|off    coredump.conf Compress=
 pipeline.sh storage external|journal|none
 pipeline.sh journal stop|start without journald a core never gets its entry
 pipeline.sh hold               the next core's journal entry waits for `release`
 pipeline.sh release
-pipeline.sh flush              volatile journal → /var/log/journal
 TXT
 }
 
@@ -25,7 +25,7 @@ JOURNALD_CONF=/etc/systemd/journald.conf.d/zz-koredump-e2e.conf
 # never reach systemd-coredump); %d is there since the fix of CVE-2025-4598.
 PATTERN='|/lib/systemd/systemd-coredump %P %u %g %s %t %c %h %d'
 SERVICE_CGROUP='/system.slice/system-systemd\x2dcoredump.slice/systemd-coredump@0-1-0.service'
-KERNEL_SETTINGS='kernel/core_pattern kernel/core_pipe_limit fs/suid_dumpable'
+KERNEL_SETTINGS='fs/suid_dumpable kernel/core_pipe_limit kernel/core_pattern'
 
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
@@ -75,8 +75,8 @@ install_packages() {
   done
   [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
   # Stack traces need these; systemd-coredump only recommends them.
-  ldconfig -p | grep -q libdw.so.1 || missing+=(libdw1)
-  ldconfig -p | grep -q libelf.so.1 || missing+=(libelf1)
+  ldconfig -p | grep libdw.so.1 >/dev/null || missing+=(libdw1)
+  ldconfig -p | grep libelf.so.1 >/dev/null || missing+=(libelf1)
   [ ${#missing[@]} -eq 0 ] && return
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   say "installing ${missing[*]}"
@@ -144,12 +144,12 @@ CONF
 start_journald() {
   running journald && return
   [ -s /etc/machine-id ] || systemd-machine-id-setup >/dev/null
-  mkdir -p /run/systemd/journal /run/log/journal
   (
     join_cgroup /system.slice/systemd-journald.service "$BASHPID"
+    close_fds
     exec setsid unshare --uts --mount bash -ec '
       hostname "$1"
-      if [ -n "$2" ]; then mkdir -p /var/log/journal && mount --bind "$2" /var/log/journal; fi
+      if [ -n "$2" ]; then mount --bind "$2" /var/log/journal; fi
       if [ -n "$3" ]; then
         echo "$3" >"$4/machine-id" && mount --bind "$4/machine-id" /etc/machine-id
       fi
@@ -170,6 +170,7 @@ start_coredump() {
   [ "${KOREDUMP_E2E_LINGER:-1}" = 1 ] || run=(/lib/systemd/systemd-coredump)
   (
     join_cgroup "$SERVICE_CGROUP" "$BASHPID"
+    close_fds
     exec setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
       systemd-socket-activate --seqpacket -a --listen=/run/systemd/coredump "${run[@]}"
   ) </dev/null >>"$STATE/coredump.log" 2>&1 &
@@ -200,6 +201,10 @@ up)
   write_coredump_conf
   if ! running journald; then
     write_journald_conf "$storage"
+    # Without the flag journald writes to /run until it is told to flush, and flushing
+    # fails where /run is no tmpfs ("Attempted to remove disk file system").
+    mkdir -p /run/systemd/journal /run/log/journal /var/log/journal
+    if [ "$storage" = persistent ]; then touch /run/systemd/journal/flushed; else rm -f /run/systemd/journal/flushed; fi
     start_journald 9>&-
   fi
   "$HERE/crashers/build.sh" 9>&-
@@ -217,7 +222,7 @@ down)
   restore_kernel
   stop coredump
   stop journald
-  rm -f "$COREDUMP_CONF" "$JOURNALD_CONF" /run/systemd/coredump
+  rm -f "$COREDUMP_CONF" "$JOURNALD_CONF" /run/systemd/coredump /run/systemd/journal/flushed
   rmdir --ignore-fail-on-non-empty "${COREDUMP_CONF%/*}" "${JOURNALD_CONF%/*}" 2>/dev/null || true
   # Only cgroups that these scripts made, and only empty ones.
   if [ -s "$STATE/cgroups" ]; then
@@ -235,6 +240,14 @@ status)
   [ "$(cat /proc/sys/kernel/core_pattern)" = "$PATTERN" ] || { say "core_pattern: $(cat /proc/sys/kernel/core_pattern)"; bad=1; }
   say "compress: $(conf_value Compress 2>/dev/null), storage: $(conf_value Storage 2>/dev/null)"
   exit ${bad:-0}
+  ;;
+reset)
+  [ "$(id -u)" = 0 ] || die 'needs root'
+  release
+  stop journald
+  find "$COREDUMP_DIR" -mindepth 1 -delete
+  rm -rf /run/log/journal/*/
+  start_journald
   ;;
 compress)
   case ${2:-} in
@@ -265,6 +278,5 @@ hold)
   wait_for test -e "$STATE/hold.ready" || die "hold did not start: $STATE/hold.log"
   ;;
 release) release ;;
-flush) journalctl --flush ;;
 *) usage >&2; exit 2 ;;
 esac

@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CorruptInput, decompress } from "@koredump/compression"
+import { Effect, Stream } from "effect"
+import { readFileSync } from "node:fs"
+import { content } from "./content.ts"
+
+const fixture = (name: string) => new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)))
+
+const fixtures = [
+  ["zstd", "plain.zst"],
+  ["zstd", "unchecked.zst"],
+  ["zstd", "frames.zst"],
+  ["lz4", "plain.lz4"],
+  ["lz4", "linked.lz4"],
+  ["lz4", "frames.lz4"],
+  ["xz", "plain.xz"],
+  ["xz", "blocks.xz"],
+  ["xz", "frames.xz"]
+] as const
+
+type Compression = (typeof fixtures)[number][0]
+
+const chunksOf = (bytes: Uint8Array, size: number) =>
+  Stream.fromIterable(
+    Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  )
+
+/** The output's bytes; it comes in pieces of the decoder's own. */
+const run = (compression: Compression, bytes: Uint8Array, size = 65_536) =>
+  chunksOf(bytes, size).pipe(
+    decompress(compression),
+    Stream.runFold(() => Buffer.alloc(0), (all, chunk: Uint8Array) => Buffer.concat([all, chunk]))
+  )
+
+const fails = (compression: Compression, bytes: Uint8Array, what: string) =>
+  run(compression, bytes).pipe(
+    Effect.flip,
+    Effect.tap((error) => Effect.sync(() => assert.instanceOf(error, CorruptInput))),
+    Effect.catch((output) => Effect.die(`${what} gave ${output.length} bytes instead of an error`))
+  )
+
+describe.each(fixtures)("%s %s", (compression, name) => {
+  const bytes = fixture(name)
+
+  it.live("gives the content, however the input is cut into chunks", () =>
+    Effect.gen(function*() {
+      for (const size of [1, 13, 7777, 65_536, bytes.length]) {
+        const output = yield* run(compression, bytes, size)
+        assert.isTrue(output.equals(content), `chunks of ${size}`)
+      }
+    }))
+
+  it.live("gives concatenated files one after the other", () =>
+    Effect.gen(function*() {
+      const output = yield* run(compression, Buffer.concat([bytes, bytes]), bytes.length)
+      assert.isTrue(output.equals(Buffer.concat([content, content])))
+    }))
+
+  it.live("fails where the input is cut, wherever that is", () =>
+    Effect.gen(function*() {
+      // Between whole frames the formats themselves see no cut.
+      const whole = name.startsWith("frames.") ? yield* frameEnds(compression, bytes) : new Set()
+      const cuts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 100]
+      for (let i = 1; i <= 16; i++) cuts.push(bytes.length - i, Math.floor(bytes.length * i / 17))
+      for (const cut of cuts) {
+        if (!whole.has(cut)) yield* fails(compression, bytes.subarray(0, cut), `a cut at ${cut} of ${bytes.length}`)
+      }
+    }))
+
+  it.live("fails on anything behind the end", () =>
+    fails(compression, Buffer.concat([bytes, Buffer.from("garbage!!garbage")]), "trailing garbage"))
+
+  it.live("fails on another format", () => fails(compression, Buffer.from("\x7fELF is not compressed at all"), "junk"))
+})
+
+/** Where a cut leaves whole frames, in a fixture of two. */
+const frameEnds = (compression: Compression, bytes: Uint8Array) =>
+  Effect.gen(function*() {
+    const ends = new Set<number>()
+    for (let i = 1; i <= 17; i++) {
+      const cut = Math.floor(bytes.length * i / 17)
+      const output = yield* run(compression, bytes.subarray(0, cut)).pipe(Effect.orElseSucceed(() => undefined))
+      if (output?.length === 100_000) ends.add(cut)
+    }
+    return ends
+  })
+
+it.live("fails on a flipped bit where the format has a checksum", () =>
+  Effect.gen(function*() {
+    for (const [compression, name] of fixtures.filter(([, name]) => name.startsWith("plain."))) {
+      const bytes = fixture(name)
+      for (let i = 1; i < 20; i++) {
+        const damaged = Uint8Array.from(bytes)
+        damaged[Math.floor(bytes.length * i / 20)]! ^= 0x10
+        yield* fails(compression, damaged, `${name}, bit flipped at ${i}/20`)
+      }
+    }
+  }))
+
+it.live("passes a stored file through, but not an empty one", () =>
+  Effect.gen(function*() {
+    const chunks = yield* Stream.make(content).pipe(decompress("none"), Stream.runCollect)
+    assert.deepStrictEqual(chunks, [content])
+    const error = yield* Stream.empty.pipe(decompress("none"), Stream.runDrain, Effect.flip)
+    assert.instanceOf(error, CorruptInput)
+  }))
+
+it.live("decompresses several files at once", () =>
+  Effect.gen(function*() {
+    const outputs = yield* Effect.forEach([1, 2, 3], () => run("xz", fixture("plain.xz"), 1000), { concurrency: 3 })
+    for (const output of outputs) assert.isTrue(output.equals(content))
+  }))
+
+it.live("passes over skippable lz4 frames", () =>
+  Effect.gen(function*() {
+    const skippable = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]), Buffer.from("hello")])
+    const output = yield* run("lz4", Buffer.concat([skippable, fixture("plain.lz4"), skippable]), 3)
+    assert.isTrue(output.equals(content))
+  }))
