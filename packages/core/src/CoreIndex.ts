@@ -2,7 +2,7 @@
  * The one in-memory index: takes changes, numbers them, answers lists, and tells watchers what happened. Sources that
  * know their cores (a host, a cluster, a fake) feed it and answer from it: a list never waits for a disk or a node.
  */
-import { Effect, Equal, Option, Random, Stream } from "effect"
+import { Clock, Effect, Equal, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "./Core.ts"
 import type { CoreEvent } from "./CoreEvent.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
@@ -39,7 +39,7 @@ export interface CoreIndexOptions {
 }
 
 const chunkSize = 512
-const heartbeat = "20 seconds"
+const heartbeatMillis = 20_000
 
 /** See the module's text. All methods that change it are synchronous: a change is visible as soon as they return. */
 export class CoreIndex {
@@ -178,16 +178,30 @@ export class CoreIndex {
   }
 
   #follow(since: number, filter: CoreFilter): Stream.Stream<CoreEvent, ResourceVersionExpired> {
-    return Stream.paginate(since, (seen) =>
-      Effect.gen({ self: this }, function*() {
-        const moved = yield* Effect.timeoutOption(this.#movedPast(seen), heartbeat)
-        if (Option.isNone(moved)) return [[this.#bookmark(seen)], Option.some(seen)] as const
-        const oldest = this.#version - this.#log.length
-        if (seen < oldest) return yield* expired
-        const changes = this.#log.slice(seen - oldest, seen - oldest + chunkSize)
-        const events = changes.flatMap((change) => this.#eventFor(change, filter))
-        return [events, Option.some(seen + changes.length)] as const
-      }))
+    // `told`: when the watcher last got anything. Changes that its filter hides do not put the heartbeat off.
+    return Stream.unwrap(
+      Effect.map(
+        Clock.currentTimeMillis,
+        (started) =>
+          Stream.paginate({ seen: since, told: started }, ({ seen, told }) =>
+            Effect.gen({ self: this }, function*() {
+              const left = told + heartbeatMillis - (yield* Clock.currentTimeMillis)
+              const moved = left > 0 && Option.isSome(yield* Effect.timeoutOption(this.#movedPast(seen), left))
+              const now = yield* Clock.currentTimeMillis
+              if (!moved) {
+                return [[this.#bookmark(seen)], Option.some({ seen, told: now })] as const
+              }
+              const oldest = this.#version - this.#log.length
+              if (seen < oldest) return yield* expired
+              const changes = this.#log.slice(seen - oldest, seen - oldest + chunkSize)
+              const events = changes.flatMap((change) => this.#eventFor(change, filter))
+              return [
+                events,
+                Option.some({ seen: seen + changes.length, told: events.length > 0 ? now : told })
+              ] as const
+            }))
+      )
+    )
   }
 
   #eventFor({ after, before, version }: Change, filter: CoreFilter): ReadonlyArray<CoreEvent> {

@@ -2,7 +2,7 @@
  * Stack traces, as systemd-coredump writes them into the MESSAGE of its journal entry (elfutils' view of the core),
  * and the signature by which crashes of one cause are told from others.
  */
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { Digest } from "effect/crypto"
 import { Hex } from "effect/encoding"
 
@@ -34,24 +34,72 @@ export type StackThread = typeof StackThread.Type
 export const StackTrace = Schema.Struct({ threads: Schema.Array(StackThread) })
 export type StackTrace = typeof StackTrace.Type
 
-// `Module libc.so.6 with build-id 0123…`; older: `Module /lib/libc.so.6 with build-id …`; newer: `Module [dso] …`
-const moduleLine = /^\s*Module (?:\[dso\] )?(\S.*?) (?:from \S+ \S+, )?with build-id ([0-9a-f]+)/
-const threadLine = /^\s*Stack trace of thread (\d+):/
-// `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`; `n/a` stands for what is unknown; C++ names hold spaces and parens
-const frameLine = /^\s*#\d+\s+(0x[0-9a-f]+) (.*?)(?: \((.*?)(?: \+ (0x[0-9a-f]+))?\))?\s*$/
-const architectureLine = /^\s*ELF object binary architecture: (.+?)\s*$/
+const threadLine = /^\s*Stack trace of thread (\d{1,10}):/
+const frameStart = /^\s*#\d+\s+(0x[0-9a-f]+) /
+const hexNumber = /^0x[0-9a-f]+$/
 
-// Bounds for text from outside: a stack overflow leaves thousands of frames, a server hundreds of threads.
+// Bounds for text from outside: a stack overflow leaves thousands of frames, a server hundreds of threads, and names
+// come from the symbol table of whatever crashed.
 const maxThreads = 1024
 const maxFrames = 1024
+const maxLine = 4096
 
 const known = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text
 
-/** Parses a journal MESSAGE. Undefined where it holds no stack trace. Lines that it does not know are passed over. */
-export const parseStackTrace = (message: string): StackTrace | undefined => {
-  const buildIds = new Map<string, string>()
+const linesOf = (message: string) => message.split("\n").map((line) => line.slice(0, maxLine))
+
+/**
+ * `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`; `n/a` stands for what is unknown. C++ names hold spaces and
+ * parentheses, so the module is what stands in the last ones.
+ */
+const parseFrame = (line: string): StackFrame | undefined => {
+  const start = frameStart.exec(line)
+  if (start === null) return undefined
+  const rest = line.slice(start[0].length).trimEnd()
+  const open = rest.endsWith(")") ? rest.lastIndexOf(" (") : -1
+  const name = known(open === -1 ? rest : rest.slice(0, open))
+  const place = open === -1 ? "" : rest.slice(open + 2, -1)
+  const plus = place.lastIndexOf(" + ")
+  const hasOffset = plus !== -1 && hexNumber.test(place.slice(plus + 3))
+  const module = known(hasOffset ? place.slice(0, plus) : place)
+  return {
+    address: start[1]!,
+    ...(name === undefined ? {} : { function: name }),
+    ...(module === undefined ? {} : { module }),
+    ...(hasOffset ? { offset: place.slice(plus + 3) } : {})
+  }
+}
+
+/** `Module libc.so.6 with build-id 0123…`; some versions say `Found module`, `[dso]`, a package, or put a colon. */
+const parseModule = (line: string): readonly [string, string] | undefined => {
+  const text = line.trim().replace(/^Found module /, "Module ")
+  const at = text.lastIndexOf(" with build-id")
+  if (at === -1 || !text.startsWith("Module ")) return undefined
+  const buildId = text.slice(at + " with build-id".length).replace(/^:? /, "")
+  if (!/^[0-9a-f]+\.?$/.test(buildId)) return undefined
+  const module = text.slice("Module ".length, at).replace(/^\[dso\] /, "").split(" from ")[0]!
+  return [basename(module), buildId.replace(".", "")]
+}
+
+const Modules = Schema.Record(Schema.String, Schema.Json)
+const ModuleWithBuildId = Schema.Struct({ buildId: Schema.String })
+const decodeModules = Schema.decodeOption(Schema.fromJsonString(Modules))
+const isModuleWithBuildId = Schema.is(ModuleWithBuildId)
+
+/** The build ids that the journal's COREDUMP_PACKAGE_JSON tells (systemd 249 and later), by name of the module. */
+const packageBuildIds = (json: string | undefined): ReadonlyArray<readonly [string, string]> =>
+  Object.entries(Option.getOrElse(decodeModules(json ?? "{}"), () => ({}))).flatMap(([module, about]) =>
+    isModuleWithBuildId(about) ? [[basename(module), about.buildId] as const] : []
+  )
+
+/**
+ * Parses a journal MESSAGE; build ids come from it or from COREDUMP_PACKAGE_JSON. Undefined where it holds no stack
+ * trace. Lines that are not known are passed over.
+ */
+export const parseStackTrace = (message: string, packageJson?: string): StackTrace | undefined => {
+  const buildIds = new Map(packageBuildIds(packageJson))
   const threads: Array<{ readonly tid: number; readonly frames: Array<StackFrame> }> = []
-  for (const line of message.split("\n")) {
+  for (const line of linesOf(message)) {
     const thread = threadLine.exec(line)
     if (thread !== null) {
       if (threads.length === maxThreads) break
@@ -60,34 +108,24 @@ export const parseStackTrace = (message: string): StackTrace | undefined => {
     }
     const frames = threads.at(-1)?.frames
     if (frames === undefined) {
-      const module = moduleLine.exec(line)
-      if (module !== null) buildIds.set(basename(module[1]!), module[2]!)
+      const module = parseModule(line)
+      if (module !== undefined) buildIds.set(...module)
       continue
     }
-    const frame = frameLine.exec(line)
-    if (frame === null || frames.length === maxFrames) continue
-    const name = known(frame[2])
-    const module = known(frame[3])
-    const offset = frame[4]
-    const buildId = module === undefined ? undefined : buildIds.get(basename(module))
-    frames.push({
-      address: frame[1]!,
-      ...(name === undefined ? {} : { function: name }),
-      ...(module === undefined ? {} : { module }),
-      ...(offset === undefined ? {} : { offset }),
-      ...(buildId === undefined ? {} : { build_id: buildId })
-    })
+    const frame = frames.length === maxFrames ? undefined : parseFrame(line)
+    if (frame === undefined) continue
+    const buildId = frame.module === undefined ? undefined : buildIds.get(basename(frame.module))
+    frames.push(buildId === undefined ? frame : { ...frame, build_id: buildId })
   }
   return threads.length === 0 ? undefined : { threads }
 }
 
+const architecturePrefix = "ELF object binary architecture: "
+
 /** The architecture of the crashed program as uname prints it (`x86_64`), where the MESSAGE says it. */
 export const parseArchitecture = (message: string): string | undefined => {
-  for (const line of message.split("\n")) {
-    const name = architectureLine.exec(line)?.[1]
-    if (name !== undefined) return machines[name]
-  }
-  return undefined
+  const line = linesOf(message).find((line) => line.trimStart().startsWith(architecturePrefix))
+  return line === undefined ? undefined : machines[line.trim().slice(architecturePrefix.length)]
 }
 
 // libelf's names (ebl) of the architectures that Kubernetes runs on

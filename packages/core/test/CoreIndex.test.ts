@@ -1,18 +1,228 @@
-import { assert, it } from "@effect/vitest"
-import { CoreSource } from "@koredump/core"
-import { FakeCores, layerFake } from "@koredump/core/testing"
-import { Effect, Stream } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { type CoreEvent, CoreIndex, formatCoreId, formatTimestamp, type UnversionedCore } from "@koredump/core"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 
-it.effect("lists what was put, and nothing changes where nothing changed", () =>
-  Effect.gen(function*() {
-    const cores = yield* FakeCores
-    const source = yield* CoreSource
-    yield* cores.put({ content: new Uint8Array(3) })
-    const first = yield* source.list({})
-    yield* cores.put({ content: new Uint8Array(3) })
-    const again = yield* source.list({})
-    assert.strictEqual(first.cores.length, 1)
-    assert.strictEqual(again.resourceVersion, first.resourceVersion)
-    const events = yield* source.changes().pipe(Stream.take(2), Stream.runCollect)
-    assert.deepStrictEqual(events.map((e) => e.type), ["ADDED", "BOOKMARK"])
-  }).pipe(Effect.provide(layerFake())))
+const bootId = "0123456789abcdef0123456789abcdef"
+const noon = 1_700_000_000_000_000
+
+const core = (pid: number, more: Partial<UnversionedCore> = {}): UnversionedCore => ({
+  id: formatCoreId({ comm: "x", uid: 0, bootId, pid, usec: BigInt(noon), compression: "none" }),
+  node: "node-1",
+  state: "present",
+  compression: "none",
+  COREDUMP_PID: pid,
+  COREDUMP_TIMESTAMP: formatTimestamp(noon + pid * 1_000_000)!,
+  ...more
+})
+
+const pids = (index: CoreIndex, query: Parameters<CoreIndex["list"]>[0] = {}) =>
+  index.list(query).cores.map((core) => core.COREDUMP_PID)
+
+const told = (event: CoreEvent) => event.type === "BOOKMARK" ? event.type : `${event.type} ${event.object.COREDUMP_PID}`
+
+const following = (index: CoreIndex, options: Parameters<CoreIndex["changes"]>[0], count: number) =>
+  index.changes(options).pipe(
+    Stream.take(count),
+    Stream.map(told),
+    Stream.runCollect,
+    Effect.forkChild({ startImmediately: true })
+  )
+
+describe("CoreIndex", () => {
+  it.effect("keeps cores in order, whatever the order they come in", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      for (const pid of [5, 1, 4, 2, 3]) index.put(core(pid))
+      assert.deepStrictEqual(pids(index), [1, 2, 3, 4, 5])
+      index.put(core(2, { COREDUMP_TIMESTAMP: formatTimestamp(noon + 60_000_000)! }))
+      index.remove(core(4))
+      assert.deepStrictEqual(pids(index), [1, 3, 5, 2])
+      assert.deepStrictEqual(pids(index, { order: "desc", limit: 2 }), [2, 5])
+    }))
+
+  it.effect("a change that changes nothing is none", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      index.put(core(1, { extra: ["a", { b: 1 }] }))
+      const { resourceVersion } = index
+      index.put(core(1, { extra: ["a", { b: 1 }] }))
+      assert.strictEqual(index.resourceVersion, resourceVersion)
+      index.put(core(1, { extra: ["a", { b: 2 }] }))
+      assert.notStrictEqual(index.resourceVersion, resourceVersion)
+      assert.strictEqual(index.list().cores[0]?.resourceVersion, index.resourceVersion)
+    }))
+
+  it.effect("tells watchers what happens as it happens", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      index.put(core(1))
+      const fiber = yield* following(index, {}, 5)
+      index.put(core(2))
+      index.put(core(1, { size: 5 }))
+      index.remove(core(2))
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["ADDED 1", "BOOKMARK", "ADDED 2", "MODIFIED 1", "DELETED 2"])
+    }))
+
+  it.effect("resumes from any version that it still knows", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const versions = [index.resourceVersion]
+      for (const pid of [1, 2, 3]) {
+        index.put(core(pid))
+        versions.push(index.resourceVersion)
+      }
+      for (const [seen, since] of versions.slice(0, 3).entries()) {
+        const events = yield* index.changes({ since }).pipe(Stream.take(3 - seen), Stream.map(told), Stream.runCollect)
+        assert.deepStrictEqual(events, ["ADDED 1", "ADDED 2", "ADDED 3"].slice(seen))
+      }
+    }))
+
+  it.effect("versions of another index, of the future, or not of an index at all are expired", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const other = yield* CoreIndex.make()
+      other.put(core(1))
+      const future = index.resourceVersion.replace(/-0$/, "-1")
+      for (const since of [other.resourceVersion, future, "", "0", `${index.resourceVersion}x`]) {
+        const error = yield* index.changes({ since }).pipe(Stream.runHead, Effect.flip)
+        assert.strictEqual(error._tag, "ResourceVersionExpired", since)
+      }
+    }))
+
+  it.effect("ends a watcher that falls too far behind, and only that one", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make({ maxChanges: 10 })
+      const old = index.resourceVersion
+      for (let pid = 1; pid <= 30; pid++) index.put(core(pid))
+      const recent = index.resourceVersion
+      const fiber = yield* following(index, { since: recent }, 1)
+      index.put(core(31))
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["ADDED 31"])
+      const error = yield* index.changes({ since: old }).pipe(Stream.runDrain, Effect.flip)
+      assert.strictEqual(error._tag, "ResourceVersionExpired")
+    }))
+
+  it.effect("a bookmark comes when nothing happens", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const fiber = yield* following(index, { since: index.resourceVersion }, 2)
+      yield* TestClock.adjust("45 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["BOOKMARK", "BOOKMARK"])
+    }))
+
+  it.effect("a bookmark's version passes over what the filter hides", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make({ maxChanges: 10 })
+      const fiber = yield* index.changes({ since: index.resourceVersion, filter: { uid: [7] } }).pipe(
+        Stream.runHead,
+        Effect.forkChild({ startImmediately: true })
+      )
+      for (let pid = 1; pid <= 5; pid++) index.put(core(pid))
+      yield* TestClock.adjust("30 seconds")
+      const event = yield* Effect.flatMap(Fiber.join(fiber), Effect.fromOption)
+      assert.deepStrictEqual(event, { type: "BOOKMARK", object: { resourceVersion: index.resourceVersion } })
+    }))
+
+  it.effect("a bookmark comes in time even when hidden changes never cease", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const fiber = yield* index.changes({ since: index.resourceVersion, filter: { uid: [7] } }).pipe(
+        Stream.runHead,
+        Effect.forkChild({ startImmediately: true })
+      )
+      for (let pid = 1; pid <= 10; pid++) {
+        index.put(core(pid))
+        yield* TestClock.adjust("3 seconds")
+      }
+      assert.isDefined(fiber.pollUnsafe())
+    }))
+
+  it.effect("entering a filter's view is ADDED, leaving it DELETED with the last that was shown", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const since = index.resourceVersion
+      index.put(core(1))
+      index.put(core(1, { namespace: "shop" }))
+      index.put(core(1, { namespace: "shop", size: 1 }))
+      index.put(core(1, { namespace: "other" }))
+      index.remove(core(1))
+      index.put(core(2, { namespace: "shop" }))
+      const events = yield* index.changes({ since, filter: { namespace: ["shop"] } }).pipe(
+        Stream.take(4),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(events.map(told), ["ADDED 1", "MODIFIED 1", "DELETED 1", "ADDED 2"])
+      const last = events[2]!.object
+      assert.strictEqual("namespace" in last && last.namespace, "shop")
+      const rest = yield* index.changes({ since: last.resourceVersion, filter: { namespace: ["shop"] } }).pipe(
+        Stream.take(1),
+        Stream.map(told),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(rest, ["ADDED 2"])
+    }))
+
+  it.effect("is bounded: the oldest missing go first, then the oldest", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make({ maxCores: 3 })
+      index.put(core(1))
+      index.put(core(2, { state: "missing" }))
+      for (const pid of [3, 4, 5]) index.put(core(pid))
+      assert.deepStrictEqual(pids(index, { state: "any" }), [3, 4, 5])
+      assert.strictEqual(index.evicted, 2)
+    }))
+
+  it.effect("forgets missing cores that are too old", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      for (const pid of [1, 2, 3]) index.put(core(pid, { state: pid === 2 ? "present" : "missing" }))
+      index.removeMissingBefore(noon + 3_000_000)
+      assert.deepStrictEqual(pids(index, { state: "any" }), [2, 3])
+    }))
+
+  it.effect("a page's end stays valid when its core goes", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      for (const pid of [1, 2, 3, 4]) index.put(core(pid))
+      const page = index.list({ limit: 2 })
+      index.remove(core(2))
+      assert.deepStrictEqual(pids(index, { limit: 2, continue: page.continue! }), [3, 4])
+    }))
+})
+
+const Change = Schema.Struct({
+  pid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 5 }))),
+  uid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
+  goes: Schema.Boolean
+})
+
+// Whoever applies the events of a watch holds what a list would show: the contract that clusters and clients rest on.
+it.effect.prop(
+  "list plus watch is the list",
+  [Schema.Array(Change), Schema.Array(Change)],
+  ([before, after]) =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      const apply = (change: typeof Change.Type) =>
+        change.goes ? index.remove(core(change.pid)) : index.put(core(change.pid, { COREDUMP_UID: change.uid }))
+      const filter = { uid: [1, 2] }
+      for (const change of before) apply(change)
+      const list = index.list(filter)
+      const held = new Map(list.cores.map((core) => [core.id, core]))
+      for (const change of after) apply(change)
+      // One more change that the filter shows marks the end.
+      index.put(core(99, { COREDUMP_UID: 1 }))
+      yield* index.changes({ since: list.resourceVersion, filter }).pipe(
+        Stream.tap(({ object, type }) =>
+          Effect.sync(() => {
+            if (type === "DELETED") held.delete((object as UnversionedCore).id)
+            else if (type !== "BOOKMARK") held.set((object as UnversionedCore).id, object as never)
+          })
+        ),
+        Stream.takeUntil(({ object }) => "COREDUMP_PID" in object && object.COREDUMP_PID === 99),
+        Stream.runDrain
+      )
+      assert.sameDeepMembers([...held.values()], [...index.list(filter).cores])
+    })
+)
