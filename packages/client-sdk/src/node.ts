@@ -1,1 +1,4 @@
-export {}
+/** koredump's client for programs on Node: what `.` and `./effect` have not, because it needs files and sockets. */
+export * from "./node/downloadCore.ts"
+export * from "./node/DownloadError.ts"
+export * from "./node/safeFileName.ts"

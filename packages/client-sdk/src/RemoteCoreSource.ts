@@ -1,0 +1,225 @@
+/** `RemoteCoreSource`: whatever a koredump server at some URL serves, as a `CoreSource`. */
+import {
+  Api,
+  type ByteRange,
+  type ChangesOptions,
+  CoreEvent,
+  type CoreFile,
+  type CoreList,
+  CoreMetadata,
+  type CoreRef,
+  CoreSource,
+  CoreSummary,
+  encodeCoreQuery,
+  ErrorEvent,
+  formatTimestamp,
+  type NodeFailed,
+  type NodeStatus,
+  parseCoreId,
+  type Problem,
+  problemFromJson
+} from "@koredump/core"
+import { Clock, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Ndjson } from "effect/encoding"
+import type { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { makeTransport, type RemoteOptions, type Transport } from "./Transport.ts"
+
+type Headers = HttpClientResponse.HttpClientResponse["headers"]
+
+const urls = HttpApiClient.urlBuilder(Api).cores
+
+const maxEventBytes = 1024 * 1024
+
+const withQuery = (path: string, params: URLSearchParams) => params.size === 0 ? path : `${path}?${params}`
+
+/** `</apiv1/cores?…&continue=X>; rel="next"` → `X`. */
+const continueOf = (headers: Headers): string | undefined => {
+  const target = /<([^<>]*)>\s*;\s*rel="?next"?/.exec(headers["link"] ?? "")?.[1]
+  if (target === undefined) return undefined
+  return new URLSearchParams(target.slice(target.indexOf("?") + 1)).get("continue") ?? undefined
+}
+
+const listOf = (cores: ReadonlyArray<CoreSummary>, headers: Headers): CoreList => {
+  const next = continueOf(headers)
+  return {
+    cores,
+    resourceVersion: headers["koredump-resource-version"] ?? "",
+    unreachable: (headers["koredump-unreachable"] ?? "").split(",").map((name) => name.trim()).filter((name) =>
+      name !== ""
+    ),
+    ...(next === undefined ? {} : { continue: next })
+  }
+}
+
+/** What the head of a download says of the file; undefined where it lacks what a download must have. */
+const factsOf = (headers: Headers) => {
+  const etag = headers["etag"] ?? ""
+  const length = headers["content-length"] ?? ""
+  const lastModified = Date.parse(headers["last-modified"] ?? "")
+  return /^"[\x21\x23-\x7e\x80-\xff]{1,256}"$/.test(etag) && /^\d{1,15}$/.test(length) && !Number.isNaN(lastModified)
+    ? { etag, size: Number(length), lastModified }
+    : undefined
+}
+
+/** Passes `expected` bytes on; fewer or more are a failure. */
+const exactly =
+  (expected: number, wrong: (what: string) => NodeFailed) =>
+  (stream: Stream.Stream<Uint8Array, Problem>): Stream.Stream<Uint8Array, Problem> =>
+    Stream.suspend(() => {
+      let received = 0
+      const check = Stream.suspend(() =>
+        received === expected
+          ? Stream.empty
+          : Stream.fail(wrong(`sent ${received} bytes where it had announced ${expected}.`))
+      )
+      return stream.pipe(
+        Stream.mapArrayEffect((chunks) => {
+          for (const chunk of chunks) received += chunk.length
+          return received > expected
+            ? Effect.fail(wrong(`sent more than the ${expected} bytes that it had announced.`))
+            : Effect.succeed(chunks)
+        }),
+        Stream.concat(check)
+      )
+    })
+
+const decodeEvent = Schema.decodeUnknownOption(CoreEvent)
+const decodeErrorEvent = Schema.decodeUnknownOption(ErrorEvent)
+
+const eventOf = (transport: Transport) => (line: unknown): Effect.Effect<CoreEvent, Problem> => {
+  const event = decodeEvent(line)
+  if (Option.isSome(event)) return Effect.succeed(event.value)
+  const problem = Option.flatMap(decodeErrorEvent(line), ({ object }) => problemFromJson(object))
+  return Effect.fail(Option.getOrElse(problem, () => transport.wrong("sent a line that is no event of a watch.")))
+}
+
+const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> => {
+  const params = encodeCoreQuery(options.filter ?? {})
+  if (options.since !== undefined) params.set("resourceVersion", options.since)
+  const request = { path: withQuery(urls.watch({ query: {} }), params), headers: { accept: "application/x-ndjson" } }
+  return Stream.unwrap(Effect.map(transport.send(request), (response) =>
+    transport.body(response).pipe(
+      Stream.pipeThroughChannel(Ndjson.decode<Problem>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })),
+      Stream.catchTag("NdjsonError", ({ reason }) =>
+        Stream.fail(transport.wrong(`sent a line that is no event of a watch (${reason}).`))),
+      Stream.mapEffect(eventOf(transport)),
+      Stream.concat(Stream.fail(transport.wrong("ended the watch.")))
+    ))).pipe(Stream.scoped)
+}
+
+const openOf = (transport: Transport) =>
+  Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
+    const path = urls.download({ params: ref, query: {} })
+    // A HEAD has no body that would say what is wrong; the same GET has.
+    const { headers } = yield* transport.send({ method: "HEAD", path }).pipe(
+      Effect.catch(() => transport.send({ path })),
+      Effect.scoped
+    )
+    const facts = factsOf(headers)
+    if (facts === undefined) {
+      return yield* transport.wrong("does not tell a download's ETag, Content-Length and Last-Modified.")
+    }
+    // No compression on the way: lengths and ranges are those of the file.
+    const conditions = { "if-match": facts.etag, "accept-encoding": "identity" }
+
+    const bytes = (range?: ByteRange) => {
+      const { end, start } = range ?? { start: 0, end: facts.size }
+      if (start >= end) return Stream.empty
+      const part = range === undefined ? {} : { range: `bytes=${start}-${end - 1}` }
+      return transport.send({ path, headers: { ...conditions, ...part } }).pipe(
+        Effect.map((response) =>
+          isAnswerTo(response, facts.etag, range)
+            ? exactly(end - start, transport.wrong)(transport.body(response))
+            : Stream.fail(transport.wrong("answered with another part or another file than the one asked for."))
+        ),
+        Stream.unwrap,
+        Stream.scoped
+      )
+    }
+
+    const decompressed = transport.send({
+      path: urls.download({ params: ref, query: { decompress: "true" } }),
+      headers: conditions
+    }).pipe(Effect.map(transport.body), Stream.unwrap, Stream.scoped)
+
+    return {
+      ref,
+      ...facts,
+      compression: Option.match(parseCoreId(ref.id), { onNone: () => "none", onSome: (id) => id.compression }),
+      bytes,
+      decompressed
+    }
+  })
+
+const isAnswerTo = (
+  { headers, status }: HttpClientResponse.HttpClientResponse,
+  etag: string,
+  range: ByteRange | undefined
+): boolean => {
+  if (headers["etag"] !== undefined && headers["etag"] !== etag) return false
+  if (range === undefined) return status === 200
+  return status === 206 && (headers["content-range"] ?? "").startsWith(`bytes ${range.start}-${range.end - 1}/`)
+}
+
+/** The nodes as a list tells them: those that have cores, and those that could not answer. */
+const nodesOf = (list: CoreList, since: string): ReadonlyArray<NodeStatus> => {
+  const sums = new Map<string, { cores: number; bytes: number }>()
+  const sumOf = (name: string) => {
+    const sum = sums.get(name) ?? { cores: 0, bytes: 0 }
+    sums.set(name, sum)
+    return sum
+  }
+  for (const { node, size = 0 } of list.cores) {
+    const sum = sumOf(node)
+    sum.cores += 1
+    sum.bytes += size
+  }
+  for (const name of list.unreachable) sumOf(name)
+  return [...sums].map(([name, sum]) => ({
+    name,
+    state: list.unreachable.includes(name) ? "unreachable" : "ready",
+    since,
+    ...sum
+  }))
+}
+
+const Cores = Schema.Array(CoreSummary)
+const Empty = Schema.Struct({})
+
+const make = Effect.fnUntraced(function*(options: RemoteOptions) {
+  const transport = yield* makeTransport(options)
+
+  const list: CoreSource["Service"]["list"] = Effect.fn("RemoteCoreSource.list")((query) =>
+    Effect.map(
+      transport.json({ path: withQuery(urls.list({ query: {} }), encodeCoreQuery(query)) }, Cores),
+      ([cores, headers]) => listOf(cores, headers)
+    )
+  )
+
+  return CoreSource.of({
+    list,
+    get: Effect.fn("RemoteCoreSource.get")((ref) =>
+      Effect.map(transport.json({ path: urls.metadata({ params: ref }) }, CoreMetadata), ([metadata]) => metadata)
+    ),
+    open: openOf(transport),
+    remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
+      Effect.asVoid(transport.json({ method: "DELETE", path: urls.delete({ params: ref }) }, Empty))
+    ),
+    changes: changesOf(transport),
+    // Until servers tell of their nodes themselves: a list says which have cores and which did not answer, and since
+    // when is not known further back than now.
+    nodes: Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
+      return nodesOf(yield* list({ state: "any" }), formatTimestamp(now * 1000)!)
+    })
+  })
+})
+
+/**
+ * The cores that the server at `options.url` serves. Reads are tried again a few times where the server cannot be
+ * reached; `changes` does not reconnect, `watchCores` does.
+ */
+export const layerRemoteCoreSource = (
+  options: RemoteOptions
+): Layer.Layer<CoreSource, never, HttpClient.HttpClient> => Layer.effect(CoreSource, make(options))

@@ -1,0 +1,243 @@
+/**
+ * HTTP to one koredump server: its address, the token, retries, time-outs and bounds; every failure is a problem.
+ * What the answers mean is not known here, see `RemoteCoreSource`.
+ */
+import {
+  BadRequest,
+  Forbidden,
+  NodeFailed,
+  NodeTimeout,
+  type Problem,
+  problemFromJson,
+  Unauthorized
+} from "@koredump/core"
+import { Clock, Duration, Effect, Option, Redacted, Schedule, Schema, type Scope, Stream } from "effect"
+import {
+  FetchHttpClient,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse,
+  type HttpMethod
+} from "effect/http"
+
+/** How to reach a koredump server. */
+export interface RemoteOptions {
+  /** `http://…`, `https://…`, with a path where a proxy puts the server below one; `unix:PATH` with `layerNodeHttp`. */
+  readonly url: string | URL
+  /** Bearer token. It is sent to this server alone: redirects are errors. */
+  readonly token?: string | Redacted.Redacted
+  /** Further headers for every request. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** How often reads are tried again when the server cannot be reached, is not ready or asks to wait; 3 unless said. */
+  readonly retries?: number
+  /** Longest wait for the head of an answer; 30 seconds unless said. */
+  readonly timeout?: Duration.Input
+  /** Longest silence within an answer; 60 seconds unless said. A watch's heartbeats come every 20 to 30. */
+  readonly idleTimeout?: Duration.Input
+}
+
+/** A request, relative to the server's address. */
+export interface RemoteRequest {
+  readonly method?: HttpMethod.HttpMethod
+  /** Path and query, percent-encoded. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** See the module's text. */
+export interface Transport {
+  /** Sends a request until it is answered well. The body can be read as long as the scope is open. */
+  readonly send: (
+    request: RemoteRequest
+  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, Problem, Scope.Scope>
+  /** The body of an answer; it fails where it breaks off or stands still. */
+  readonly body: (response: HttpClientResponse.HttpClientResponse) => Stream.Stream<Uint8Array, Problem>
+  /** Sends a request and decodes the JSON of the answer. */
+  readonly json: <A>(
+    request: RemoteRequest,
+    schema: Schema.ConstraintDecoder<A>
+  ) => Effect.Effect<readonly [A, HttpClientResponse.HttpClientResponse["headers"]], Problem>
+  /** What the server did wrong, as a problem. */
+  readonly wrong: (what: string) => NodeFailed
+}
+
+const maxJsonBytes = 256 * 1024 * 1024
+const maxProblemBytes = 64 * 1024
+const jsonTimeout = Duration.minutes(5)
+const maxRetryAfterMillis = 30_000
+
+/** One attempt that failed. */
+interface Failure {
+  readonly problem: Problem
+  readonly transient: boolean
+  readonly retryAfterMillis: number
+}
+
+const lasting = (problem: Problem): Failure => ({ problem, transient: false, retryAfterMillis: 0 })
+
+const transientStatus = new Set([429, 502, 503, 504])
+
+// An `AggregateError` (all addresses of a host) and fetch's "fetch failed" hide the code that says what happened.
+const codeOf = (error: unknown, depth = 0): string | undefined => {
+  if (typeof error !== "object" || error === null || depth > 5) return undefined
+  const { cause, code, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
+  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
+  return codeOf(Array.isArray(errors) ? errors[0] : undefined, depth + 1) ?? codeOf(cause, depth + 1)
+}
+
+const reasonOf = (error: HttpClientError.HttpClientError): string => {
+  const cause = error.reason.cause
+  return codeOf(cause) ?? (cause instanceof Error ? excerpt(cause.message) : error.reason._tag)
+}
+
+/** Foreign text for a sentence: one line, short. */
+const excerpt = (text: string): string => {
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line
+}
+
+const retryAfterMillis = (value: string | undefined, now: number): number => {
+  if (value === undefined) return 0
+  const millis = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  return Number.isNaN(millis) ? 0 : Math.max(0, millis)
+}
+
+/** Where `url` points to; throws a `TypeError` where it is no address of a server. */
+const parseBase = (url: string | URL): { readonly base: string; readonly name: string } => {
+  if (typeof url === "string" && url.startsWith("unix:")) return { base: "http://localhost", name: url }
+  const { hash, href, origin, password, protocol, search, username } = new URL(url)
+  if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`Not an http(s) address: ${href}`)
+  if (username + password + search + hash !== "") {
+    throw new TypeError(`An address with credentials, query or fragment cannot be a server's: ${origin}`)
+  }
+  return { base: href.replace(/\/+$/, ""), name: href.replace(/\/+$/, "") }
+}
+
+/** A transport over the `HttpClient` at hand. An address that is none is a defect: a `TypeError`. */
+export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions) {
+  const { base, name } = parseBase(options.url)
+  const token = typeof options.token === "string" ? Redacted.make(options.token) : options.token
+  const timeout = options.timeout ?? "30 seconds"
+  const idleTimeout = options.idleTimeout ?? "60 seconds"
+  const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+  const requestInit = Option.getOrElse(yield* Effect.serviceOption(FetchHttpClient.RequestInit), () => ({}))
+
+  const wrong = (what: string) => new NodeFailed({ detail: `${name} ${what}` })
+
+  const timedOut = () => new NodeTimeout({ detail: `${name} did not answer in time.` })
+
+  const unreachable = (error: HttpClientError.HttpClientError): Failure => ({
+    problem: error.reason._tag === "InvalidUrlError"
+      ? new BadRequest({ detail: `There is no such address below ${name}.` })
+      : new NodeFailed({ detail: `Cannot reach ${name} (${reasonOf(error)}).` }),
+    transient: error.reason._tag === "TransportError",
+    retryAfterMillis: 0
+  })
+
+  const body: Transport["body"] = (response) =>
+    response.stream.pipe(
+      Stream.catch((error) =>
+        error.reason._tag === "EmptyBodyError"
+          ? Stream.empty
+          : Stream.fail(new NodeFailed({ detail: `The connection to ${name} broke (${reasonOf(error)}).` }))
+      ),
+      Stream.timeoutOrElse({ duration: idleTimeout, orElse: () => Stream.fail(timedOut()) })
+    )
+
+  const readText = (response: HttpClientResponse.HttpClientResponse, maxBytes: number) =>
+    Effect.suspend(() => {
+      const decoder = new TextDecoder()
+      let text = ""
+      let size = 0
+      return body(response).pipe(
+        Stream.runForEachArray((chunks) => {
+          for (const chunk of chunks) {
+            size += chunk.length
+            text += decoder.decode(chunk, { stream: true })
+          }
+          return size > maxBytes ? Effect.fail(wrong(`sent more than ${maxBytes} bytes.`)) : Effect.void
+        }),
+        Effect.map(() => text + decoder.decode())
+      )
+    })
+
+  const problemOf = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
+    const { headers, status } = response
+    if (status < 400) {
+      const target = headers["location"]
+      return wrong(
+        status === 0 || target !== undefined
+          ? `redirects${target === undefined ? "" : ` to ${excerpt(target)}`}; redirects are not followed.`
+          : `answered with the unexpected status ${status}.`
+      )
+    }
+    const text = yield* Effect.orElseSucceed(readText(response, maxProblemBytes), () => "")
+    const problem = Option.flatMap(parseJson(text), problemFromJson)
+    if (Option.isSome(problem)) return problem.value
+    const detail = `${name} answered ${status}${text === "" ? "" : `: ${excerpt(text)}`}`
+    if (status === 401) return new Unauthorized({ detail })
+    if (status === 403) return new Forbidden({ detail })
+    return new NodeFailed({ detail })
+  })
+
+  const attempt = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
+    const response = yield* client.execute(request).pipe(
+      Effect.provideService(FetchHttpClient.RequestInit, { ...requestInit, redirect: "manual" }),
+      Effect.mapError(unreachable),
+      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(lasting(timedOut())) })
+    )
+    if (response.status >= 200 && response.status < 300) return response
+    const waitMillis = retryAfterMillis(response.headers["retry-after"], yield* Clock.currentTimeMillis)
+    return yield* Effect.fail<Failure>({
+      problem: yield* problemOf(response),
+      transient: transientStatus.has(response.status) && waitMillis <= maxRetryAfterMillis,
+      retryAfterMillis: waitMillis
+    })
+  })
+
+  const retrySchedule = Schedule.exponential("200 millis").pipe(
+    Schedule.jittered,
+    Schedule.setInputType<Failure>(),
+    Schedule.passthrough,
+    Schedule.modifyDelay(({ duration, output }) =>
+      Effect.succeed(Duration.max(duration, Duration.millis(output.retryAfterMillis)))
+    )
+  )
+
+  const send: Transport["send"] = ({ headers, method = "GET", path }) => {
+    const plain = HttpClientRequest.make(method)(base + path, { headers: { ...options.headers, ...headers } })
+    const request = token === undefined ? plain : HttpClientRequest.bearerToken(plain, token)
+    return attempt(request).pipe(
+      Effect.retry({
+        schedule: retrySchedule,
+        times: method === "GET" || method === "HEAD" ? options.retries ?? 3 : 0,
+        while: (failure) => failure.transient
+      }),
+      Effect.mapError((failure) => failure.problem)
+    )
+  }
+
+  const json: Transport["json"] = (request, schema) => {
+    const decode = Schema.decodeUnknownEffect(schema)
+    return send({ ...request, headers: { ...request.headers, accept: "application/json" } }).pipe(
+      Effect.flatMap((response) =>
+        Effect.flatMap(readText(response, maxJsonBytes), (text) =>
+          Option.match(parseJson(text), {
+            onNone: () => Effect.fail(wrong(`answered with something other than JSON: ${excerpt(text)}`)),
+            onSome: (value) =>
+              decode(value).pipe(
+                Effect.mapError((error) => wrong(`answered with an unexpected shape: ${excerpt(String(error))}`)),
+                Effect.map((decoded) => [decoded, response.headers] as const)
+              )
+          }))
+      ),
+      Effect.timeoutOrElse({ duration: jsonTimeout, orElse: () => Effect.fail(timedOut()) }),
+      Effect.scoped
+    )
+  }
+
+  return { send, body, json, wrong } satisfies Transport
+})
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
