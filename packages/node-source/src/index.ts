@@ -1,1 +1,9 @@
-export {}
+/** The core dumps that systemd-coredump keeps on a host, as a `CoreSource`. */
+export { Journal, JournalFailure } from "./Journal.ts"
+export type { RawEntry } from "./JournalExport.ts"
+export {
+  layerSystemdCoreSource,
+  layerSystemdCoreSourceNoJournal,
+  type SystemdCoreSourceOptions,
+  SystemdHost
+} from "./SystemdCoreSource.ts"

@@ -1,0 +1,37 @@
+/** Where things are on the host whose cores are served. The only place that joins host paths. */
+import { join } from "node:path"
+
+/** See the module's text. */
+export interface HostPaths {
+  /** `/`, or where the host's file system is mounted. */
+  readonly root: string
+  /** Whether the host is the one that this process runs on, and not a mounted one. */
+  readonly isThisHost: boolean
+  readonly coredumpDir: string
+  /** The parents of the journal's directories: volatile and persistent. */
+  readonly journalDirs: ReadonlyArray<string>
+  readonly machineId: string
+  readonly passwd: string
+  /** The kernel's setting; one kernel serves host and containers alike. */
+  readonly corePattern: string
+  /** The file of a core in the coredump directory. The name must be a core's: such names hold no `/`. */
+  readonly core: (name: string) => string
+}
+
+/** Paths below `root`. */
+export const hostPaths = (
+  options: { readonly root?: string | undefined; readonly coredumpDir?: string | undefined } = {}
+): HostPaths => {
+  const root = options.root ?? "/"
+  const coredumpDir = options.coredumpDir ?? join(root, "var/lib/systemd/coredump")
+  return {
+    root,
+    isThisHost: root === "/",
+    coredumpDir,
+    journalDirs: [join(root, "run/log/journal"), join(root, "var/log/journal")],
+    machineId: join(root, "etc/machine-id"),
+    passwd: join(root, "etc/passwd"),
+    corePattern: "/proc/sys/kernel/core_pattern",
+    core: (name) => join(coredumpDir, name)
+  }
+}

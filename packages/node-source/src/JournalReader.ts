@@ -1,0 +1,121 @@
+/** Reads the journal for as long as its scope is open, whatever becomes of journalctl: supervised, never twice at once. */
+import { Clock, Duration, Effect, Metric, Schedule, Stream } from "effect"
+import { Journal, JournalFailure } from "./Journal.ts"
+import { type HostFacts, isBelieved, type JournalFacts, readEntry } from "./JournalEntry.ts"
+import type { RawEntry } from "./JournalExport.ts"
+
+/** Whoever wants to know what the journal tells. All calls are made on the event loop and must be quick. */
+export interface JournalListener {
+  /** An entry of systemd-coredump; the same one may be told more than once. */
+  readonly entry: (facts: JournalFacts) => void
+  /** Ends when (as soon as) there are cores whose entry should come any moment. */
+  readonly expecting: Effect.Effect<void>
+  /** The entries that were there at first have been told, or cannot be. */
+  readonly read: () => void
+  /** Why the journal cannot be read, in words; undefined when it can again. */
+  readonly lacking: (why: string | undefined) => void
+}
+
+const restarts = Metric.counter("koredump_journal_restarts_total", {
+  description: "How often the reading of the journal was begun anew",
+  incremental: true
+})
+const rejected = Metric.counter("koredump_journal_rejected_entries_total", {
+  description: "Entries that claim to be systemd-coredump's and are not, or name no core",
+  incremental: true
+})
+
+const backoff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")]).pipe(
+  Schedule.jittered
+)
+/** A run that lasted this long was a good one: after it the waiting begins anew, with the shortest. */
+const goodRun = Duration.toMillis("3 seconds")
+/** The first reading of a very large journal does not hold up the rest for longer. */
+const patience = "10 seconds"
+const pulseInterval = "25 millis"
+/** On a busy journal every pulse has changed. */
+const hurryInterval = "75 millis"
+const maxLoggedRejections = 20
+
+/** Tells the listener what the journal holds and what comes, for ever. */
+export const readJournal = Effect.fnUntraced(function*(host: HostFacts, listener: JournalListener) {
+  const journal = yield* Journal
+  let cursor: string | undefined
+  let rejections = 0
+
+  const take = (raw: RawEntry): Effect.Effect<void> => {
+    const facts = isBelieved(raw, host) ? readEntry(raw, host) : undefined
+    const at = raw.get("__CURSOR")
+    if (at !== undefined) cursor = new TextDecoder().decode(at)
+    if (facts !== undefined) {
+      listener.entry(facts)
+      return Effect.void
+    }
+    rejections += 1
+    return Metric.update(rejected, 1).pipe(
+      Effect.andThen(
+        rejections > maxLoggedRejections
+          ? Effect.void
+          : Effect.logWarning("Journal entry not believed: systemd-coredump did not write it, or it names no core")
+            .pipe(
+              Effect.annotateLogs({ cursor })
+            )
+      )
+    )
+  }
+
+  const drain = (entries: Stream.Stream<RawEntry, JournalFailure>) =>
+    Stream.runForEachArray(entries, (chunk) => Effect.forEach(chunk, take, { discard: true }))
+
+  let lastFailure: string | undefined
+  const recovered = () => {
+    lastFailure = undefined
+    listener.lacking(undefined)
+  }
+  const report = (failure: JournalFailure) =>
+    Effect.suspend(() => {
+      listener.lacking(failure.message)
+      if (failure.message === lastFailure) return Effect.void
+      lastFailure = failure.message
+      return Effect.logWarning("The journal cannot be read", failure.message)
+    })
+
+  const follow = Effect.gen(function*() {
+    const begun = yield* Clock.currentTimeMillis
+    const welcome = Effect.sleep(goodRun).pipe(
+      Effect.andThen(Effect.sync(recovered)),
+      Effect.andThen(Effect.never)
+    )
+    const failed = yield* Effect.raceFirst(drain(journal.follow(cursor)), welcome).pipe(
+      Effect.as(undefined),
+      Effect.catch((failure) => Effect.as(report(failure), failure))
+    )
+    yield* Metric.update(restarts, 1)
+    if ((yield* Clock.currentTimeMillis) - begun >= goodRun) return
+    return yield* failed ?? new JournalFailure({ message: "journalctl ended at once" })
+  })
+
+  const first = drain(journal.query()).pipe(
+    Effect.tap(() => Effect.sync(recovered)),
+    Effect.catch(report)
+  )
+
+  // What was missed is asked for when an entry is due: the follower learns of it too late.
+  const hurry = Effect.gen(function*() {
+    let seen = ""
+    while (true) {
+      yield* listener.expecting
+      const pulse = yield* journal.pulse
+      if (pulse !== seen) {
+        seen = pulse
+        yield* Effect.ignore(drain(journal.query(cursor)))
+        yield* Effect.sleep(hurryInterval)
+      }
+      yield* Effect.sleep(pulseInterval)
+    }
+  })
+
+  yield* Effect.timeoutOption(first, patience)
+  listener.read()
+  return yield* Effect.raceFirst(Effect.forever(Effect.retry(follow, backoff)), hurry)
+})

@@ -1,0 +1,304 @@
+/** The cores that systemd-coredump keeps on this host (or on one whose file system is mounted), as a `CoreSource`. */
+import {
+  CoreIndex,
+  type CoreMetadata,
+  CoreNotFound,
+  CoreNotStored,
+  type CoreRef,
+  CoreSource,
+  DeletionDisabled,
+  formatTimestamp,
+  InternalError,
+  type NodeStatus,
+  NotReady
+} from "@koredump/core"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  FileSystem,
+  Latch,
+  Layer,
+  Metric,
+  Option,
+  Schedule,
+  Stream
+} from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import { lstatSync } from "node:fs"
+import { unlink } from "node:fs/promises"
+import { hostname, machine } from "node:os"
+import { failureText, watchCoreDirectory } from "./CoreDirectory.ts"
+import { HostCores } from "./HostCores.ts"
+import { type HostPaths, hostPaths } from "./HostPaths.ts"
+import { Journal, layerJournalctl } from "./Journal.ts"
+import { readMetadata } from "./JournalEntry.ts"
+import { readJournal } from "./JournalReader.ts"
+import { coredumpUid } from "./JournalTrust.ts"
+import { openCore } from "./openCore.ts"
+import { canReadXattrs } from "./Xattrs.ts"
+
+/** What is to be known about the host. */
+export interface SystemdCoreSourceOptions {
+  /** Where the host's file system is mounted; `/` unless said. */
+  readonly root?: string
+  /** `<root>/var/lib/systemd/coredump` unless said. */
+  readonly coredumpDir?: string
+  /** The host's name unless said. */
+  readonly nodeName?: string
+  /** Whether cores may be deleted; not unless said. */
+  readonly allowDelete?: boolean
+  /** Most cores known; beyond it the oldest that are `missing` go first. */
+  readonly maxCores?: number
+  /** How long crashes are known whose core is not there; 30 days unless said. */
+  readonly maxMissingAge?: Duration.Input
+}
+
+/** How things stand with the host. */
+export class SystemdHost extends Context.Service<SystemdHost, {
+  /** Ends when the directory has been scanned and the journal read, or found not to be readable. */
+  readonly ready: Effect.Effect<void>
+  /** What lacks, in words. Empty when all is well. */
+  readonly warnings: Effect.Effect<ReadonlyArray<string>>
+}>()("@koredump/node-source/SystemdHost") {}
+
+const coresGauge = Metric.gauge("koredump_cores", { description: "Cores known, by state" })
+const oddFiles = Metric.counter("koredump_odd_files_total", {
+  description: "Files in the coredump directory that are no cores",
+  incremental: true
+})
+
+const maxOddFiles = 100
+/** systemd-coredump may work on the stack trace for five minutes before it writes the entry. */
+const entryDue = Duration.toMillis("6 minutes")
+const heavyTimeout = "10 seconds"
+
+const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreSourceOptions) {
+  const fs = yield* FileSystem.FileSystem
+  const journal = yield* Journal
+  const node = options.nodeName ?? hostname()
+  const maxCores = options.maxCores ?? 100_000
+  const maxMissingAge = Duration.toMillis(options.maxMissingAge ?? "30 days")
+  const index = yield* CoreIndex.make({ maxCores })
+  const cores = new HostCores(index, node, maxCores)
+  const log = Effect.runForkWith(yield* Effect.context<never>())
+  const isoNow = Effect.map(Clock.currentTimeMillis, (millis) => formatTimestamp(millis * 1000)!)
+  let since = yield* isoNow
+
+  const journalRead = yield* Deferred.make<void>()
+  const ready = yield* Deferred.make<void>()
+  const lacking = new Map<"journal" | "directory", string>()
+  const setLacking = (what: "journal" | "directory") => (why: string | undefined) => {
+    if (why === lacking.get(what)) return
+    if (why === undefined) lacking.delete(what)
+    else {
+      lacking.set(what, why)
+      log(Effect.logWarning(why))
+    }
+  }
+
+  const odd = new Set<string>()
+  const meetOddFile = (name: string, why: string) => {
+    if (odd.has(name) || odd.size > maxOddFiles) return
+    odd.add(name)
+    log(
+      Metric.update(oddFiles, 1).pipe(Effect.andThen(
+        odd.size > maxOddFiles
+          ? Effect.logWarning("Further files in the coredump directory are no cores; they are not logged")
+          : Effect.logWarning(`A file in the coredump directory is no core: ${why}`).pipe(Effect.annotateLogs({ name }))
+      ))
+    )
+  }
+
+  // Files whose entry should come soon, and until when it is worth waiting for.
+  const awaited = new Map<string, number>()
+  const expecting = yield* Latch.make()
+  const stopAwaiting = (id: string) => {
+    if (awaited.delete(id) && awaited.size === 0) expecting.closeUnsafe()
+  }
+
+  const awaitEntry = (id: string) => {
+    if (!Deferred.isDoneUnsafe(ready) || cores.entry(id) !== undefined || cores.file(id) !== undefined) return
+    awaited.set(id, performance.now() + entryDue)
+    expecting.openUnsafe()
+  }
+
+  const passwd = yield* Effect.orElseSucceed(fs.readFileString(paths.passwd), () => "")
+  const reader = readJournal({
+    coredumpUid: coredumpUid(passwd),
+    machine: paths.isThisHost ? machine() : undefined
+  }, {
+    entry: (facts) => {
+      cores.putEntry(facts)
+      stopAwaiting(facts.id)
+    },
+    expecting: expecting.await,
+    read: () => Deferred.doneUnsafe(journalRead, Effect.void),
+    lacking: setLacking("journal")
+  })
+
+  const directory = watchCoreDirectory(paths, {
+    known: (name) => cores.file(name),
+    knownNames: () => cores.fileNames(),
+    wantsXattrs: (name) => cores.entry(name) === undefined,
+    found: (file) => {
+      awaitEntry(file.id)
+      cores.putFile(file)
+    },
+    gone: (name) => {
+      cores.removeFile(name)
+      odd.delete(name)
+      stopAwaiting(name)
+    },
+    odd: meetOddFile,
+    scanned: () => Deferred.doneUnsafe(ready, Effect.void),
+    lacking: setLacking("directory")
+  })
+
+  const keepHouse = Effect.gen(function*() {
+    const now = performance.now()
+    for (const [id, until] of awaited) if (until < now) stopAwaiting(id)
+    cores.removeMissingBefore(((yield* Clock.currentTimeMillis) - maxMissingAge) * 1000)
+    const counts = { present: 0, truncated: 0, missing: 0, pending: 0 }
+    for (const { state } of index) counts[state] += 1
+    for (const [state, count] of Object.entries(counts)) {
+      yield* Metric.update(Metric.withAttributes(coresGauge, { state }), count)
+    }
+  })
+
+  yield* Effect.forkScoped(reader)
+  yield* Effect.forkScoped(Effect.andThen(Deferred.await(journalRead), directory))
+  yield* Deferred.await(ready).pipe(
+    Effect.andThen(isoNow),
+    Effect.tap((now) =>
+      Effect.sync(() => {
+        since = now
+      })
+    ),
+    Effect.andThen(Effect.repeat(keepHouse, Schedule.spaced("10 seconds"))),
+    Effect.forkScoped
+  )
+
+  const whenReady = Effect.suspend(() =>
+    Deferred.isDoneUnsafe(ready)
+      ? Effect.void
+      : Effect.fail(new NotReady({ detail: "The host's cores are being read for the first time." }))
+  )
+
+  const find = Effect.fnUntraced(function*(ref: CoreRef) {
+    yield* whenReady
+    return index.get(ref) ?? (yield* new CoreNotFound({ ...ref }))
+  })
+
+  const findStored = Effect.fnUntraced(function*(ref: CoreRef) {
+    const core = yield* find(ref)
+    if (core.state !== "missing") return
+    return yield* new CoreNotStored({ ...ref, ...(core.reason === undefined ? {} : { detail: core.reason }) })
+  })
+
+  const heavyFields = (ref: CoreRef) => {
+    const entry = cores.entry(ref.id)
+    if (entry === undefined) return Effect.succeed({})
+    return journal.read(entry.cursor).pipe(
+      Effect.timeout(heavyTimeout),
+      Effect.map(Option.match({ onNone: () => ({}), onSome: readMetadata })),
+      Effect.catch((error) =>
+        Effect.logWarning("The entry of a core cannot be read", error.message).pipe(
+          Effect.annotateLogs({ id: ref.id }),
+          Effect.as({})
+        )
+      )
+    )
+  }
+
+  const warnings = Effect.map(journal.lacking, (lackingInJournal) => [
+    ...lacking.values(),
+    ...lackingInJournal,
+    ...(canReadXattrs() ? [] : ["extended attributes of files cannot be read on this machine"])
+  ])
+
+  const source = CoreSource.of({
+    list: (query) => Effect.map(whenReady, () => index.list(query)),
+    get: Effect.fn("SystemdCoreSource.get")(function*(ref) {
+      yield* find(ref)
+      const heavy = yield* heavyFields(ref)
+      // The newest summary: it may have changed while the journal was read.
+      return { ...yield* find(ref), ...heavy } as CoreMetadata
+    }),
+    open: Effect.fn("SystemdCoreSource.open")(function*(ref) {
+      yield* findStored(ref)
+      return yield* openCore(paths, ref)
+    }),
+    remove: Effect.fn("SystemdCoreSource.remove")(function*(ref) {
+      if (options.allowDelete !== true) return yield* new DeletionDisabled()
+      yield* findStored(ref)
+      yield* removeCore(paths, ref)
+      cores.removeFile(ref.id)
+    }),
+    changes: (options) => Stream.unwrap(Effect.map(whenReady, () => index.changes(options))),
+    nodes: Effect.gen(function*() {
+      const lacks = yield* warnings
+      const corePattern = paths.isThisHost
+        ? yield* Effect.option(fs.readFileString(paths.corePattern))
+        : Option.none()
+      const status: NodeStatus = {
+        name: node,
+        state: Deferred.isDoneUnsafe(ready) ? "ready" : "syncing",
+        since,
+        lastContact: yield* isoNow,
+        cores: index.size,
+        bytes: cores.bytes,
+        ...(lacks.length === 0 ? {} : { warnings: lacks }),
+        ...(Option.isNone(corePattern) ? {} : { corePattern: corePattern.value.trim() })
+      }
+      return [status]
+    })
+  })
+
+  return Context.make(CoreSource, source).pipe(
+    Context.add(SystemdHost, SystemdHost.of({ ready: Deferred.await(ready), warnings }))
+  )
+})
+
+/** Deletes the file of a core; never what a link points to, and nothing outside the directory. */
+const removeCore = (paths: HostPaths, ref: CoreRef) =>
+  Effect.tryPromise({
+    try: async () => {
+      const path = paths.core(ref.id)
+      if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw new NotAFile()
+      await unlink(path)
+    },
+    catch: (error) => {
+      if (error instanceof NotAFile) return new CoreNotStored({ ...ref, detail: "The file is gone." })
+      if (!(error instanceof Error && "code" in error)) return new InternalError({})
+      switch (error.code) {
+        case "ENOENT":
+          return new CoreNotStored({ ...ref, detail: "The file is gone." })
+        case "EROFS":
+        case "EACCES":
+        case "EPERM":
+          return new DeletionDisabled({ detail: `The file cannot be deleted: ${failureText(error)}.` })
+        default:
+          return new InternalError({ detail: `The file cannot be deleted: ${failureText(error)}.` })
+      }
+    }
+  })
+
+class NotAFile extends Error {}
+
+/** The source over a journal of the caller's choice, for tests. */
+export const layerSystemdCoreSourceNoJournal = (
+  options: SystemdCoreSourceOptions = {}
+): Layer.Layer<CoreSource | SystemdHost, never, Journal | FileSystem.FileSystem> =>
+  Layer.effectContext(make(hostPaths(options), options))
+
+/** The cores of this host. The layer is there at once; until `SystemdHost.ready` the source fails with `NotReady`. */
+export const layerSystemdCoreSource = (
+  options: SystemdCoreSourceOptions = {}
+): Layer.Layer<
+  CoreSource | SystemdHost,
+  never,
+  ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem
+> => Layer.provide(layerSystemdCoreSourceNoJournal(options), layerJournalctl(hostPaths(options)))
