@@ -18,7 +18,7 @@ capture_begin() {
   "$HERE/pipeline.sh" down
   KOREDUMP_E2E_JOURNAL_DIR=$work/journal KOREDUMP_E2E_MACHINE_ID=$MACHINE_ID "$HERE/pipeline.sh" up --persistent
   "$HERE/crashers/build.sh" "$DEMO/bin"
-  rm -f "$DEMO/bin/hold" "$DEMO/bin/linger"
+  rm -f "$DEMO/bin/hold" "$DEMO/bin/linger" "$DEMO/bin/forge"
   export KOREDUMP_E2E_JOURNAL_DIR=$work/journal KOREDUMP_E2E_MACHINE_ID=$MACHINE_ID
 }
 

@@ -21,6 +21,7 @@ build threads threads.c -pthread
 build aborts aborts.c
 build signals signals.c
 build big big.c -O2
+build forge forge.c
 build hold hold.c
 build linger linger.c
 for name in 'web server.v1' kwörker 'über\x20prog'; do

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# run.sh [vitest's arguments]
+# The black-box suite: brings the pipeline up, runs test/*.test.ts against the
+# built programs, and leaves the machine as it found it.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+root=$(cd "$HERE/../.." && pwd)
+
+[ "$(id -u)" = 0 ] || die 'needs root'
+[ "${KOREDUMP_E2E:-}" = 1 ] || [ "${CI:-}" = true ] || die \
+  'THIS CHANGES kernel.core_pattern AND MAKES PROGRAMS CRASH: for a disposable machine only.
+  If this is one, say so with KOREDUMP_E2E=1.'
+export PATH="$root/node_modules/.bin:$PATH"
+for program in "$root"/packages/{server,cli}/dist/main.js; do
+  [ -e "$program" ] || die "$program is not built: npm run build"
+done
+
+# What the suite leaves for this script to remove, whatever becomes of vitest.
+export KOREDUMP_E2E_STATE=$STATE
+mkdir -p "$STATE"
+: >"$STATE/suite-pids"
+was_up=0
+"$HERE/pipeline.sh" status >/dev/null 2>&1 && was_up=1
+
+finish() {
+  local status=$? pid
+  trap - EXIT INT TERM
+  "$HERE/pipeline.sh" release || true
+  while read -r pid; do rm -f -- "$COREDUMP_DIR"/core.*."$pid".*; done <"$STATE/suite-pids"
+  rm -rf -- "$STATE/suite-pids" "$STATE"/suite-*/
+  if [ $was_up = 1 ]; then
+    "$HERE/pipeline.sh" compress on || true
+    "$HERE/pipeline.sh" storage external || true
+  else
+    "$HERE/pipeline.sh" down || status=1
+  fi
+  exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$HERE/pipeline.sh" up
+# For a program of the suite's own that forges journal entries.
+command -v gdb zstd lz4 xz getfattr setfattr setpriv gcc node vitest >/dev/null || die 'a tool is missing'
+cd "$HERE"
+vitest run --config vitest.config.ts --reporter=default --reporter=json --outputFile.json="$HERE/.results.json" "$@"

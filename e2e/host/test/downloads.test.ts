@@ -1,0 +1,105 @@
+/** Downloads while the file goes, shrinks, or the server dies: whole and right, or a failure; never short. */
+import { assert, describe, it } from "@effect/vitest"
+import { readdir, rm, stat, truncate } from "node:fs/promises"
+import { join } from "node:path"
+import { inject } from "vitest"
+import { ctl } from "./support/Ctl.ts"
+import { sha256, sha256File, tempDir } from "./support/Files.ts"
+import { download, type WireCore } from "./support/Http.ts"
+import { largeCore } from "./support/largeCore.ts"
+import { startProxy } from "./support/Proxy.ts"
+import { startServer } from "./support/Server.ts"
+import { Watch } from "./support/Watch.ts"
+
+const MiB = 1 << 20
+
+const seen = async (pid: number): Promise<WireCore> => {
+  await using watch = await Watch.open(inject("local"))
+  return watch.core(pid)
+}
+
+/** Begins a download, does something, reads on. */
+const interrupted = async (core: WireCore, query: string, between: () => Promise<unknown>) => {
+  const reader = (await download(inject("local"), core, query)).getReader()
+  const chunks = async function*() {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value
+  }
+  const first = (await reader.read()).value!
+  await between()
+  return sha256((async function*() {
+    yield first
+    yield* chunks()
+  })())
+}
+
+describe.each(["", "decompress=true"])("query %j", (query) => {
+  it("the file goes during the download: it ends whole", async () => {
+    await using large = await largeCore()
+    const [core, stored] = [await seen(large.pid), await sha256File(large.file)]
+    assert.strictEqual(await interrupted(core, query, () => rm(large.file)), stored)
+  })
+
+  it("the file shrinks during the download: a failure", async () => {
+    await using large = await largeCore()
+    const core = await seen(large.pid)
+    const outcome = await interrupted(core, query, () => truncate(large.file, core.size! / 2)).then(
+      () => "a clean end",
+      () => "a failure"
+    )
+    assert.strictEqual(outcome, "a failure")
+  })
+})
+
+/** The files of a directory that are not metadata, with their sizes. */
+const filesIn = async (dir: string) =>
+  Object.fromEntries(
+    await Promise.all(
+      (await readdir(dir)).filter((name) => !name.endsWith(".json")).map(async (name) =>
+        [name, (await stat(join(dir, name))).size] as const
+      )
+    )
+  )
+
+describe("koredumpctl get", () => {
+  it("the file shrinks: fails, and leaves nothing that looks whole", async () => {
+    await using large = await largeCore()
+    await using proxy = await startProxy(inject("local"), 32 * MiB)
+    await using dir = await tempDir()
+    const core = await seen(large.pid)
+    const run = ctl(proxy, ["get", core.node, core.id], { cwd: dir.path })
+    await proxy.held
+    await truncate(large.file, 64 * MiB)
+    proxy.release()
+    const { code, stderr } = await run
+    assert.notStrictEqual(code, 0)
+    assert.isNotEmpty(stderr)
+    assert.notProperty(await filesIn(dir.path), core.id)
+  })
+
+  it("the server is killed: goes on after its restart, or fails and keeps what it has; then the rest comes", async () => {
+    await using large = await largeCore()
+    await using first = await startServer("local")
+    const stored = await sha256File(large.file)
+    await using dir = await tempDir()
+    await using proxy = await startProxy(first, 32 * MiB)
+    const core = await seen(large.pid)
+    const run = ctl(proxy, ["get", core.node, core.id], { cwd: dir.path })
+    await proxy.held
+    await first.stop("SIGKILL")
+    proxy.release()
+    await using second = await startServer("local", [], { port: first.port })
+    const { code } = await run
+    if (code !== 0) {
+      const files = await filesIn(dir.path)
+      const part = files[`${core.id}.part`]
+      assert.isAbove(part ?? 0, 16 * MiB, "keeps what came")
+      assert.notProperty(files, core.id)
+      await using counting = await startProxy(second, Number.POSITIVE_INFINITY)
+      const again = await ctl(counting, ["get", core.node, core.id], { cwd: dir.path })
+      assert.strictEqual(again.code, 0, again.stderr)
+      assert.isBelow(counting.passed(), core.size! - part! + MiB, "only the rest is fetched")
+    }
+    assert.strictEqual(await sha256File(join(dir.path, core.id)), stored)
+    assert.deepStrictEqual(Object.keys(await filesIn(dir.path)), [core.id], "no part file is left")
+  })
+})

@@ -1,0 +1,94 @@
+/** Cores that were cut, not stored, stored elsewhere or in another compression. */
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
+import { rm } from "node:fs/promises"
+import { inject } from "vitest"
+import { list } from "./support/Http.ts"
+import { coreFile, coreFiles, crash, pipeline, recompress } from "./support/Pipeline.ts"
+import { proveBytes, proveMetadata, proveNotStored } from "./support/prove.ts"
+import { Watch } from "./support/Watch.ts"
+
+let watch: Watch
+beforeAll(async () => {
+  watch = await Watch.open(inject("local"))
+})
+afterAll(() => watch[Symbol.asyncDispose]())
+
+describe("not stored", () => {
+  afterEach(() => pipeline("storage", "external"))
+
+  it("RLIMIT_CORE=0", async () => {
+    const pid = await crash("rlimit0")
+    const core = await watch.core(pid, ["missing"])
+    assert.strictEqual(core.id.split(".")[4], String(pid))
+    assert.isUndefined(core.size)
+    await proveNotStored(core, /RLIMIT_CORE|limit/i)
+  })
+
+  it("Storage=none", async () => {
+    await pipeline("storage", "none")
+    const core = await watch.core(await crash("deep"), ["missing"])
+    assert.strictEqual(core.title, "SIGSEGV in deep3 (deep)")
+    await proveNotStored(core, /Storage=none|stor/i)
+  })
+
+  it("Storage=journal", async () => {
+    await pipeline("storage", "journal")
+    const core = await watch.core(await crash("deep"), ["missing"])
+    assert.strictEqual(core.title, "SIGSEGV in deep3 (deep)")
+    assert.isUndefined(core["COREDUMP"])
+    await proveNotStored(core, /journal/i)
+  })
+
+  it("removed after the entry", async () => {
+    const pid = await crash("deep")
+    await watch.core(pid)
+    await rm(await coreFile(pid))
+    await proveNotStored(await watch.core(pid, ["missing"]), /./)
+  })
+})
+
+it("cut by a limit: truncated, and its bytes are what is there", async () => {
+  const core = await proveMetadata(await watch.core(await crash("rlimit-small"), ["truncated"]))
+  assert.match(String(core.title), /^SIGSEGV in /)
+  await proveBytes(core, await coreFile(core.COREDUMP_PID))
+})
+
+describe("compressions", () => {
+  afterEach(() => pipeline("compress", "on"))
+
+  it("Compress=no", async () => {
+    await pipeline("compress", "off")
+    const core = await proveMetadata(await watch.core(await crash("deep")))
+    assert.strictEqual(core.compression, "none")
+    await proveBytes(core, await coreFile(core.COREDUMP_PID))
+  })
+
+  it.each(["lz4", "xz", "none"] as const)(
+    "recompressed: %s, under another name than the entry has",
+    async (compression) => {
+      const before = await watch.core(await crash("deep"))
+      const stored = await coreFile(before.COREDUMP_PID)
+      const file = await recompress(stored, compression)
+      await rm(stored)
+      await watch.find(({ type, object }) => type === "DELETED" && object.id === before.id, "the old name goes").catch(
+        () =>
+          watch.find(({ object }) => object.id === before.id && object.state === "missing", "the old name is missing")
+      )
+      const { object: seen } = await watch.find(
+        ({ object }) =>
+          object.COREDUMP_PID === before.COREDUMP_PID && object.compression === compression &&
+          object.state === "present",
+        "the new name"
+      )
+      const core = await proveMetadata(seen)
+      assert.strictEqual(core.title, before.title)
+      assert.strictEqual(core.signature, before.signature)
+      await proveBytes(core, file)
+      const all = (await list(inject("local"), "state=any")).filter((other) =>
+        other.COREDUMP_PID === before.COREDUMP_PID
+      )
+      assert.deepStrictEqual(all.map(({ id }) => id), [core.id], "one core, not two")
+      assert.deepStrictEqual(await coreFiles(before.COREDUMP_PID), [file])
+    }
+  )
+})

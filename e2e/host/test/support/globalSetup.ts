@@ -1,0 +1,33 @@
+/** The two servers that most cases ask: one for the whole run, over the host's real cores. */
+import { randomBytes } from "node:crypto"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import type { TestProject } from "vitest/node"
+import { tempDir } from "./Files.ts"
+import { type Server, startServer } from "./Server.ts"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly local: Server
+    readonly node: Server
+  }
+}
+
+export default async ({ provide }: TestProject) => {
+  const dir = await tempDir()
+  const token = randomBytes(24).toString("base64url")
+  const tokenFile = join(dir.path, "tokens.csv")
+  await writeFile(tokenFile, `${token},e2e,1,"testers"\n`, { mode: 0o600 })
+  const local = await startServer("local")
+  const node = await startServer("node", ["--state-dir", join(dir.path, "state")], {
+    token,
+    tokenFile
+  })
+  provide("local", { url: local.url })
+  provide("node", { url: node.url, token })
+  return async () => {
+    const codes = await Promise.all([local.stop(), node.stop()])
+    await dir[Symbol.asyncDispose]()
+    if (codes.some((code) => code !== 0)) throw new Error(`the servers ended with ${codes.join(" and ")}`)
+  }
+}

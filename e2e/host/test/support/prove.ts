@@ -1,0 +1,105 @@
+/**
+ * One core, seen through everything koredump has: REST of both servers, `@koredump/client`, `koredumpctl` over a server
+ * and on the host itself. All must tell the same, and give the same bytes as the file on disk.
+ */
+import { assert } from "@effect/vitest"
+import { createKoredump } from "@koredump/client"
+import { downloadTo } from "@koredump/client/node"
+import { readFile, stat } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { inject } from "vitest"
+import { ctl, ctlOk } from "./Ctl.ts"
+import { sha256, sha256Decompressed, sha256File, tempDir } from "./Files.ts"
+import { download, list, metadata, unversioned, type WireCore } from "./Http.ts"
+import type { Server } from "./Server.ts"
+import { Watch } from "./Watch.ts"
+
+const heavy = /^(?:COREDUMP_PROC_.*|COREDUMP_OPEN_FDS|COREDUMP_ENVIRON|COREDUMP_PACKAGE_JSON|MESSAGE|stack|crio)$/
+
+/** A core without what lists leave out. */
+const summaryOf = (core: WireCore) =>
+  Object.fromEntries(Object.entries(unversioned(core)).filter(([key]) => !heavy.test(key)))
+
+const client = (server: Server) =>
+  createKoredump({ url: server.url, ...(server.token === undefined ? {} : { token: server.token }) })
+
+/** Waits until a server knows a crash as well as another does. */
+const knows = async (server: Server, core: WireCore): Promise<void> => {
+  await using watch = await Watch.open(server)
+  await watch.core(core.COREDUMP_PID, [core.state])
+}
+
+const jsonList = async (from: Server | "local", core: WireCore): Promise<ReadonlyArray<WireCore>> =>
+  JSON.parse(await ctlOk(from, ["list", "-o", "json", "--comm", String(core["COREDUMP_COMM"])])) as ReadonlyArray<
+    WireCore
+  >
+
+/** Its metadata is the same everywhere; answers it. */
+export const proveMetadata = async (core: WireCore): Promise<WireCore> => {
+  const [local, node] = [inject("local"), inject("node")]
+  await Promise.all([knows(local, core), knows(node, core)])
+  const known = await metadata(local, core)
+  assert.deepStrictEqual(unversioned(await metadata(node, core)), unversioned(known), "node server")
+  assert.deepStrictEqual(
+    unversioned(await client(node).metadata(core) as unknown as WireCore),
+    unversioned(known),
+    "@koredump/client"
+  )
+  const summary = summaryOf(known)
+  const [listed, byServer, byHost] = await Promise.all([
+    list(local, "state=any"),
+    jsonList(node, core),
+    jsonList("local", core)
+  ])
+  for (const [what, cores] of Object.entries({ listed, byServer, byHost })) {
+    const found = cores.filter(({ id }) => id === core.id)
+    assert.lengthOf(found, 1, what)
+    assert.deepStrictEqual(unversioned(found[0]!), summary, what)
+  }
+  return known
+}
+
+/** Its bytes are the same everywhere: as stored those of the file, decompressed what the distribution's tool gives. */
+export const proveBytes = async (core: WireCore, file: string): Promise<void> => {
+  const [local, node] = [inject("local"), inject("node")]
+  assert.strictEqual(core.id, basename(file))
+  assert.strictEqual(core.size, (await stat(file)).size)
+  const [stored, plain] = await Promise.all([sha256File(file), sha256Decompressed(file)])
+  await using dir = await tempDir()
+  for (const server of [local, node]) {
+    assert.strictEqual(await sha256(await download(server, core)), stored)
+    assert.strictEqual(await sha256(await download(server, core, "decompress=true")), plain)
+  }
+  const fetched = await client(node).download(core)
+  assert.strictEqual(await sha256(fetched.body), stored)
+  const target = join(dir.path, "by-client")
+  await downloadTo(client(node), core, target)
+  assert.strictEqual(await sha256File(target), stored)
+
+  const stem = core.id.replace(/\.(?:zst|lz4|xz)$/, "")
+  for (const from of [node, "local"] as const) {
+    await using cwd = await tempDir()
+    await ctlOk(from, ["get", core.node, core.id, "-d"], { cwd: cwd.path })
+    if (core.compression !== "none") assert.strictEqual(await sha256File(join(cwd.path, core.id)), stored)
+    assert.strictEqual(await sha256File(join(cwd.path, stem)), plain)
+    assert.strictEqual((await stat(join(cwd.path, stem))).mode & 0o777, 0o600)
+    const beside = JSON.parse(await readFile(join(cwd.path, `${stem}.json`), "utf8")) as WireCore
+    assert.strictEqual(beside.id, core.id)
+  }
+}
+
+/** A crash whose core is not stored says so everywhere: 404 with the reason, exit code 4, shown by `koredumpctl list`. */
+export const proveNotStored = async (core: WireCore, reason: RegExp): Promise<void> => {
+  const node = inject("node")
+  const known = await proveMetadata(core)
+  assert.match(String(known.reason), reason)
+  assert.isUndefined((await list(node)).find(({ id }) => id === core.id), "left out of lists unless asked for")
+  await using watch = await Watch.open(node, "")
+  assert.isUndefined(watch.events.find(({ object }) => object.id === core.id), "and of watches")
+  const problem = await client(node).download(core).then(() => undefined, (error: unknown) => error)
+  assert.include(problem, { _tag: "CoreNotStored", status: 404, type: "https://koredump.dev/problems/core-not-stored" })
+  assert.match((problem as { readonly detail: string }).detail, reason)
+  const got = await ctl(node, ["get", core.node, core.id])
+  assert.strictEqual(got.code, 4, got.stderr)
+  assert.match(got.stderr, reason)
+}
