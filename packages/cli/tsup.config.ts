@@ -1,10 +1,37 @@
+import type { PluginBuild } from "esbuild"
+import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
 
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
+
+// Effect's HTTP API can serve documentation pages of megabytes, which it imports on demand. A client never does.
+const withoutDocsPages = {
+  name: "without-docs-pages",
+  setup: (build: PluginBuild) => {
+    build.onLoad({ filter: /\/internal\/httpApi(Scalar|Swagger)\.(ts|js)$/ }, () => ({ contents: "export {}" }))
+  }
+}
+
+// One bundle with all that it needs: fast to load. What few runs need (YAML, this host's cores, decompressors) is
+// imported on demand and becomes chunks of its own.
 export default defineConfig({
-  entry: ["src/index.ts"],
+  entry: ["src/main.ts"],
   format: ["esm"],
-  sourcemap: true,
+  splitting: true,
+  minify: true,
   clean: true,
   target: "node22",
-  platform: "node"
+  platform: "node",
+  noExternal: [/.*/],
+  external: [/^@napi-rs\//],
+  esbuildPlugins: [withoutDocsPages],
+  define: { KOREDUMP_CLI_VERSION: JSON.stringify(version) },
+  esbuildOptions: (options) => {
+    options.conditions = ["@koredump/source"]
+    options.legalComments = "none"
+  },
+  banner: {
+    // CommonJS packages in the bundle ask for Node's modules with require.
+    js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`
+  }
 })

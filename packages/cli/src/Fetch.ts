@@ -1,0 +1,149 @@
+/** Cores to files or stdout, with progress; what each verb of fetching shares. */
+import { downloadCore, type DownloadError } from "@koredump/client/node"
+import { decompress } from "@koredump/compression"
+import { type CoreRef, CoreSource, coreStem, Problem } from "@koredump/core"
+import { Effect, FileSystem, Path, Result, Schema, Stdio, Stream } from "effect"
+import { exitCodes, Failure, fromProblem, partial } from "./Failure.ts"
+import { makeProgress, type Progress } from "./output/progress.ts"
+import { complain, note, print } from "./output/Screen.ts"
+import { visible } from "./output/text.ts"
+import { formatBytes } from "./output/units.ts"
+
+/** A core to fetch, with its size where a list told it. */
+export interface Wanted extends CoreRef {
+  readonly size?: number
+}
+
+const parallel = 4
+
+const isProblem = Schema.is(Problem)
+
+const fileFailure = (error: DownloadError): Failure =>
+  new Failure({
+    exitCode: exitCodes.failed,
+    message: visible(error.message),
+    hint: error._tag === "FileExists"
+      ? "Choose another place with -C DIR or -o FILE."
+      : "What was fetched so far is kept in a .part file; the same command goes on from there."
+  })
+
+const failed = (message: string) => Effect.fail(new Failure({ exitCode: exitCodes.failed, message }))
+
+const said = (error: Problem | DownloadError | Failure): Failure =>
+  error instanceof Failure ? error : isProblem(error) ? fromProblem(error) : fileFailure(error)
+
+const printFile = (
+  { existed, path, size }: { readonly path: string; readonly size: number; readonly existed: boolean }
+) => print(`${visible(path)}  ${formatBytes(size)}${existed ? "  (already there)" : ""}`)
+
+/** Writes a core's metadata, whole or not at all. */
+const writeMetadata = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const metadata = yield* CoreSource.use((source) => source.get(ref))
+  const text = `${JSON.stringify(metadata, undefined, 2)}\n`
+  const temporary = `${path}.part`
+  yield* fs.remove(temporary, { force: true }).pipe(
+    Effect.andThen(fs.writeFileString(temporary, text, { mode: 0o600, flag: "wx" })),
+    Effect.andThen(fs.rename(temporary, path)),
+    Effect.mapError((error) =>
+      new Failure({ exitCode: exitCodes.failed, message: `Cannot write ${visible(path)}: ${error.reason._tag}.` })
+    )
+  )
+  return { path, size: new TextEncoder().encode(text).length, existed: false }
+})
+
+const fetchFiles = Effect.fnUntraced(
+  function*(wanted: Wanted, options: { readonly decompress: boolean; readonly directory: string }, progress: Progress) {
+    const { join } = yield* Path.Path
+    const path = join(options.directory, wanted.id)
+    const stem = join(options.directory, coreStem(wanted.id))
+    const downloaded = yield* downloadCore({
+      ref: { node: wanted.node, id: wanted.id },
+      path,
+      // A core that is stored as it is needs no second file.
+      decompressedPath: options.decompress && stem !== path ? stem : undefined,
+      onProgress: progress.add(wanted.id, wanted.size)
+    })
+    const metadata = yield* writeMetadata(wanted, `${stem}.json`)
+    yield* progress.clear
+    for (const file of [downloaded.stored, downloaded.decompressed, metadata]) {
+      if (file !== undefined) yield* printFile(file)
+    }
+  },
+  Effect.mapError(said)
+)
+
+const interrupted = Effect.onInterrupt(() => note("Interrupted: the same command goes on where this one ended."))
+
+/** Fetches cores into a directory, some at a time. What fails is said, and does not keep the others from coming. */
+export const fetchAll = Effect.fnUntraced(
+  function*(
+    cores: ReadonlyArray<Wanted>,
+    options: {
+      readonly decompress: boolean
+      readonly directory: string
+      /** Some cores are known to be left out. */
+      readonly incomplete: boolean
+    }
+  ) {
+    const progress = yield* makeProgress
+    const results = yield* Effect.forEach(
+      cores,
+      (core) =>
+        fetchFiles(core, options, progress).pipe(
+          Effect.tapError(({ hint, message }) =>
+            cores.length === 1 ? Effect.void : Effect.andThen(progress.clear, complain(message, hint))
+          ),
+          Effect.result
+        ),
+      { concurrency: parallel }
+    )
+    yield* progress.clear
+    const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
+    const [failure] = failures
+    if (failure === undefined) return yield* options.incomplete ? partial : Effect.void
+    if (cores.length === 1) return yield* failure
+    const same = failures.length === cores.length && failures.every(({ exitCode }) => exitCode === failure.exitCode)
+    return yield* same ? new Failure({ exitCode: failure.exitCode, message: "" }) : partial
+  },
+  interrupted,
+  Effect.scoped
+)
+
+/** Fetches one core to a file, without its metadata. */
+export const fetchOne = Effect.fnUntraced(
+  function*(wanted: Wanted, { decompress, path }: { readonly decompress: boolean; readonly path: string }) {
+    const progress = yield* makeProgress
+    const { decompressed, stored } = yield* downloadCore({
+      ref: { node: wanted.node, id: wanted.id },
+      onProgress: progress.add(path, wanted.size),
+      ...(decompress ? { decompressedPath: path } : { path })
+    }).pipe(Effect.mapError(said))
+    yield* progress.clear
+    const file = decompressed ?? stored
+    if (file !== undefined) yield* printFile(file)
+  },
+  interrupted,
+  Effect.scoped
+)
+
+/** Sends one core to stdout. */
+export const fetchToStdout = Effect.fnUntraced(function*(wanted: Wanted, asked: boolean) {
+  const stdio = yield* Stdio.Stdio
+  const progress = yield* makeProgress
+  const file = yield* CoreSource.use((source) => source.open({ node: wanted.node, id: wanted.id }))
+  const update = progress.add(wanted.id, file.size)
+  let received = 0
+  const stored = file.bytes().pipe(Stream.tap((chunk) =>
+    Effect.sync(() => {
+      received += chunk.length
+      update({ received, total: file.size, resumedFrom: 0 })
+    })
+  ))
+  yield* Stream.run(asked ? decompress(file.compression)(stored) : stored, stdio.stdout({ endOnDone: false })).pipe(
+    Effect.catchTags({
+      CorruptInput: ({ message }) => failed(`The core cannot be decompressed: ${visible(message)}.`),
+      PlatformError: () => failed("Cannot write to stdout.")
+    })
+  )
+}, Effect.scoped)

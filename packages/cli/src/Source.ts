@@ -1,0 +1,72 @@
+/** Where the cores come from: a server, or this host. */
+import { layerRemoteCoreSource } from "@koredump/client/effect"
+import { CoreSource } from "@koredump/core"
+import { Config, Effect, type FileSystem, Layer, Option } from "effect"
+import { FetchHttpClient } from "effect/http"
+import type { ChildProcessSpawner } from "effect/process"
+import type { Connection } from "./commands/root.ts"
+import { type Failure, usage } from "./Failure.ts"
+import { note, type Screen } from "./output/Screen.ts"
+import { visible } from "./output/text.ts"
+
+/** The old koredumpctl's last resort, and where `koredump-server local` listens. */
+const defaultServer = "http://127.0.0.1:5000"
+
+/** The server's URL: `--server`, else `KOREDUMP_SERVER`, else the one that a server on this host has. */
+export const serverUrl = (connection: Connection): Effect.Effect<string, Failure> =>
+  Effect.gen(function*() {
+    const environment = yield* Effect.orDie(Config.option(Config.String("KOREDUMP_SERVER")))
+    const text = Option.getOrElse(connection.server, () => Option.getOrElse(environment, () => ""))
+    if (text === "") return defaultServer
+    if (text.startsWith("unix:/")) return text
+    const url = URL.parse(text)
+    if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return text
+    return yield* usage(
+      `The server's URL must begin with http:// or https://, not "${visible(text)}".`,
+      `For example: --server ${defaultServer}`
+    )
+  })
+
+const layerRemote = (connection: Connection) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const url = yield* serverUrl(connection)
+    return layerRemoteCoreSource({
+      url,
+      // A person waits: a server that cannot be reached is said at once.
+      retries: 1,
+      ...Option.match(connection.token, { onNone: () => ({}), onSome: (token) => ({ token }) })
+    })
+  })).pipe(Layer.provide(FetchHttpClient.layer))
+
+const layerLocal = ({ root }: Connection) =>
+  Layer.unwrap(Effect.gen(function*() {
+    // Those who ask a server need none of this.
+    const { layerSystemdCoreSource, SystemdHost } = yield* Effect.promise(() => import("@koredump/node-source"))
+    return Layer.effect(
+      CoreSource,
+      Effect.gen(function*() {
+        const host = yield* SystemdHost
+        yield* host.ready
+        for (const warning of yield* host.warnings) yield* note(visible(warning))
+        return yield* CoreSource
+      })
+    ).pipe(
+      Layer.provide(layerSystemdCoreSource(Option.match(root, { onNone: () => ({}), onSome: (root) => ({ root }) })))
+    )
+  }))
+
+/** The source that the options ask for. */
+export const layerSource = (connection: Connection): Layer.Layer<
+  CoreSource,
+  Failure,
+  ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Screen
+> => {
+  const { local, root, server } = connection
+  if (local && Option.isSome(server)) {
+    return Layer.effect(CoreSource, usage("Options --local and --server exclude each other.", "Leave one of them out."))
+  }
+  if (!local && Option.isSome(root)) {
+    return Layer.effect(CoreSource, usage("Option --root goes with --local.", "Add --local."))
+  }
+  return local ? layerLocal(connection) : layerRemote(connection)
+}

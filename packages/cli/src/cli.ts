@@ -1,0 +1,57 @@
+/** koredumpctl, put together: verbs, source, output. */
+import type { CoreSource } from "@koredump/core"
+import { Effect, Layer, Logger, References } from "effect"
+import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
+import { normalizeArgv } from "./argv.ts"
+import { get } from "./commands/get.ts"
+import { info } from "./commands/info.ts"
+import { list } from "./commands/list.ts"
+import { type Connection, root } from "./commands/root.ts"
+import { version } from "./commands/version.ts"
+import { Failure } from "./Failure.ts"
+import { complain, layerPresenter } from "./output/Screen.ts"
+import { cliVersion } from "./version.ts"
+
+// The built-in one has the alias -v, which is `--verbose` here.
+const versionFlag = GlobalFlag.Action({
+  flag: Flag.Boolean("version").pipe(
+    Flag.withDescription("Show the version"),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
+  ),
+  run: GlobalFlag.Version.run
+})
+
+const verbosity = ({ verbose }: Connection) =>
+  Layer.mergeAll(
+    Layer.succeed(References.MinimumLogLevel, verbose ? "Debug" : "Warn"),
+    Layer.succeed(Logger.LogToStderr, true)
+  )
+
+/** Runs a command line over the sources that `layerSource` makes of the options. All that fails has been said. */
+export const makeRun = <R>(layerSource: (connection: Connection) => Layer.Layer<CoreSource, Failure, R>) => {
+  const source = Layer.unwrap(Effect.map(root, layerSource))
+  const command = root.pipe(
+    Command.withSubcommands([
+      list.pipe(Command.provide(source)),
+      info.pipe(Command.provide(source)),
+      get.pipe(Command.provide(source)),
+      version
+    ]),
+    Command.provide(verbosity)
+  )
+  const parseAndRun = Command.runWith(command, { version: cliVersion })
+  return (argv: ReadonlyArray<string>) =>
+    parseAndRun(normalizeArgv(argv)).pipe(
+      Effect.tapError((error) =>
+        error instanceof Failure && error.message !== "" ? complain(error.message, error.hint) : Effect.void
+      ),
+      Effect.tapDefect((defect) =>
+        complain(`Unexpected: ${String(defect)}`, "This is a defect of koredumpctl: please report it, with -v.")
+      ),
+      Effect.provide([
+        layerPresenter,
+        CliConfig.layer({ builtIns: [GlobalFlag.Help, versionFlag] })
+      ])
+    )
+}

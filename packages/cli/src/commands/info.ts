@@ -1,0 +1,66 @@
+/** `koredumpctl info` */
+import { CoreSource } from "@koredump/core"
+import { Clock, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { findCores } from "../Candidates.ts"
+import { usage } from "../Failure.ts"
+import { allNamespacesFlag, filterFlags, hasFilter, newestFlag, queryOf } from "../flags.ts"
+import { formatInfo } from "../output/info.ts"
+import { print, Screen } from "../output/Screen.ts"
+import { formatJson, formatYaml } from "../output/structured.ts"
+import { type Connection, explained, root } from "./root.ts"
+
+const quoted = (text: string) => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+/** The command that fetches a core from the same place. */
+const fetchCommand = (id: string, { local, root: directory, server }: Connection) =>
+  [
+    "koredumpctl get -d",
+    ...(local ? ["--local"] : []),
+    ...Option.match(directory, { onNone: () => [], onSome: (value) => ["--root", quoted(value)] }),
+    ...Option.match(server, { onNone: () => [], onSome: (value) => ["--server", quoted(value)] }),
+    quoted(id)
+  ].join(" ")
+
+export const info = Command.make(
+  "info",
+  {
+    core: Argument.String("core").pipe(
+      Argument.withDescription("NODE ID, an id or its beginning, a process id, a program's name or path"),
+      Argument.atMost(2)
+    ),
+    ...filterFlags,
+    newest: newestFlag,
+    allNamespaces: allNamespacesFlag,
+    output: Flag.Literals("output", ["text", "json", "yaml"]).pipe(
+      Flag.withAlias("o"),
+      Flag.withDescription("How to print; without it text. json and yaml have everything that is known"),
+      Flag.withDefault("text")
+    )
+  },
+  Effect.fn(function*({ core, newest, output, ...filter }) {
+    if (core.length === 0 && !newest && !hasFilter(filter)) {
+      return yield* usage("Name a core, or take the newest with -1.", "See what there is with: koredumpctl list")
+    }
+    const query = yield* queryOf(filter)
+    const [ref, another] = yield* findCores(core, { newest, stored: false, query })
+    if (ref === undefined || another !== undefined) {
+      return yield* usage("Name one core: NODE ID, an id, a process id or a program.", "See: koredumpctl info --help")
+    }
+    const metadata = yield* CoreSource.use((source) => source.get(ref))
+    if (output === "json") return yield* print(formatJson(metadata))
+    if (output === "yaml") return yield* print(yield* formatYaml(metadata))
+    const { color, stdout } = yield* Screen
+    yield* print(formatInfo(metadata, {
+      now: yield* Clock.currentTimeMillis,
+      color: color && stdout !== undefined,
+      fetchCommand: fetchCommand(ref.id, yield* root)
+    }))
+  }, explained)
+).pipe(
+  Command.withDescription("Show everything about a core"),
+  Command.withExamples([
+    { command: "koredumpctl info -1", description: "The newest core" },
+    { command: "koredumpctl info 4242", description: "The core of process 4242" }
+  ])
+)

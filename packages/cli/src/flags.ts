@@ -1,0 +1,66 @@
+/** Options that several verbs share, and what they mean as a query. */
+import { type CoreQuery, decodeCoreQuery, groupParams } from "@koredump/core"
+import { Clock, Effect } from "effect"
+import { Flag } from "effect/cli"
+import { type Failure, fromProblem } from "./Failure.ts"
+
+const repeatable = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
+
+/** An option without a value. */
+export const flag = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
+
+/** The filters of the REST API, by the same names. */
+export const filterFlags = {
+  namespace: repeatable("namespace", "NAMESPACE", "Only cores of this namespace (repeatable)").pipe(
+    Flag.withAlias("n")
+  ),
+  pod: repeatable("pod", "POD", "Only cores of this pod (repeatable)").pipe(Flag.withAlias("p")),
+  container: repeatable("container", "NAME", "Only cores of this container (repeatable)"),
+  node: repeatable("node", "NODE", "Only cores of this node (repeatable)"),
+  comm: repeatable("comm", "NAME", "Only cores of processes of this name (repeatable)"),
+  exe: repeatable("exe", "PATH", "Only cores of this executable (repeatable)"),
+  image: repeatable("image", "IMAGE", "Only cores of this container image (repeatable)"),
+  signal: repeatable("signal", "SIGNAL", "Only this signal, by name or number (repeatable)"),
+  uid: repeatable("uid", "UID", "Only processes of this user id (repeatable)"),
+  state: repeatable("state", "STATE", "Only present, truncated, pending or missing cores (repeatable; without: any)"),
+  signature: repeatable("signature", "SIGNATURE", "Only crashes of this signature (repeatable)"),
+  since: repeatable("since", "TIME", "Crashed at or after: RFC 3339, or a duration before now such as 90m or 3d"),
+  until: repeatable("until", "TIME", "Crashed before: RFC 3339, or a duration before now"),
+  q: repeatable("q", "TEXT", "Only cores with this text anywhere in their summary")
+} as const
+
+/** What {@link filterFlags} give. */
+export type FilterValues = { readonly [K in keyof typeof filterFlags]: ReadonlyArray<string> }
+
+/** Takes the newest of several. */
+export const newestFlag = flag("newest", "The newest only; also -1")
+
+/** For those who come from kubectl: all namespaces are what is shown anyway. */
+export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces (as without -n)").pipe(
+  Flag.withAlias("A")
+)
+
+/** Whether any filter is given. */
+export const hasFilter = (values: FilterValues): boolean =>
+  Object.keys(filterFlags).some((name) => values[name as keyof FilterValues].some((value) => value !== ""))
+
+/** The query that the options ask for. Cores in all states, missing ones too, unless said. */
+export const queryOf = (
+  values: FilterValues,
+  more: Readonly<Record<string, string | undefined>> = {}
+): Effect.Effect<CoreQuery, Failure> =>
+  Effect.gen(function*() {
+    const params = [
+      ...Object.keys(filterFlags).flatMap((name) =>
+        values[name as keyof FilterValues].map((value) => [name, value] as const)
+      ),
+      ...Object.entries(more).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
+    ]
+    const now = (yield* Clock.currentTimeMillis) * 1000
+    const query = yield* Effect.fromResult(decodeCoreQuery(groupParams(params), now)).pipe(
+      Effect.mapError(fromProblem)
+    )
+    return { state: "any", ...query }
+  })
