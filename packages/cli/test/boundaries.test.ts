@@ -1,0 +1,19 @@
+import { assert, describe, it } from "@effect/vitest"
+import { bundle, publicEntries } from "../../../test-support/bundle.ts"
+
+describe("the package's boundaries", () => {
+  it("publishes the program alone", async () => {
+    assert.deepStrictEqual(await publicEntries("cli"), [])
+  })
+
+  it("takes in no server", async () => {
+    const { packages } = await bundle("./packages/cli/src/main.ts", "node")
+    assert.deepStrictEqual(packages.filter((name) => name.startsWith("@koredump/")), [
+      "@koredump/cli",
+      "@koredump/client",
+      "@koredump/compression",
+      "@koredump/core",
+      "@koredump/node-source"
+    ])
+  })
+})

@@ -1,0 +1,17 @@
+import { assert, describe, it } from "@effect/vitest"
+import { bundle, publicEntries } from "../../../test-support/bundle.ts"
+
+const entries = {
+  "@koredump/core": ["@koredump/core", "effect"],
+  "@koredump/core/testing": ["@koredump/core", "effect"]
+}
+
+describe("the package's boundaries", () => {
+  it("states every public entry", async () => {
+    assert.deepStrictEqual(Object.keys(entries), await publicEntries("core"))
+  })
+
+  it.each(Object.entries(entries))("%s runs in a browser and takes in only what it must", async (entry, packages) => {
+    assert.deepStrictEqual(await bundle(entry, "browser"), { packages, builtins: [] })
+  })
+})

@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { bundle, publicEntries } from "../../../test-support/bundle.ts"
+
+const entries = {
+  "@koredump/node-source": [
+    "@effect/platform-node",
+    "@effect/platform-node-shared",
+    "@koredump/compression",
+    "@koredump/core",
+    "@koredump/node-source",
+    "effect",
+    "xz-decompress"
+  ]
+}
+
+describe("the package's boundaries", () => {
+  it("states every public entry", async () => {
+    assert.deepStrictEqual(Object.keys(entries), await publicEntries("node-source"))
+  })
+
+  it.each(Object.entries(entries))("%s takes in only what it must", async (entry, packages) => {
+    assert.deepStrictEqual((await bundle(entry, "node")).packages, packages)
+  })
+})

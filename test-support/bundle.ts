@@ -1,0 +1,69 @@
+/**
+ * What a program that uses one of our packages takes in with it. Each package's `test/boundaries.test.ts` states it
+ * for each of its public entries, so that no layer ever reaches down into one that it must not know.
+ */
+import { build } from "esbuild"
+import { readFile } from "node:fs/promises"
+import { builtinModules } from "node:module"
+import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
+
+/** What a bundle of one public entry holds. */
+export interface Bundle {
+  /** The packages whose code is in it, by name, sorted. */
+  readonly packages: ReadonlyArray<string>
+  /** The modules of Node that it imports, sorted, without `node:`. */
+  readonly builtins: ReadonlyArray<string>
+}
+
+const unique = (names: ReadonlyArray<string>) => [...new Set(names)].toSorted()
+
+/** The name of the package that holds `file` (a path below the repository). */
+const packageOf = async (file: string): Promise<string> => {
+  const installed = /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]
+  if (installed !== undefined) return installed
+  const directory = /^packages\/[^/]+/.exec(file)?.[0]
+  if (directory === undefined) throw new Error(`${file} belongs to no package`)
+  return (await manifest(directory)).name
+}
+
+const manifest = async (directory: string) =>
+  JSON.parse(await readFile(`${root}/${directory}/package.json`, "utf8")) as {
+    readonly name: string
+    readonly exports: Record<string, unknown>
+  }
+
+/** The entries that `packages/<directory>` publishes, as programs import them. */
+export const publicEntries = async (directory: string): Promise<ReadonlyArray<string>> => {
+  const { exports, name } = await manifest(`packages/${directory}`)
+  return Object.keys(exports).filter((entry) => entry !== "./package.json").map((entry) => name + entry.slice(1))
+}
+
+/** Bundles `entry` (`@koredump/core/testing`, or a file) from the sources, for a browser or for Node. */
+export const bundle = async (entry: string, platform: "browser" | "node"): Promise<Bundle> => {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    absWorkingDir: root,
+    bundle: true,
+    conditions: ["@koredump/source"],
+    // Native addons are packages like any other here.
+    loader: { ".node": "empty" },
+    external: [...builtins],
+    format: "esm",
+    logLevel: "silent",
+    metafile: true,
+    outdir: "unwritten",
+    platform,
+    write: false
+  })
+  const outputs = Object.values(metafile.outputs)
+  const files = outputs.flatMap(({ inputs }) => Object.keys(inputs))
+  const imports = outputs.flatMap(({ imports }) => imports).filter(({ external }) => external === true)
+  return {
+    packages: unique(await Promise.all(files.map(packageOf))),
+    builtins: unique(imports.map(({ path }) => path.replace(/^node:/, "")))
+  }
+}
