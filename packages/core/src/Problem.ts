@@ -182,6 +182,11 @@ export const Problem = Schema.Union([
 ])
 export type Problem = typeof Problem.Type
 
+/** Whether the same may succeed a little later. */
+export const isTransient = (problem: { readonly _tag: string }): boolean => transientTags.has(problem._tag)
+
+const transientTags = new Set(["InternalError", "NodeFailed", "NodeTimeout", "NotReady", "TooManyDownloads"])
+
 const decodeProblem = Schema.decodeUnknownOption(Problem)
 
 /** The problem that a body of `application/problem+json` holds; none for problems of others. */
