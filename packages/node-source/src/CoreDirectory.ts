@@ -166,7 +166,7 @@ export const watchCoreDirectory = (
     Effect.catch((failure) =>
       Effect.sync(() => {
         listener.lacking(`coredump directory ${paths.coredumpDir}: ${failure.message}`)
-        for (const name of [...listener.knownNames()]) examine(paths, listener, name)
+        for (const name of listener.knownNames()) examine(paths, listener, name)
         listener.scanned()
       })
     ),

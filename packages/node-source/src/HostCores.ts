@@ -1,8 +1,8 @@
 /**
  * The cores of this host: takes what the directory and the journal tell, in any order, and keeps the index in step.
- * Synchronous throughout: a core is visible as soon as it is told.
+ * Synchronous throughout: once published, a core is visible as soon as it is told.
  */
-import { type CoreId, CoreIndex, coreStem, type UnversionedCore } from "@koredump/core"
+import { type CoreId, type CoreIndex, coreStem, type UnversionedCore } from "@koredump/core"
 import type { JournalFacts } from "./JournalEntry.ts"
 import { type FileFacts, mergeCore } from "./merge.ts"
 
@@ -18,6 +18,7 @@ export class HostCores {
   /** By the stem of the core's name. */
   readonly #entries = new Map<string, JournalFacts>()
   #bytes = 0
+  #published = false
 
   constructor(index: CoreIndex, node: string, maxCores: number) {
     this.#index = index
@@ -40,6 +41,14 @@ export class HostCores {
 
   entry(id: string): JournalFacts | undefined {
     return this.#entries.get(coreStem(id))
+  }
+
+  /** Shows what has been told so far, and from now on everything at once. */
+  publish(): void {
+    if (this.#published) return
+    this.#published = true
+    for (const stem of this.#entries.keys()) this.#show(stem)
+    for (const id of this.#files.keys()) if (this.entry(id) === undefined) this.#show(coreStem(id))
   }
 
   /** The file is there, or has changed. */
@@ -70,7 +79,7 @@ export class HostCores {
       this.#files.set(file.id, facts)
     }
     this.#show(stem)
-    if (this.#entries.size > this.#maxEntries) this.#forgetEntries()
+    if (this.#published && this.#entries.size > this.#maxEntries) this.#forgetEntries()
   }
 
   /** Forgets crashes before `time` (microseconds since 1970) whose core is not there. */
@@ -92,6 +101,7 @@ export class HostCores {
 
   /** Shows each file of the crash as a core; without any, the crash itself as one that is missing. */
   #show(stem: string): void {
+    if (!this.#published) return
     const entry = this.#entries.get(stem)
     const cores = new Map<string, UnversionedCore>()
     for (const file of this.#filesOf(stem)) cores.set(file.id, mergeCore(this.#node, file.id, file, entry))

@@ -7,7 +7,7 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
 import type { HostPaths } from "./HostPaths.ts"
-import { coredumpMessageId, metadataFields, summaryFields } from "./JournalEntry.ts"
+import { coredumpMessageId, metadataFields, summaryFields, textOf } from "./JournalEntry.ts"
 import { decodeJournalExport, type ExportBounds, type RawEntry } from "./JournalExport.ts"
 
 /** The journal could not be read; `message` says why. */
@@ -37,6 +37,9 @@ const metadataBounds: ExportBounds = { fieldBytes: 8 << 20, entryBytes: 32 << 20
 const maxErrorText = 500
 
 const failure = (error: { readonly message: string }) => new JournalFailure({ message: error.message })
+
+const fields = (names: ReadonlyArray<string>) => `--output-fields=${names.join(",")}`
+const after = (cursor: string | undefined) => cursor === undefined ? [] : [`--after-cursor=${cursor}`]
 
 const make = Effect.fnUntraced(function*(paths: HostPaths) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
@@ -89,9 +92,6 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
       )
     })).pipe(Stream.mapError(failure))
 
-  const fields = (names: ReadonlyArray<string>) => `--output-fields=${names.join(",")}`
-  const after = (cursor: string | undefined) => cursor === undefined ? [] : [`--after-cursor=${cursor}`]
-
   /** journalctl watches only those of the journal's directories that were there when it began. */
   const directories = Effect.forEach(paths.journalDirs, (path) =>
     fs.stat(path).pipe(
@@ -114,7 +114,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
       run([fields(metadataFields), `--cursor=${cursor}`, "--lines=1"], metadataBounds).pipe(
         Stream.runHead,
         // Where the entry is gone, journalctl gives the next one.
-        Effect.map(Option.filter((entry) => new TextDecoder().decode(entry.get("__CURSOR")) === cursor))
+        Effect.map(Option.filter((entry) => textOf(entry, "__CURSOR") === cursor))
       ),
     pulse: Effect.sync(() => journalPulse(paths)),
     lacking: Effect.map(directories, (present) =>

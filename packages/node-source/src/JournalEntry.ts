@@ -100,13 +100,14 @@ export interface HostFacts {
   readonly machine: string | undefined
 }
 
-const utf8 = new TextDecoder()
 /** Most characters of one field in a summary; `get` has it all. */
 const maxText = 4096
 
-const textOf = (entry: RawEntry, name: string): string | undefined => {
+/** A field as text; bytes that are not UTF-8 become replacement characters. */
+export const textOf = (entry: RawEntry, name: string): string | undefined => {
   const value = entry.get(name)
-  return value === undefined ? undefined : utf8.decode(value)
+  // Several times as fast as TextDecoder on short texts.
+  return value === undefined ? undefined : Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8")
 }
 
 const naturalOf = (entry: RawEntry, name: string): number | undefined => {
@@ -116,12 +117,16 @@ const naturalOf = (entry: RawEntry, name: string): number | undefined => {
 
 /** Whether systemd-coredump itself wrote the entry. */
 export const isBelieved = (entry: RawEntry, host: HostFacts): boolean =>
-  isCoredumpWriter({
-    uid: naturalOf(entry, "_UID"),
-    exe: textOf(entry, "_EXE"),
-    unit: textOf(entry, "_SYSTEMD_UNIT"),
-    cgroup: textOf(entry, "_SYSTEMD_CGROUP")
-  }, host.coredumpUid)
+  isCoredumpWriter(
+    {
+      uid: naturalOf(entry, "_UID"),
+      exe: textOf(entry, "_EXE"),
+      unit: textOf(entry, "_SYSTEMD_UNIT"),
+      cgroup: textOf(entry, "_SYSTEMD_CGROUP")
+    },
+    naturalOf(entry, "COREDUMP_UID"),
+    host.coredumpUid
+  )
 
 const decodeId = Schema.decodeUnknownOption(CoreId)
 const tryFormatId = Option.liftThrowable(formatCoreId)

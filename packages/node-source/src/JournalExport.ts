@@ -4,7 +4,7 @@
  */
 import { Effect, Schema, Stream } from "effect"
 
-/** The first value of each field. Values may be any bytes. */
+/** The first value of each field. Values may be any bytes; they are parts of what was read, so not to be kept for long. */
 export type RawEntry = ReadonlyMap<string, Uint8Array>
 
 /** The input is not in the export format, or ends within an entry. */
@@ -55,8 +55,7 @@ export class JournalExportParser {
       if (next === undefined) break
       at = next
     }
-    // A copy: what is kept must not hold on to the whole chunk.
-    this.#rest = bytes.slice(at)
+    this.#rest = bytes.subarray(at)
     return entries
   }
 
@@ -134,7 +133,7 @@ export class JournalExportParser {
     if (length > this.#bounds.fieldBytes || this.#entry.has(name)) return
     if (this.#entryBytes + length > this.#bounds.entryBytes) return
     this.#entryBytes += length
-    this.#entry.set(name, bytes.slice(start, end))
+    this.#entry.set(name, bytes.subarray(start, end))
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads the journal for as long as its scope is open, whatever becomes of journalctl: supervised, never twice at once. */
 import { Clock, Duration, Effect, Metric, Schedule, Stream } from "effect"
 import { Journal, JournalFailure } from "./Journal.ts"
-import { type HostFacts, isBelieved, type JournalFacts, readEntry } from "./JournalEntry.ts"
+import { type HostFacts, isBelieved, type JournalFacts, readEntry, textOf } from "./JournalEntry.ts"
 import type { RawEntry } from "./JournalExport.ts"
 
 /** Whoever wants to know what the journal tells. All calls are made on the event loop and must be quick. */
@@ -45,8 +45,7 @@ export const readJournal = Effect.fnUntraced(function*(host: HostFacts, listener
 
   const take = (raw: RawEntry): Effect.Effect<void> => {
     const facts = isBelieved(raw, host) ? readEntry(raw, host) : undefined
-    const at = raw.get("__CURSOR")
-    if (at !== undefined) cursor = new TextDecoder().decode(at)
+    cursor = textOf(raw, "__CURSOR") ?? cursor
     if (facts !== undefined) {
       listener.entry(facts)
       return Effect.void

@@ -153,7 +153,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
       stopAwaiting(name)
     },
     odd: meetOddFile,
-    scanned: () => Deferred.doneUnsafe(ready, Effect.void),
+    scanned: () => {
+      cores.publish()
+      Deferred.doneUnsafe(ready, Effect.void)
+    },
     lacking: setLacking("directory")
   })
 
@@ -189,13 +192,13 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
 
   const find = Effect.fnUntraced(function*(ref: CoreRef) {
     yield* whenReady
-    return index.get(ref) ?? (yield* new CoreNotFound({ ...ref }))
+    return index.get(ref) ?? (yield* new CoreNotFound(refOf(ref)))
   })
 
   const findStored = Effect.fnUntraced(function*(ref: CoreRef) {
     const core = yield* find(ref)
     if (core.state !== "missing") return
-    return yield* new CoreNotStored({ ...ref, ...(core.reason === undefined ? {} : { detail: core.reason }) })
+    return yield* new CoreNotStored({ ...refOf(ref), ...(core.reason === undefined ? {} : { detail: core.reason }) })
   })
 
   const heavyFields = (ref: CoreRef) => {
@@ -229,12 +232,12 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     }),
     open: Effect.fn("SystemdCoreSource.open")(function*(ref) {
       yield* findStored(ref)
-      return yield* openCore(paths, ref)
+      return yield* openCore(paths, refOf(ref))
     }),
     remove: Effect.fn("SystemdCoreSource.remove")(function*(ref) {
       if (options.allowDelete !== true) return yield* new DeletionDisabled()
       yield* findStored(ref)
-      yield* removeCore(paths, ref)
+      yield* removeCore(paths, refOf(ref))
       cores.removeFile(ref.id)
     }),
     changes: (options) => Stream.unwrap(Effect.map(whenReady, () => index.changes(options))),
@@ -261,6 +264,9 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     Context.add(SystemdHost, SystemdHost.of({ ready: Deferred.await(ready), warnings }))
   )
 })
+
+/** The reference alone, where more was given: problems take no other keys. */
+const refOf = ({ id, node }: CoreRef): CoreRef => ({ node, id })
 
 /** Deletes the file of a core; never what a link points to, and nothing outside the directory. */
 const removeCore = (paths: HostPaths, ref: CoreRef) =>
