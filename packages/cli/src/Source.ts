@@ -2,7 +2,7 @@
 import { layerRemoteCoreSource } from "@koredump/client/effect"
 import { CoreSource } from "@koredump/core"
 import { Config, Effect, type FileSystem, Layer, Option } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Connection } from "./commands/root.ts"
 import { type Failure, usage } from "./Failure.ts"
@@ -27,6 +27,17 @@ export const serverUrl = (connection: Connection): Effect.Effect<string, Failure
     )
   })
 
+/** HTTP that says with `--verbose` what it does. Headers, and with them the token, are never shown. */
+const layerHttp = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(HttpClient.HttpClient, (client) =>
+    client.pipe(
+      HttpClient.tapRequest((request) => Effect.logDebug(`${request.method} ${request.url}`)),
+      HttpClient.tap((response) => Effect.logDebug(`${response.status} ${response.request.url}`)),
+      HttpClient.tapError((error) => Effect.logDebug(error.message))
+    ))
+).pipe(Layer.provide(FetchHttpClient.layer))
+
 const layerRemote = (connection: Connection) =>
   Layer.unwrap(Effect.gen(function*() {
     const url = yield* serverUrl(connection)
@@ -36,7 +47,7 @@ const layerRemote = (connection: Connection) =>
       retries: 1,
       ...Option.match(connection.token, { onNone: () => ({}), onSome: (token) => ({ token }) })
     })
-  })).pipe(Layer.provide(FetchHttpClient.layer))
+  })).pipe(Layer.provide(layerHttp))
 
 const layerLocal = ({ root }: Connection) =>
   Layer.unwrap(Effect.gen(function*() {

@@ -24,7 +24,7 @@ const versionFlag = GlobalFlag.Action({
 
 const verbosity = ({ verbose }: Connection) =>
   Layer.mergeAll(
-    Layer.succeed(References.MinimumLogLevel, verbose ? "Debug" : "Warn"),
+    Layer.succeed(References.MinimumLogLevel, verbose ? "Debug" : "None"),
     Layer.succeed(Logger.LogToStderr, true)
   )
 

@@ -8,18 +8,17 @@ import { allNamespacesFlag, filterFlags, hasFilter, newestFlag, queryOf } from "
 import { formatInfo } from "../output/info.ts"
 import { print, Screen } from "../output/Screen.ts"
 import { formatJson, formatYaml } from "../output/structured.ts"
+import { shellQuoted } from "../output/text.ts"
 import { type Connection, explained, root } from "./root.ts"
-
-const quoted = (text: string) => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 /** The command that fetches a core from the same place. */
 const fetchCommand = (id: string, { local, root: directory, server }: Connection) =>
   [
     "koredumpctl get -d",
     ...(local ? ["--local"] : []),
-    ...Option.match(directory, { onNone: () => [], onSome: (value) => ["--root", quoted(value)] }),
-    ...Option.match(server, { onNone: () => [], onSome: (value) => ["--server", quoted(value)] }),
-    quoted(id)
+    ...Option.match(directory, { onNone: () => [], onSome: (value) => ["--root", shellQuoted(value)] }),
+    ...Option.match(server, { onNone: () => [], onSome: (value) => ["--server", shellQuoted(value)] }),
+    shellQuoted(id)
   ].join(" ")
 
 export const info = Command.make(

@@ -1,8 +1,15 @@
 /** Everything about a core as a person wants to read it. */
-import { type CoreMetadata, isHeavyField, parseTimestamp, type StackFrame, type StackTrace } from "@koredump/core"
+import {
+  type CoreMetadata,
+  coreStem,
+  isHeavyField,
+  parseTimestamp,
+  type StackFrame,
+  type StackTrace
+} from "@koredump/core"
 import { painted } from "./Screen.ts"
 import { signalMeaning } from "./signals.ts"
-import { padLeft, plural, visible } from "./text.ts"
+import { padLeft, plural, shellQuoted, visible } from "./text.ts"
 import { formatAge, formatBytes, formatLocalTime, formatOffset } from "./units.ts"
 
 /** How the text is to look. */
@@ -12,6 +19,20 @@ export interface InfoOptions {
   readonly color: boolean
   /** The command that fetches this core. */
   readonly fetchCommand: string
+}
+
+/** `COREDUMP_PROC_MAPS` → `proc maps` */
+const spoken = (key: string) => visible(key.replace(/^COREDUMP_/, "").replaceAll("_", " ").toLowerCase())
+
+const hints = (core: CoreMetadata, fetchCommand: string): ReadonlyArray<string> => {
+  const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack")
+  return [
+    ...(core.state === "missing" ? [] : [`Fetch it:  ${fetchCommand}`]),
+    ...(core.state === "missing" || core.COREDUMP_EXE === undefined
+      ? []
+      : [`Open it:   gdb ${shellQuoted(core.COREDUMP_EXE)} ${shellQuoted(coreStem(core.id))}`]),
+    ...(heavy.length === 0 ? [] : [`-o json has more: ${heavy.map(spoken).join(", ")}`])
+  ]
 }
 
 type Line = readonly [label: string, value: string | undefined]
@@ -110,13 +131,11 @@ const stackOf = (stack: StackTrace, color: boolean): ReadonlyArray<string> =>
 export const formatInfo = (core: CoreMetadata, options: InfoOptions): string => {
   const facts = factsOf(core, options.now).filter(([, value]) => value !== undefined)
   const width = Math.max(...facts.map(([label]) => label.length)) + 2
-  const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack" && key !== "MESSAGE")
   return [
     ...(core.title === undefined ? [] : [painted(visible(core.title), 1, options.color), ""]),
     ...facts.map(([label, value]) => `${padLeft(label, width)}: ${value}`),
     ...(core.stack === undefined ? [] : stackOf(core.stack, options.color)),
     "",
-    ...(core.state === "missing" ? [] : [`Fetch it:   ${options.fetchCommand}`]),
-    ...(heavy.length === 0 ? [] : [`More in -o json or yaml:   ${heavy.map(visible).join(", ")}`])
+    ...hints(core, options.fetchCommand)
   ].join("\n").trimEnd()
 }

@@ -16,7 +16,7 @@ export const formatNdjson = (cores: ReadonlyArray<CoreSummary>): string => cores
 export const formatYaml = (value: unknown): Effect.Effect<string> =>
   Effect.promise(async () => {
     // Most runs print no YAML, and need not load it.
-    const { Document, Scalar, visit } = await import("yaml")
+    const { default: { Document, Scalar, visit } } = await import("yaml")
     const document = new Document(value, { compat: "yaml-1.1", aliasDuplicateObjects: false })
     visit(document, {
       Scalar: (_, node) => {

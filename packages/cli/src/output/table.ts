@@ -149,7 +149,10 @@ const smallest = (name: ColumnName, width: number) => {
 const fit = (natural: ReadonlyMap<ColumnName, number>, available: number): Map<ColumnName, number> => {
   const widths = new Map(natural)
   for (const name of expendable) {
-    if (total([...widths].map(([name, width]) => smallest(name, width))) <= available) break
+    // The title says again what other columns do: nothing is cut for its sake.
+    const uncut = widths.has("title")
+    const least = [...widths].map(([name, width]) => uncut && name !== "title" ? width : smallest(name, width))
+    if (total(least) <= available) break
     widths.delete(name)
   }
   for (let excess = total(widths.values()) - available; excess > 0; excess--) {

@@ -58,3 +58,7 @@ export const padLeft = (text: string, width: number): string => " ".repeat(Math.
 
 /** `3 cores`, `1 core`. */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
+/** A word for a shell's command line; what is hidden is shown as an escape, so such a line does not run as it stands. */
+export const shellQuoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${visible(text).replaceAll("'", `'\\''`)}'`

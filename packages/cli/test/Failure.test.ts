@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  CoreNotFound,
+  CoreNotStored,
+  Forbidden,
+  InternalError,
+  InvalidQuery,
+  NodeFailed,
+  NodeTimeout,
+  type Problem,
+  RouteNotFound,
+  Unauthorized
+} from "@koredump/core"
+import { Cause, Exit } from "effect"
+import { CliError } from "effect/cli"
+import { exitCodeOf, fromProblem, partial, usage } from "../src/Failure.ts"
+
+describe("fromProblem", () => {
+  const cases: ReadonlyArray<readonly [Problem, number, RegExp]> = [
+    [new InvalidQuery({ parameter: "since", detail: "Parameter since must be a time." }), 2, /^Option --since: /],
+    [new Unauthorized({}), 5, /token/],
+    [new Forbidden({ detail: "You may not." }), 5, /You may not\./],
+    [new CoreNotFound({ id: "core.x" }), 4, /core\.x/],
+    [new CoreNotStored({ id: "core.x", node: "n", detail: "Vacuumed." }), 4, /core\.x on node n.*Vacuumed\./],
+    [new RouteNotFound({}), 1, /./],
+    [new InternalError({}), 1, /Internal error/],
+    [new NodeTimeout({ node: "n" }), 1, /./],
+    [new NodeFailed({ detail: "gone \u001b[31m\u202eevil" }), 1, /^gone \\x1b\[31m\\u202eevil$/]
+  ]
+  for (const [problem, code, message] of cases) {
+    it(`${problem._tag} is ${code}`, () => {
+      const failure = fromProblem(problem)
+      assert.strictEqual(failure.exitCode, code)
+      assert.match(failure.message, message)
+    })
+  }
+})
+
+describe("exitCodeOf", () => {
+  const cases: ReadonlyArray<readonly [string, Exit.Exit<unknown, unknown>, number]> = [
+    ["success", Exit.void, 0],
+    ["a failure of ours", Exit.fail(partial), 3],
+    ["wrong usage", Exit.fail(usage("no")), 2],
+    ["what the parser refuses", Exit.fail(new CliError.ShowHelp({ commandPath: [], errors: [] })), 2],
+    ["another failure", Exit.fail("?"), 1],
+    ["a defect", Exit.die(new Error("?")), 1],
+    ["Ctrl-C", Exit.failCause(Cause.interrupt()), 130]
+  ]
+  for (const [name, exit, code] of cases) {
+    it(`${name} is ${code}`, () => {
+      assert.strictEqual(exitCodeOf(exit), code)
+    })
+  }
+})

@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CoreUnreadable } from "@koredump/core"
+import { Effect } from "effect"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { zstdCompressSync } from "node:zlib"
+import { makeShell, noon, stored } from "../fixtures.ts"
+
+const second = 1_000_000
+const plain = Buffer.from("the core itself")
+const web = stored({ comm: "web", pid: 1, time: noon, compression: "zstd", content: zstdCompressSync(plain) })
+const db = stored({ comm: "db", pid: 2, time: noon + second, fields: { namespace: "demo" } })
+const lost = { comm: "lost", pid: 3, time: noon + 2 * second, fields: { reason: "vacuumed" } }
+
+const stem = (comm: string, pid: number, time: number) =>
+  `core.${comm}.0.0123456789abcdef0123456789abcdef.${pid}.${time}`
+const webStem = stem("web", 1, noon)
+const dbId = stem("db", 2, noon + second)
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "koredumpctl-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const namesIn = (path: string) => readdirSync(path).toSorted()
+
+describe("koredumpctl get", () => {
+  it.effect("writes the stored core, its metadata, and with -d the core itself", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web])
+      const to = yield* directory
+      const { code, stderr, stdout } = yield* run("get", "-1d", "-C", to)
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.deepStrictEqual(namesIn(to), [webStem, `${webStem}.json`, `${webStem}.zst`])
+      assert.deepStrictEqual(readFileSync(join(to, webStem)), plain)
+      assert.deepStrictEqual(new Uint8Array(readFileSync(join(to, `${webStem}.zst`))), new Uint8Array(web.content!))
+      assert.strictEqual(JSON.parse(readFileSync(join(to, `${webStem}.json`), "utf8")).COREDUMP_COMM, "web")
+      for (const name of namesIn(to)) assert.strictEqual(statSync(join(to, name)).mode & 0o777, 0o600)
+      assert.match(stdout, /^[^\n]*\.zst {2}\d+ B\n[^\n]* {2}15 B\n[^\n]*\.json {2}\d+ B$/)
+    }))
+
+  it.effect("takes NODE ID, and leaves what is there already", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([db])
+      const to = yield* directory
+      assert.strictEqual((yield* run("get", "node-1", dbId, "-C", to)).code, 0)
+      const again = yield* run("get", "node-1", dbId, "-C", to)
+      assert.strictEqual(again.code, 0)
+      assert.match(again.stdout, /already there/)
+    }))
+
+  it.effect("never overwrites another file", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([db])
+      const to = yield* directory
+      writeFileSync(join(to, dbId), "mine")
+      const { code, stderr } = yield* run("get", "db", "-C", to)
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /exists/)
+      assert.strictEqual(readFileSync(join(to, dbId), "utf8"), "mine")
+    }))
+
+  it.effect("-a fetches all that are stored, and says what is not", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web, db, lost])
+      const to = yield* directory
+      const { code, stderr } = yield* run("get", "-a", "-C", to)
+      assert.deepStrictEqual([code, stderr], [0, "1 crash without a stored core: skipped."])
+      assert.deepStrictEqual(namesIn(to), [dbId, `${dbId}.json`, `${webStem}.json`, `${webStem}.zst`])
+    }))
+
+  it.effect("-a goes on where one fails, and exits with 3", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web, db], {
+        wrap: ({ open }) => ({
+          open: (ref) => ref.id === dbId ? Effect.fail(new CoreUnreadable({ ...ref, detail: "Bad disk." })) : open(ref)
+        })
+      })
+      const to = yield* directory
+      const { code, stderr } = yield* run("get", "-a", "-C", to)
+      assert.strictEqual(code, 3)
+      assert.match(stderr, /koredumpctl: Bad disk\./)
+      assert.include(namesIn(to), `${webStem}.zst`)
+    }))
+
+  it.effect("-1 takes the newest that is stored", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web, db, lost])
+      const to = yield* directory
+      assert.strictEqual((yield* run("get", "-1", "-C", to)).code, 0)
+      assert.deepStrictEqual(namesIn(to), [dbId, `${dbId}.json`])
+    }))
+
+  it.effect("-o writes one file", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web, db])
+      const to = yield* directory
+      assert.strictEqual((yield* run("get", "web", "-d", "-o", join(to, "x"))).code, 0)
+      assert.deepStrictEqual(namesIn(to), ["x"])
+      assert.deepStrictEqual(readFileSync(join(to, "x")), plain)
+      assert.strictEqual((yield* run("get", "web", "db", "-o", join(to, "y"))).code, 2)
+    }))
+
+  it.effect("-o - is nothing for a terminal", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web], { columns: 80 })
+      assert.strictEqual((yield* run("get", "-1", "-o", "-")).code, 2)
+    }))
+
+  const failing: ReadonlyArray<readonly [string, number, RegExp]> = [
+    ["get nobody", 4, /No core found for "nobody"/],
+    ["get -1 -n nowhere", 4, /No core found/],
+    ["get lost", 4, /not stored/],
+    [`get node-9 ${dbId}`, 4, /no core/],
+    ["get -1 -C /does/not/exist", 1, /directory does not exist/]
+  ]
+  for (const [line, expected, message] of failing) {
+    it.effect(`\`${line}\` exits with ${expected}`, () =>
+      Effect.gen(function*() {
+        const { run } = yield* makeShell([web, db, lost])
+        const { code, stderr, stdout } = yield* run(...line.split(" "))
+        assert.deepStrictEqual([code, stdout], [expected, ""])
+        assert.match(stderr, message)
+      }))
+  }
+
+  it.effect("-a of nothing is nothing", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([])
+      assert.deepStrictEqual(yield* run("get", "-a"), { code: 0, stdout: "", stderr: "No cores to fetch." })
+    }))
+})

@@ -1,0 +1,120 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { makeShell, noon, stored } from "../fixtures.ts"
+
+const stack = {
+  threads: [
+    {
+      tid: 4242,
+      frames: [{ address: "0x1", function: "deep3", module: "prog", offset: "0x1139" }, { address: "0x2" }]
+    },
+    { tid: 4243, frames: [{ address: "0x3", function: "wait", module: "libc.so.6", offset: "0x9" }] }
+  ]
+}
+
+const podCore = stored({
+  comm: "web server",
+  pid: 4242,
+  compression: "zstd",
+  fields: {
+    title: "SIGSEGV in deep3 (web server)",
+    namespace: "demo",
+    pod: "web-1",
+    pod_uid: "1111",
+    container: "app",
+    image_name: "registry.example/web:1",
+    workload: "Deployment/web",
+    COREDUMP_EXE: "/usr/bin/web server",
+    COREDUMP_CMDLINE: "web --port \u001b[31m80",
+    COREDUMP_GID: 7,
+    COREDUMP_ENVIRON: "SECRET=1",
+    stack
+  }
+})
+
+describe("koredumpctl info", () => {
+  it.effect("shows everything as text", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([podCore])
+      const { code, stderr, stdout } = yield* run("info", "--server", "http://x:5000", "4242")
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.strictEqual(
+        stdout,
+        `SIGSEGV in deep3 (web server)
+
+       Program: /usr/bin/web server
+  Command line: web --port \\x1b[31m80
+       Process: PID 4242, name web server, UID 0, GID 7
+        Signal: SIGSEGV (11), invalid memory reference
+          Time: 2023-11-14 22:13:20 +00:00 (60m ago)
+     Namespace: demo
+           Pod: web-1, uid 1111
+     Container: app
+      Workload: Deployment/web
+         Image: registry.example/web:1
+          Node: node-1
+         State: present
+        Stored: 5 B (5 bytes), zstd
+            ID: core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000.zst
+
+Crashed thread 4242:
+   #0  deep3 (prog + 0x1139)
+   #1  ?? (0x2)
+
+Thread 4243:
+   #0  wait (libc.so.6 + 0x9)
+
+Fetch it:  koredumpctl get -d --server http://x:5000 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000.zst'
+Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000'
+-o json has more: environ`
+      )
+    }))
+
+  it.effect("prints all that is known as json and yaml", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([podCore])
+      const core = JSON.parse((yield* run("info", "web server", "-o", "json")).stdout)
+      assert.deepStrictEqual([core.COREDUMP_ENVIRON, core.stack], ["SECRET=1", stack])
+      assert.match((yield* run("info", "-1", "-o", "yaml")).stdout, /COREDUMP_ENVIRON: SECRET=1/)
+    }))
+
+  it.effect("lists the candidates where a name fits several", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([
+        stored({ comm: "web", pid: 1, time: noon }),
+        stored({ comm: "web", pid: 2, time: noon + 1_000_000 })
+      ])
+      const { code, stderr, stdout } = yield* run("info", "web")
+      assert.deepStrictEqual([code, stdout], [1, ""])
+      assert.match(stderr, /core\.web\.0\.[^\n]*\.1\.[^\n]*\n[^\n]*core\.web\.0\.[^\n]*\.2\./)
+      assert.match(stderr, /koredumpctl: 2 cores fit "web"\.\n/)
+      assert.match((yield* run("info", "web", "-1")).stdout, /PID 2,/)
+      assert.match(
+        (yield* run("info", "node-1", "core.web.0.0123456789abcdef0123456789abcdef.1.1700000000000000")).stdout,
+        /PID 1,/
+      )
+    }))
+
+  it.effect("takes what filters leave", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([podCore, stored({ comm: "other", pid: 9 })])
+      assert.match((yield* run("info", "-p", "web-1")).stdout, /PID 4242/)
+    }))
+
+  const none: ReadonlyArray<ReadonlyArray<string>> = [
+    ["nobody"],
+    ["../../etc/passwd"],
+    ["core.web.0.0123456789abcdef0123456789abcdef.1.1"],
+    ["node-1", "core.web.0.0123456789abcdef0123456789abcdef.1.1"],
+    ["-1", "-n", "nowhere"]
+  ]
+  for (const argv of none) {
+    it.effect(`info ${argv.join(" ")} is not found`, () =>
+      Effect.gen(function*() {
+        const { run } = yield* makeShell([podCore])
+        const { code, stderr, stdout } = yield* run("info", ...argv)
+        assert.deepStrictEqual([code, stdout], [4, ""])
+        assert.match(stderr, /^koredumpctl: (No core found|There is no core)/)
+      }))
+  }
+})

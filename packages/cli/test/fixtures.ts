@@ -1,0 +1,100 @@
+/** Cores, a screen and a way to run command lines, for all tests. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { CoreSource, type CoreSummary } from "@koredump/core"
+import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { ConfigProvider, Console, Context, Effect, Layer } from "effect"
+import { TestClock, TestConsole } from "effect/testing"
+import { makeRun } from "../src/cli.ts"
+import { exitCodeOf } from "../src/Failure.ts"
+import { Screen } from "../src/output/Screen.ts"
+
+/** 2023-11-14 22:13:20 UTC, in microseconds. */
+export const noon = 1_700_000_000_000_000
+
+/** Milliseconds at which tests run: an hour after `noon`. */
+export const testNow = noon / 1000 + 3_600_000
+
+/** A core of a pod, with all that a summary can have. */
+export const core = (fields: Record<string, unknown> = {}): CoreSummary =>
+  ({
+    id: "core.prog.0.e36680b3d32e4f4f9899d72d34fe5fb3.207856.1638186984000000.lz4",
+    node: "ocp-6",
+    state: "present",
+    size: 73_421,
+    compression: "lz4",
+    title: "SIGXCPU in spin (prog)",
+    namespace: "demo",
+    pod: "po-prog-oam-0",
+    container: "ctr-prog",
+    image_name: "registry.example/demo/prog:1.2.0",
+    COREDUMP_CMDLINE: "/usr/bin/prog -a",
+    COREDUMP_COMM: "prog",
+    COREDUMP_EXE: "/usr/bin/prog",
+    COREDUMP_PID: 207_856,
+    COREDUMP_UID: 0,
+    COREDUMP_GID: 0,
+    COREDUMP_SIGNAL: 24,
+    COREDUMP_SIGNAL_NAME: "SIGXCPU",
+    COREDUMP_TIMESTAMP: "2022-02-23T08:23:16Z",
+    resourceVersion: "a-1",
+    ...fields
+  }) as unknown as CoreSummary
+
+/** What a run left behind. */
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A way to run command lines over scripted cores. */
+export interface Shell {
+  readonly run: (...argv: ReadonlyArray<string>) => Effect.Effect<Outcome>
+  readonly script: FakeCores["Service"]
+  readonly source: CoreSource["Service"]
+}
+
+const content = new TextEncoder().encode("core!")
+
+/** Cores with content, unless they say otherwise. */
+export const stored = (fake: FakeCore = {}): FakeCore => ({ content, time: noon, ...fake })
+
+/** Scripts the cores; `columns` makes stdout a terminal; `wrap` replaces parts of the source. */
+export const makeShell = Effect.fnUntraced(function*(
+  cores: ReadonlyArray<FakeCore>,
+  options: {
+    readonly columns?: number
+    readonly wrap?: (source: CoreSource["Service"], script: FakeCores["Service"]) => Partial<CoreSource["Service"]>
+  } = {}
+) {
+  yield* TestClock.setTime(testNow)
+  const context = yield* Layer.build(layerFake())
+  const script = Context.get(context, FakeCores)
+  const source = Context.get(context, CoreSource)
+  for (const fake of cores) yield* script.put(fake)
+  const layerSource = Layer.succeed(CoreSource, CoreSource.of({ ...source, ...options.wrap?.(source, script) }))
+  const screen = Screen.of({
+    stdout: options.columns === undefined ? undefined : { columns: options.columns },
+    stderr: undefined,
+    color: false,
+    draw: () => Effect.void
+  })
+
+  const run = (...argv: ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      // Each run has a console of its own.
+      const console = yield* TestConsole.make
+      const exit = yield* Effect.exit(makeRun(() => layerSource)(argv)).pipe(
+        Effect.provideService(Console.Console, console as never)
+      )
+      const stdout = (yield* console.logLines).join("\n")
+      const stderr = (yield* console.errorLines).join("\n")
+      return { code: exitCodeOf(exit), stdout, stderr }
+    }).pipe(Effect.provide([
+      NodeServices.layer,
+      Layer.succeed(Screen, screen),
+      ConfigProvider.layer(ConfigProvider.fromUnknown({}))
+    ]))
+
+  return { run, script, source } satisfies Shell
+})
