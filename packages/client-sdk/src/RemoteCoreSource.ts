@@ -164,24 +164,22 @@ const isAnswerTo = (
 
 /** The nodes as a list tells them: those that have cores, and those that could not answer. */
 const nodesOf = (list: CoreList, since: string): ReadonlyArray<NodeStatus> => {
-  const sums = new Map<string, { cores: number; bytes: number }>()
-  const sumOf = (name: string) => {
-    const sum = sums.get(name) ?? { cores: 0, bytes: 0 }
-    sums.set(name, sum)
-    return sum
+  const nodes = new Map<
+    string,
+    { name: string; state: NodeStatus["state"]; since: string; cores: number; bytes: number }
+  >()
+  const nodeOf = (name: string) => {
+    let node = nodes.get(name)
+    if (node === undefined) nodes.set(name, node = { name, state: "ready", since, cores: 0, bytes: 0 })
+    return node
   }
-  for (const { node, size = 0 } of list.cores) {
-    const sum = sumOf(node)
-    sum.cores += 1
-    sum.bytes += size
+  for (const core of list.cores) {
+    const node = nodeOf(core.node)
+    node.cores += 1
+    node.bytes += core.size ?? 0
   }
-  for (const name of list.unreachable) sumOf(name)
-  return [...sums].map(([name, sum]) => ({
-    name,
-    state: list.unreachable.includes(name) ? "unreachable" : "ready",
-    since,
-    ...sum
-  }))
+  for (const name of list.unreachable) nodeOf(name).state = "unreachable"
+  return [...nodes.values()]
 }
 
 const Cores = Schema.Array(CoreSummary)

@@ -145,20 +145,21 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
       Stream.timeoutOrElse({ duration: idleTimeout, orElse: () => Stream.fail(timedOut()) })
     )
 
+  /** The text of a body, its beginning where it is longer than `maxBytes`. */
   const readText = (response: HttpClientResponse.HttpClientResponse, maxBytes: number) =>
     Effect.suspend(() => {
       const decoder = new TextDecoder()
       let text = ""
       let size = 0
       return body(response).pipe(
-        Stream.runForEachArray((chunks) => {
-          for (const chunk of chunks) {
+        Stream.runForEachWhile((chunk) =>
+          Effect.sync(() => {
             size += chunk.length
             text += decoder.decode(chunk, { stream: true })
-          }
-          return size > maxBytes ? Effect.fail(wrong(`sent more than ${maxBytes} bytes.`)) : Effect.void
-        }),
-        Effect.map(() => text + decoder.decode())
+            return size <= maxBytes
+          })
+        ),
+        Effect.map(() => ({ text: text + decoder.decode(), size }))
       )
     })
 
@@ -172,7 +173,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
           : `answered with the unexpected status ${status}.`
       )
     }
-    const text = yield* Effect.orElseSucceed(readText(response, maxProblemBytes), () => "")
+    const { text } = yield* Effect.orElseSucceed(readText(response, maxProblemBytes), () => ({ text: "" }))
     const problem = Option.flatMap(parseJson(text), problemFromJson)
     if (Option.isSome(problem)) return problem.value
     const detail = `${name} answered ${status}${text === "" ? "" : `: ${excerpt(text)}`}`
@@ -222,9 +223,14 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
     const decode = Schema.decodeUnknownEffect(schema)
     return send({ ...request, headers: { ...request.headers, accept: "application/json" } }).pipe(
       Effect.flatMap((response) =>
-        Effect.flatMap(readText(response, maxJsonBytes), (text) =>
+        Effect.flatMap(readText(response, maxJsonBytes), ({ size, text }) =>
           Option.match(parseJson(text), {
-            onNone: () => Effect.fail(wrong(`answered with something other than JSON: ${excerpt(text)}`)),
+            onNone: () =>
+              Effect.fail(wrong(
+                size > maxJsonBytes
+                  ? `sent more than ${maxJsonBytes} bytes.`
+                  : `answered with something other than JSON: ${excerpt(text)}`
+              )),
             onSome: (value) =>
               decode(value).pipe(
                 Effect.mapError((error) => wrong(`answered with an unexpected shape: ${excerpt(String(error))}`)),

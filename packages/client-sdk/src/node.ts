@@ -1,4 +1,5 @@
 /** koredump's client for programs on Node: what `.` and `./effect` have not, because it needs files and sockets. */
 export * from "./node/downloadCore.ts"
 export * from "./node/DownloadError.ts"
-export * from "./node/safeFileName.ts"
+export * from "./node/downloadTo.ts"
+export { safeFileName } from "./safeFileName.ts"

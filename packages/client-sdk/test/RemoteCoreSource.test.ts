@@ -1,0 +1,289 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CoreNotStored, CoreSource, type Problem, problemToJson, watchCores } from "@koredump/core"
+import { Effect, Layer, type Scope, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { layerRemoteCoreSource } from "../src/effect.ts"
+import { against, coreServer, etag, type Handler, json, ref, serve, summary } from "./support.ts"
+
+const list = (source: CoreSource["Service"]) => source.list({})
+const text = (chunks: Iterable<Uint8Array>) => Buffer.concat([...chunks]).toString()
+
+const failureOf = <A>(
+  handler: Handler,
+  operation: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, Scope.Scope>
+) => Effect.flip(against(handler, operation))
+
+const tagOfStatus = (status: number) =>
+  Effect.map(failureOf((_, response) => response.writeHead(status).end("no"), list), ({ _tag }) => _tag)
+
+const bytesFrom = (headers: Record<string, string>, status: number) =>
+  failureOf((request, response) => {
+    const facts = { etag, "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT", "content-length": "4" }
+    if (request.method === "HEAD") return response.writeHead(200, facts).end()
+    response.writeHead(status, { ...facts, ...headers }).end("abcd")
+  }, (source) => Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes({ start: 0, end: 4 }))))
+
+const watchFailure = (lines: string) =>
+  Effect.map(
+    failureOf((_, response) => response.end(lines), (source) => Stream.runDrain(source.changes())),
+    ({ message }) => message
+  )
+
+const addedLine = (pid: number, version: string) =>
+  `${
+    JSON.stringify({
+      type: "ADDED",
+      object: { ...summary, id: ref.id.replace("4242", String(pid)), COREDUMP_PID: pid, resourceVersion: version }
+    })
+  }\n`
+
+describe("a list", () => {
+  it.live("carries query, token, version, unreachable nodes and the next page", () =>
+    Effect.gen(function*() {
+      let seen: unknown
+      const answer = yield* against(
+        (request, response) => {
+          seen = [request.url, request.headers.authorization, request.headers["x-further"]]
+          json(response, [{ ...summary, COREDUMP_NEW_FIELD: ["anything"] }], 200, {
+            "koredump-resource-version": "a-7",
+            "koredump-unreachable": "node-2, node-3",
+            "link": "</apiv1/cores?limit=1&continue=WzFd>; rel=\"next\""
+          })
+        },
+        (source) => source.list({ limit: 1, namespace: ["a b", "c&d"] }),
+        { token: "secret", headers: { "x-further": "1" } }
+      )
+      assert.deepStrictEqual(seen, ["/apiv1/cores?limit=1&namespace=a+b&namespace=c%26d", "Bearer secret", "1"])
+      assert.strictEqual(answer.cores[0]?.id, ref.id)
+      assert.deepStrictEqual({ ...answer, cores: [] }, {
+        cores: [],
+        resourceVersion: "a-7",
+        unreachable: ["node-2", "node-3"],
+        continue: "WzFd"
+      })
+    }))
+
+  it.live("keeps the path of the server's address", () =>
+    Effect.gen(function*() {
+      let seen: unknown
+      const url = yield* serve((request, response) => {
+        seen = request.url
+        json(response, [])
+      })
+      const client = layerRemoteCoreSource({ url: `${url}/kore/` }).pipe(Layer.provide(FetchHttpClient.layer))
+      yield* CoreSource.use(list).pipe(Effect.provide(client))
+      assert.strictEqual(seen, "/kore/apiv1/cores")
+    }).pipe(Effect.scoped))
+})
+
+describe("failures", () => {
+  it.live("a problem is that problem", () =>
+    Effect.gen(function*() {
+      const problem = new CoreNotStored({ ...ref, detail: "RLIMIT_CORE" })
+      const failure = yield* failureOf(
+        (_, response) =>
+          response.writeHead(404, { "content-type": "application/problem+json" }).end(
+            JSON.stringify(problemToJson(problem))
+          ),
+        (source) => source.open(ref)
+      )
+      assert.include(failure, { _tag: "CoreNotStored", detail: "RLIMIT_CORE", id: ref.id })
+    }))
+
+  it.live("a page of HTML from a proxy is quoted, in one short line", () =>
+    Effect.gen(function*() {
+      const failure = yield* failureOf(
+        (_, response) => response.writeHead(502).end(`<html>\n\u001b[31m${"Bad Gateway ".repeat(10_000)}`),
+        list
+      )
+      assert.strictEqual(failure._tag, "NodeFailed")
+      assert.match(failure.message, /^http:\/\/127\.0\.0\.1:\d+ answered 502: <html> \[31mBad Gateway .*…$/)
+      assert.isBelow(failure.message.length, 300)
+    }))
+
+  it.live("401 and 403 are what they are, even without a problem", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* tagOfStatus(401), "Unauthorized")
+      assert.strictEqual(yield* tagOfStatus(403), "Forbidden")
+    }))
+
+  it.live("a redirect is not followed, so that the token goes nowhere else", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const elsewhere = yield* serve((request, response) => {
+        asked.push(request.headers)
+        json(response, [])
+      })
+      const failure = yield* failureOf(
+        (_, response) => response.writeHead(302, { location: `${elsewhere}/x` }).end(),
+        list
+      )
+      assert.match(failure.message, /redirects to http:.*not followed/)
+      assert.deepStrictEqual(asked, [])
+    }).pipe(Effect.scoped))
+
+  it.live("a server that is not there", () =>
+    Effect.gen(function*() {
+      const url = yield* Effect.scoped(serve(() => {}))
+      const failure = yield* Effect.flip(CoreSource.use(list)).pipe(
+        Effect.provide(layerRemoteCoreSource({ url, retries: 0 }).pipe(Layer.provide(FetchHttpClient.layer)))
+      )
+      assert.include(failure, { _tag: "NodeFailed", detail: `Cannot reach ${url} (ECONNREFUSED).` })
+    }))
+
+  it.live("a server that does not answer, or stops within an answer", () =>
+    Effect.gen(function*() {
+      const hang = yield* Effect.flip(against(() => {}, list, { timeout: "50 millis" }))
+      assert.strictEqual(hang._tag, "NodeTimeout")
+      const stop = yield* Effect.flip(
+        against((_, response) => response.writeHead(200).write("["), list, { idleTimeout: "50 millis" })
+      )
+      assert.strictEqual(stop._tag, "NodeTimeout")
+    }))
+
+  it.live("what is no JSON, and what has another shape", () =>
+    Effect.gen(function*() {
+      const garbage = yield* failureOf((_, response) => response.end("<!doctype html>"), list)
+      assert.match(garbage.message, /something other than JSON: <!doctype html>/)
+      const shape = yield* failureOf((_, response) => json(response, [{ id: "../../etc/passwd" }]), list)
+      assert.match(shape.message, /unexpected shape/)
+    }))
+
+  it.live("reads are tried again while that may help; deletions never", () =>
+    Effect.gen(function*() {
+      let count = 0
+      const flaky: Handler = (_, response) =>
+        (count += 1) < 3 ? response.writeHead(503, { "retry-after": "0" }).end() : json(response, [])
+      yield* against(flaky, list, { retries: 3 })
+      assert.strictEqual(count, 3)
+      count = 0
+      yield* Effect.flip(against(flaky, (source) => source.remove(ref), { retries: 3 }))
+      assert.strictEqual(count, 1)
+    }))
+
+  it.live("a Retry-After that is too long is not waited for", () =>
+    Effect.gen(function*() {
+      let count = 0
+      yield* Effect.flip(against(
+        (_, response) => {
+          count += 1
+          response.writeHead(429, { "retry-after": "86400" }).end()
+        },
+        list,
+        { retries: 3 }
+      ))
+      assert.strictEqual(count, 1)
+    }))
+})
+
+describe("an open core", () => {
+  const content = Buffer.from("0123456789".repeat(1000))
+
+  it.live("gives the bytes and parts of them", () =>
+    Effect.gen(function*() {
+      const { handler } = coreServer(content)
+      const got = yield* against(handler, (source) =>
+        Effect.gen(function*() {
+          const file = yield* source.open(ref)
+          return [
+            file.size,
+            file.etag,
+            text(yield* Stream.runCollect(file.bytes({ start: 3, end: 7 }))),
+            text(yield* Stream.runCollect(file.bytes())) === content.toString(),
+            text(yield* Stream.runCollect(file.bytes({ start: 5, end: 5 })))
+          ]
+        }))
+      assert.deepStrictEqual(got, [content.length, etag, "3456", true, ""])
+    }))
+
+  it.live("a body that is cut fails", () =>
+    Effect.gen(function*() {
+      const { handler } = coreServer(content, () => 5000)
+      const failure = yield* failureOf(handler, (source) =>
+        Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes())))
+      assert.strictEqual(failure._tag, "NodeFailed")
+    }))
+
+  it.live("an answer that is another part or another file is refused", () =>
+    Effect.gen(function*() {
+      for (
+        const [headers, status] of [
+          [{}, 200],
+          [{ "content-range": "bytes 4-7/8" }, 206],
+          [{ "content-range": "bytes 0-3/4", etag: "\"other\"" }, 206]
+        ] as const
+      ) {
+        assert.match((yield* bytesFrom(headers, status)).message, /another part or another file/)
+      }
+    }))
+
+  it.live("a body that is longer or shorter than announced fails, whatever the transport lets through", () =>
+    Effect.gen(function*() {
+      const facts = { etag, "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT", "content-length": "4" }
+      for (const body of ["abc", "abcde"]) {
+        const client = HttpClient.make((request) =>
+          Effect.succeed(
+            HttpClientResponse.fromWeb(
+              request,
+              new Response(request.method === "HEAD" ? null : body, { headers: facts })
+            )
+          )
+        )
+        const failure = yield* CoreSource.use((source) =>
+          Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes()))
+        ).pipe(
+          Effect.scoped,
+          Effect.flip,
+          Effect.provide(
+            layerRemoteCoreSource({ url: "http://x.test" }).pipe(
+              Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+            )
+          )
+        )
+        assert.match(failure.message, /sent (?:3 bytes where it had announced 4|more than the 4 bytes)/)
+      }
+    }))
+})
+
+describe("a watch", () => {
+  const bookmark = `{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`
+
+  it.live("decodes events and fails with the problem that an ERROR carries", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const failure = yield* failureOf((_, response) => {
+        response.write(`{"type":"ADDED","object":${JSON.stringify(summary)}}\n\n${bookmark}`)
+        response.end(`{"type":"ERROR","object":{"type":"https://koredump.dev/problems/resource-version-expired"}}\n`)
+      }, (source) => Stream.runForEach(source.changes(), ({ type }) => Effect.sync(() => seen.push(type))))
+      assert.deepStrictEqual(seen, ["ADDED", "BOOKMARK"])
+      assert.strictEqual(failure._tag, "ResourceVersionExpired")
+    }))
+
+  it.live("fails at its end, at garbage and at a line without end", () =>
+    Effect.gen(function*() {
+      assert.match(yield* watchFailure(bookmark), /ended the watch/)
+      assert.match(yield* watchFailure("garbage\n"), /InvalidJson/)
+      assert.match(yield* watchFailure(`{"type":"ADDED","object":{"id":"x"}}\n`), /no event of a watch/)
+      assert.match(yield* watchFailure("x".repeat(2_000_000)), /LineTooLarge/)
+    }))
+
+  it.live("over a server that breaks off and restarts, misses nothing and repeats nothing", () =>
+    Effect.gen(function*() {
+      const asked: Array<string | null> = []
+      const events = yield* against((request, response) => {
+        asked.push(new URL(request.url!, "http://x").searchParams.get("resourceVersion"))
+        if (asked.length === 1) return response.end(addedLine(1, "a-1") + bookmark)
+        if (asked.length === 2) {
+          return response.writeHead(410).end(
+            `{"type":"https://koredump.dev/problems/resource-version-expired"}`
+          )
+        }
+        response.write(addedLine(1, "b-1") + addedLine(2, "b-2") + bookmark.replace("a-1", "b-2"))
+      }, (source) => watchCores(source).pipe(Stream.take(4), Stream.runCollect))
+      assert.deepStrictEqual(asked, [null, "a-1", null])
+      assert.deepStrictEqual(
+        events.map(({ object, type }) => `${type} ${object.resourceVersion}`),
+        ["ADDED a-1", "BOOKMARK a-1", "ADDED b-2", "BOOKMARK b-2"]
+      )
+    }))
+})

@@ -1,0 +1,288 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type CoreFile, CoreNotFound, CoreSource, NodeFailed, PreconditionFailed } from "@koredump/core"
+import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { Effect, Exit, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
+import { mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { zstdCompressSync } from "node:zlib"
+import { downloadCore, type DownloadProgress } from "../../src/node.ts"
+import { against, coreServer, ref } from "../support.ts"
+
+// It compresses, but not to nearly nothing.
+const plain = Buffer.from(
+  Buffer.concat(Array.from({ length: 10_000 }, (_, i) => createHash("sha256").update(String(i)).digest())).toString(
+    "hex"
+  )
+)
+const stored = zstdCompressSync(plain)
+
+const directory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "koredump-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
+
+/** Runs over a source with one core; `bytes` may stand between. */
+const withCore = <A, E>(
+  body: (
+    at: { readonly ref: typeof ref; readonly dir: string; readonly path: string }
+  ) => Effect.Effect<A, E, CoreSource>,
+  core: FakeCore = { compression: "zstd", content: stored },
+  bytes: (file: CoreFile, from: number) => CoreFile["bytes"] = (file) => file.bytes
+) =>
+  Effect.gen(function*() {
+    const cores = yield* FakeCores
+    const source = yield* CoreSource
+    const ref = yield* cores.put(core)
+    const dir = yield* directory
+    const between = CoreSource.of({
+      ...source,
+      open: (ref) =>
+        Effect.map(source.open(ref), (file) => ({
+          ...file,
+          bytes: (range) => bytes(file, range?.start ?? 0)(range)
+        }))
+    })
+    return yield* body({ ref, dir, path: join(dir, "core.zst") }).pipe(Effect.provideService(CoreSource, between))
+  }).pipe(Effect.scoped, Effect.provide(layerFake()))
+
+const read = (path: string) => Effect.promise(() => readFile(path))
+const list = (dir: string) => Effect.promise(() => readdir(dir))
+const sameBytes = (a: Uint8Array, b: Uint8Array) => assert.isTrue(Buffer.compare(a, b) === 0, "same bytes")
+
+/** Breaks off after some bytes, again and again: each connection gives no more than `most`. */
+const breaking = (most: number) => (file: CoreFile) => (range?: { start: number; end: number }) => {
+  const { end, start } = range ?? { start: 0, end: file.size }
+  return end - start <= most
+    ? file.bytes({ start, end })
+    : Stream.concat(file.bytes({ start, end: start + most }), Stream.fail(new NodeFailed({ detail: "broken" })))
+}
+
+describe("downloadCore", () => {
+  it.effect("writes the very bytes, for the owner alone, and tells how far it is", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        const progress: Array<DownloadProgress> = []
+        const got = yield* downloadCore({ ref, path, sha256: true, onProgress: (p) => progress.push(p) })
+        sameBytes(yield* read(path), stored)
+        const { mode } = yield* Effect.promise(() => stat(path))
+        assert.strictEqual(mode & 0o7777, 0o600)
+        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+        assert.deepStrictEqual(got.stored, { path, size: stored.length, existed: false })
+        assert.strictEqual(got.sha256, createHash("sha256").update(stored).digest("hex"))
+        assert.deepStrictEqual(progress.at(-1), { received: stored.length, total: stored.length, resumedFrom: 0 })
+      })
+    ))
+
+  it.effect("mode 0600 whatever the umask", () =>
+    withCore(({ path, ref }) =>
+      Effect.gen(function*() {
+        const mask = process.umask(0o777)
+        yield* Effect.ensuring(downloadCore({ ref, path }), Effect.sync(() => process.umask(mask)))
+        assert.strictEqual((yield* Effect.promise(() => stat(path))).mode & 0o7777, 0o600)
+      })
+    ))
+
+  it.effect("fills both files from one download, or the decompressed alone", () => {
+    let opened = 0
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          const both = yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
+          assert.strictEqual(opened, 1)
+          sameBytes(yield* read(path), stored)
+          sameBytes(yield* read(join(dir, "core")), plain)
+          assert.strictEqual(both.decompressed?.size, plain.length)
+          yield* downloadCore({ ref, decompressedPath: join(dir, "alone") })
+          sameBytes(yield* read(join(dir, "alone")), plain)
+          assert.deepStrictEqual((yield* list(dir)).toSorted(), ["alone", "core", "core.zst"])
+        }),
+      undefined,
+      (file) => (range) => {
+        opened += 1
+        return file.bytes(range)
+      }
+    )
+  })
+
+  it.effect("goes on by itself where the connection breaks, and gives up where nothing comes", () =>
+    Effect.gen(function*() {
+      const download = withCore(
+        ({ dir, path, ref }) =>
+          Effect.gen(function*() {
+            yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
+            sameBytes(yield* read(path), stored)
+            sameBytes(yield* read(join(dir, "core")), plain)
+          }),
+        undefined,
+        breaking(Math.ceil(stored.length / 9))
+      )
+      const fiber = yield* Effect.forkChild(download)
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("10 seconds")
+        yield* Effect.promise(() => new Promise(setImmediate))
+      }
+      yield* Fiber.join(fiber)
+    }))
+
+  it.effect("keeps the part where it fails, and goes on with it the next time", () =>
+    Effect.gen(function*() {
+      let broken = true
+      const froms: Array<number> = []
+      const half = stored.length >> 1
+      yield* withCore(
+        ({ dir, path, ref }) =>
+          Effect.gen(function*() {
+            const first = yield* Effect.exit(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
+            assert.isTrue(Exit.isFailure(first))
+            const [part, ...more] = yield* list(dir)
+            assert.match(part!, /^core\.zst\.[0-9a-f]{16}\.part$/)
+            assert.deepStrictEqual(more, [])
+            assert.strictEqual((yield* read(join(dir, part!))).length, half)
+            broken = false
+            const got = yield* downloadCore({ ref, path, decompressedPath: join(dir, "core"), sha256: true })
+            assert.strictEqual(got.resumedFrom, half)
+            assert.strictEqual(got.sha256, createHash("sha256").update(stored).digest("hex"))
+            sameBytes(yield* read(path), stored)
+            sameBytes(yield* read(join(dir, "core")), plain)
+            assert.deepStrictEqual((yield* list(dir)).toSorted(), ["core", "core.zst"])
+            assert.deepStrictEqual(froms, [0, half])
+          }),
+        undefined,
+        (file, from) => (range) => {
+          froms.push(from)
+          return broken
+            ? Stream.concat(file.bytes({ start: from, end: half }), Stream.fail(new CoreNotFound({ ...ref })))
+            : file.bytes(range)
+        }
+      )
+    }))
+
+  it.effect("does not go on with the part of another core, with a link, or with one that is too long", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        yield* Effect.promise(() => writeFile(`${path}.0123456789abcdef.part`, "another"))
+        yield* downloadCore({ ref, path })
+        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+        yield* Effect.promise(() => rm(path))
+
+        const victim = join(dir, "victim")
+        const key = createHash("sha256").update(`${ref.node}/${ref.id}/${yield* etagOf(ref)}`).digest("hex")
+        const part = `${path}.${key.slice(0, 16)}.part`
+        yield* Effect.promise(() => writeFile(victim, "v").then(() => symlink(victim, part)))
+        yield* downloadCore({ ref, path })
+        assert.strictEqual((yield* read(victim)).toString(), "v")
+        sameBytes(yield* read(path), stored)
+        yield* Effect.promise(() => rm(path))
+
+        yield* Effect.promise(() => writeFile(part, Buffer.alloc(stored.length + 1)))
+        yield* downloadCore({ ref, path })
+        sameBytes(yield* read(path), stored)
+      })
+    ))
+
+  it.effect("begins anew where the core has changed meanwhile", () => {
+    let changed = false
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          yield* downloadCore({ ref, path })
+          sameBytes(yield* read(path), stored)
+          assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+        }),
+      undefined,
+      (file) => (range) => {
+        if (changed) return file.bytes(range)
+        changed = true
+        return Stream.concat(Stream.make(Buffer.from("old")), Stream.fail(new PreconditionFailed()))
+      }
+    )
+  })
+
+  it.effect("takes a file of the same size and time as done, compares one of the same size, refuses others", () => {
+    let opened = 0
+    return withCore(
+      ({ path, ref }) =>
+        Effect.gen(function*() {
+          yield* downloadCore({ ref, path })
+          assert.isTrue((yield* downloadCore({ ref, path })).stored!.existed)
+          assert.strictEqual(opened, 1)
+
+          yield* Effect.promise(() => utimes(path, 1, 1))
+          assert.isTrue((yield* downloadCore({ ref, path })).stored!.existed)
+          assert.strictEqual(opened, 2)
+
+          const other = Buffer.from(stored)
+          other[stored.length - 1]! ^= 1
+          for (const content of [other, Buffer.from("mine")]) {
+            yield* Effect.promise(() => writeFile(path, content))
+            const failure = yield* Effect.flip(downloadCore({ ref, path }))
+            assert.strictEqual(failure._tag, "FileExists")
+            sameBytes(yield* read(path), content)
+          }
+        }),
+      undefined,
+      (file) => (range) => {
+        opened += 1
+        return file.bytes(range)
+      }
+    )
+  })
+
+  it.effect("decompresses from the stored file that is there, without a download", () => {
+    let opened = 0
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          yield* downloadCore({ ref, path })
+          yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
+          sameBytes(yield* read(join(dir, "core")), plain)
+          assert.strictEqual(opened, 1)
+        }),
+      undefined,
+      (file) => (range) => {
+        opened += 1
+        return file.bytes(range)
+      }
+    )
+  })
+
+  it.effect("keeps a stored core that cannot be decompressed", () => {
+    const corrupt = stored.subarray(0, 200_000)
+    return withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        const failure = yield* Effect.flip(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
+        assert.strictEqual(failure._tag, "CoreUnreadable")
+        sameBytes(yield* read(path), corrupt)
+        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+      }), { compression: "zstd", content: corrupt })
+  })
+
+  it.effect("says in a sentence what is wrong with the place", () =>
+    withCore(({ dir, ref }) =>
+      Effect.gen(function*() {
+        const path = join(dir, "none", "core")
+        const failure = yield* Effect.flip(downloadCore({ ref, path }))
+        assert.strictEqual(failure.message, `Cannot write ${path}: the directory does not exist.`)
+        assert.isFalse(existsSync(path))
+      })
+    ))
+
+  it.live("over HTTP, with a server that breaks off", () =>
+    Effect.gen(function*() {
+      const content = Buffer.alloc(3_000_000, "koredump")
+      const { handler, requests } = coreServer(content, ({ count }) => count <= 2 ? 1_000_000 : undefined)
+      const dir = yield* directory
+      const path = join(dir, "core")
+      yield* against(handler, (source) => Effect.provideService(downloadCore({ ref, path }), CoreSource, source))
+      sameBytes(yield* read(path), content)
+      assert.deepStrictEqual(requests.slice(0, 2), ["HEAD 0", "GET 0"])
+      assert.strictEqual(requests.length, 4)
+    }).pipe(Effect.scoped))
+})
+
+const etagOf = (core: typeof ref) =>
+  Effect.scoped(CoreSource.use((source) => Effect.map(source.open(core), ({ etag }) => etag)))

@@ -1,0 +1,82 @@
+/** Servers made by hand, for what no proper server does. */
+import { type CoreRef, CoreSource, type CoreSummary } from "@koredump/core"
+import { Effect, Layer, type Scope } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { layerRemoteCoreSource, type RemoteOptions } from "../src/effect.ts"
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Serves on a free port of this host; answers the URL. */
+export const serve = (handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<ReturnType<typeof createServer>>((resume) => {
+        const server = createServer(handler)
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    ),
+    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  )
+
+/** A remote source of the hand-made server. */
+export const remote = (handler: Handler, options: Partial<RemoteOptions> = {}) =>
+  Layer.unwrap(Effect.map(serve(handler), (url) => layerRemoteCoreSource({ url, retries: 0, ...options }))).pipe(
+    Layer.provide(FetchHttpClient.layer)
+  )
+
+/** Runs an operation against the hand-made server. */
+export const against = <A, E>(
+  handler: Handler,
+  operation: (source: CoreSource["Service"]) => Effect.Effect<A, E, Scope.Scope>,
+  options?: Partial<RemoteOptions>
+) => Effect.scoped(CoreSource.use(operation)).pipe(Effect.provide(remote(handler, options)))
+
+export const json = (response: ServerResponse, body: unknown, status = 200, headers: Record<string, string> = {}) =>
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
+
+export const ref: CoreRef = {
+  node: "node-1",
+  id: "core.crashme.0.0123456789abcdef0123456789abcdef.4242.1700000000000000" as CoreRef["id"]
+}
+
+export const summary: CoreSummary = {
+  ...ref,
+  state: "present",
+  compression: "none",
+  COREDUMP_TIMESTAMP: "2023-11-14T22:13:20Z",
+  resourceVersion: "a-1"
+}
+
+export const etag = "\"bytes-1\""
+
+/** Serves `content` as the one core, with ranges and conditions; `cut` may break an answer off after some bytes. */
+export const coreServer = (
+  content: Uint8Array,
+  cut: (request: { readonly start: number; readonly count: number }) => number | undefined = () => undefined
+) => {
+  const requests: Array<string> = []
+  const handler: Handler = (request, response) => {
+    const match = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "")
+    const [start, end] = match === null ? [0, content.length] : [Number(match[1]), Number(match[2]) + 1]
+    requests.push(`${request.method} ${start}`)
+    const headers = { etag, "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT", "content-length": String(end - start) }
+    if (request.method === "HEAD") return response.writeHead(200, headers).end()
+    const match2 = request.headers["if-match"]
+    if (match2 !== undefined && match2 !== etag) return response.writeHead(412).end()
+    response.writeHead(
+      match === null ? 200 : 206,
+      match === null ? headers : { ...headers, "content-range": `bytes ${start}-${end - 1}/${content.length}` }
+    )
+    const bytes = cut({ start, count: requests.filter((line) => line.startsWith("GET")).length })
+    if (bytes === undefined) return response.end(content.subarray(start, end))
+    response.write(content.subarray(start, start + bytes), () => setImmediate(() => response.destroy()))
+  }
+  return { handler, requests }
+}
