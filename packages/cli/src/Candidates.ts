@@ -1,9 +1,10 @@
 /** Finding the core that a verb is about. */
 import { type CoreQuery, CoreSource, type CoreSummary, refKey } from "@koredump/core"
-import { Console, Effect } from "effect"
+import { Clock, Console, Effect } from "effect"
 import { exitCodes, Failure, notFound } from "./Failure.ts"
 import type { Wanted } from "./Fetch.ts"
-import { note } from "./output/Screen.ts"
+import { note, Screen } from "./output/Screen.ts"
+import { formatTable } from "./output/table.ts"
 import { plural, visible } from "./output/text.ts"
 import { choose, matching, readNaming } from "./resolve.ts"
 
@@ -15,17 +16,23 @@ export interface FindOptions {
   readonly query: CoreQuery
 }
 
-const maxShown = 20
+const maxShown = 10
 
-const listCandidates = (candidates: ReadonlyArray<CoreSummary>) =>
-  Console.error([
-    ...candidates.slice(-maxShown).map((core) =>
-      visible(
-        `  ${core.id}  ${core.node}  ${core.COREDUMP_TIMESTAMP}  ${core.COREDUMP_SIGNAL_NAME ?? ""}  ${core.state}`
-      )
-    ),
-    ...(candidates.length > maxShown ? [`  … and ${candidates.length - maxShown} older`] : [])
+/** The newest candidates, as `list` shows them: by their process ids one can be named. */
+const showCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<CoreSummary>) {
+  const { color, stderr } = yield* Screen
+  const now = yield* Clock.currentTimeMillis
+  const older = candidates.length - maxShown
+  yield* Console.error([
+    formatTable(candidates.slice(-maxShown), {
+      wide: false,
+      width: stderr?.columns,
+      color: color && stderr !== undefined,
+      now
+    }),
+    ...(older > 0 ? [`(and ${older} older)`] : [])
   ].join("\n"))
+})
 
 /** Says that what is shown may not be all. */
 export const noteUnreachable = (unreachable: ReadonlyArray<string>) =>
@@ -47,11 +54,11 @@ const findOne = Effect.fnUntraced(function*(name: string | undefined, options: F
       "See what there is with: koredumpctl list"
     )
   }
-  yield* listCandidates(choice.candidates)
+  yield* showCandidates(choice.candidates)
   return yield* new Failure({
     exitCode: exitCodes.failed,
     message: `${plural(choice.candidates.length, "core")} fit${name === undefined ? "" : ` "${visible(name)}"`}.`,
-    hint: "Name one by its id, or take the newest with -1."
+    hint: "Name one by its process id or its id, or take the newest with -1."
   })
 })
 

@@ -106,8 +106,8 @@ export const fetchAll = Effect.fnUntraced(
     const same = failures.length === cores.length && failures.every(({ exitCode }) => exitCode === failure.exitCode)
     return yield* same ? new Failure({ exitCode: failure.exitCode, message: "" }) : partial
   },
-  interrupted,
-  Effect.scoped
+  Effect.scoped,
+  interrupted
 )
 
 /** Fetches one core to a file, without its metadata. */
@@ -123,8 +123,8 @@ export const fetchOne = Effect.fnUntraced(
     const file = decompressed ?? stored
     if (file !== undefined) yield* printFile(file)
   },
-  interrupted,
-  Effect.scoped
+  Effect.scoped,
+  interrupted
 )
 
 /** Sends one core to stdout. */

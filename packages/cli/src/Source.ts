@@ -1,7 +1,7 @@
 /** Where the cores come from: a server, or this host. */
 import { layerRemoteCoreSource } from "@koredump/client/effect"
 import { CoreSource } from "@koredump/core"
-import { Config, Effect, type FileSystem, Layer, Option } from "effect"
+import { Config, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Connection } from "./commands/root.ts"
@@ -38,6 +38,15 @@ const layerHttp = Layer.effect(
     ))
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
+/** The token to send, if any. One that no header can hold would be shown by the error of whoever tries. */
+const bearerToken = (connection: Connection): Effect.Effect<{ readonly token?: Redacted.Redacted }, Failure> => {
+  const token = Option.getOrUndefined(connection.token)
+  if (token === undefined || Redacted.value(token) === "") return Effect.succeed({})
+  return /^[\x21-\x7e]+$/.test(Redacted.value(token))
+    ? Effect.succeed({ token })
+    : Effect.fail(usage("The token holds characters that no token can have.", "Is there a line end or a space in it?"))
+}
+
 const layerRemote = (connection: Connection) =>
   Layer.unwrap(Effect.gen(function*() {
     const url = yield* serverUrl(connection)
@@ -45,7 +54,7 @@ const layerRemote = (connection: Connection) =>
       url,
       // A person waits: a server that cannot be reached is said at once.
       retries: 1,
-      ...Option.match(connection.token, { onNone: () => ({}), onSome: (token) => ({ token }) })
+      ...(yield* bearerToken(connection))
     })
   })).pipe(Layer.provide(layerHttp))
 

@@ -1,5 +1,5 @@
 /** `koredumpctl list` */
-import { type CoreEvent, type CoreList, type CoreQuery, CoreSource, type CoreSummary } from "@koredump/core"
+import { type CoreList, type CoreQuery, CoreSource, watchCores } from "@koredump/core"
 import { Clock, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { noteUnreachable } from "../Candidates.ts"
@@ -41,9 +41,10 @@ const fetchList = Effect.fnUntraced(function*(query: CoreQuery, reverse: boolean
 const watchFrom = Effect.fnUntraced(function*(query: CoreQuery, list: CoreList, format: ListFormat) {
   const source = yield* CoreSource
   const render = yield* renderEvents(format, list.cores)
-  yield* source.changes({ since: list.resourceVersion, filter: query }).pipe(
-    Stream.filter((event: CoreEvent) => event.type !== "BOOKMARK"),
-    Stream.runForEach((event) => Effect.flatMap(render(event.type, event.object as CoreSummary), print))
+  const { continue: _continue, fields: _fields, limit: _limit, order: _order, sort: _sort, ...filter } = query
+  yield* watchCores(source, { since: list.resourceVersion, shown: list.cores, filter }).pipe(
+    Stream.filter((event) => event.type !== "BOOKMARK"),
+    Stream.runForEach((event) => Effect.flatMap(render(event.type, event.object), print))
   )
 })
 
@@ -51,10 +52,15 @@ export const list = Command.make(
   "list",
   flags,
   Effect.fn(function*({ limit, newest, output, reverse, sort, watch, ...filter }) {
-    if (newest && watch) return yield* usage("Option -1 shows one core, -w all that come.", "Leave one of them out.")
     const screen = yield* Screen
     const format = Option.getOrElse(output, (): ListFormat => screen.stdout === undefined ? "long" : "table")
     const last = newest ? "1" : Option.getOrUndefined(limit)
+    if (watch && last !== undefined) {
+      return yield* usage(
+        "Option -w shows all that comes: -1 and --limit do not go with it.",
+        "See: koredumpctl list --help"
+      )
+    }
     const query = yield* queryOf(filter, {
       sort: newest ? undefined : Option.getOrUndefined(sort),
       order: reverse || last !== undefined ? "desc" : undefined,

@@ -28,18 +28,18 @@ describe("formatProgress", () => {
   })
 })
 
-describe("makeProgress", () => {
-  const drawing = (stderr: { readonly columns: number } | undefined) => {
-    const drawn: Array<string> = []
-    const screen = Screen.of({
-      stdout: undefined,
-      stderr,
-      color: false,
-      draw: (text) => Effect.sync(() => void drawn.push(text))
-    })
-    return { drawn, screen }
-  }
+const drawing = (stderr: { readonly columns: number } | undefined) => {
+  const drawn: Array<string> = []
+  const screen = Screen.of({
+    stdout: undefined,
+    stderr,
+    color: false,
+    draw: (text) => Effect.sync(() => void drawn.push(text))
+  })
+  return { drawn, screen }
+}
 
+describe("makeProgress", () => {
   it.effect("draws the sum of all downloads, and is gone at the end", () =>
     Effect.gen(function*() {
       const { drawn, screen } = drawing({ columns: 100 })
