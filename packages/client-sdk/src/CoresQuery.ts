@@ -68,6 +68,8 @@ const nowMicros = Effect.map(Clock.currentTimeMillis, (millis) => millis * 1000)
 export const toCoreFilter = (filter: CoresFilter): Effect.Effect<CoreFilter, InvalidQuery> =>
   Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreFilter(paramsOf(filter), now)))
 
-/** As {@link toCoreFilter}, with order, page and fields. */
-export const toCoreQuery = (query: CoresQuery): Effect.Effect<CoreQuery, InvalidQuery> =>
-  Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreQuery(paramsOf(query), now)))
+/** As {@link toCoreFilter}, with order, page and fields. What `continue` holds is between the server and itself. */
+export const toCoreQuery = ({ continue: from, ...query }: CoresQuery): Effect.Effect<CoreQuery, InvalidQuery> =>
+  Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreQuery(paramsOf(query), now))).pipe(
+    Effect.map((query) => from === undefined ? query : { ...query, continue: from })
+  )

@@ -2,4 +2,5 @@
 export * from "./node/downloadCore.ts"
 export * from "./node/DownloadError.ts"
 export * from "./node/downloadTo.ts"
+export * from "./node/layerNodeHttp.ts"
 export { safeFileName } from "./safeFileName.ts"

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createKoredump, type KoredumpClient } from "../src/index.ts"
+import { downloadTo } from "../src/node.ts"
+import { coreServer, type Handler, json, ref, serve, summary } from "./support.ts"
+
+/** Runs a program of Promises against a hand-made server. */
+const program = (handler: Handler, body: (koredump: KoredumpClient) => Promise<void>) =>
+  serve(handler).pipe(
+    Effect.flatMap((url) =>
+      Effect.promise(async () => {
+        await using koredump = createKoredump({ url, retries: 0 })
+        await body(koredump)
+      })
+    ),
+    Effect.scoped
+  )
+
+const rejection = (promise: Promise<unknown>) => promise.then(() => undefined, (error: unknown) => error)
+
+const threePages: Handler = (request, response) => {
+  const from = Number(new URL(request.url!, "http://x").searchParams.get("continue") ?? "0")
+  json(response, [summary], 200, from < 2 ? { link: `</apiv1/cores?continue=${from + 1}>; rel="next"` } : {})
+}
+
+const hang: Handler = (_, response) => response.writeHead(200).write("\n")
+
+describe("createKoredump", () => {
+  it.live("lists with a query as people write it", () => {
+    let seen: string | undefined
+    return program((request, response) => {
+      seen = request.url
+      json(response, [summary])
+    }, async (koredump) => {
+      const { cores } = await koredump.list({
+        namespace: ["a", "b"],
+        signal: "segv",
+        since: new Date("2023-11-14T22:13:20Z"),
+        uid: 0,
+        pod: undefined
+      })
+      assert.strictEqual(cores[0]?.id, ref.id)
+      assert.strictEqual(
+        decodeURIComponent(seen!),
+        "/apiv1/cores?namespace=a&namespace=b&signal=11&since=2023-11-14T22:13:20Z&uid=0"
+      )
+    })
+  })
+
+  it.live("refuses a bad query as a server would", () =>
+    program(() => {}, async (koredump) => {
+      for (const query of [{ since: "soon" }, { signal: "nosuch" }, { limit: 0 }, { nosuch: "x" } as object]) {
+        const error = await rejection(koredump.list(query))
+        assert.include(error, { _tag: "InvalidQuery", parameter: Object.keys(query)[0] })
+        assert.instanceOf(error, Error)
+      }
+    }))
+
+  it.live("iterates over pages", () =>
+    program(threePages, async (koredump) => {
+      let pages = 0
+      for await (const { cores } of koredump.iterate({ limit: 1 })) pages += cores.length
+      assert.strictEqual(pages, 3)
+    }))
+
+  it.live("downloads with facts and a stream", () =>
+    program(coreServer(Buffer.from("0123456789")).handler, async (koredump) => {
+      const { body, etag, fileName, size } = await koredump.download(ref, { range: { start: 2, end: 5 } })
+      assert.deepStrictEqual([fileName, size, etag], [ref.id, 10, "\"bytes-1\""])
+      assert.strictEqual(await new Response(body).text(), "234")
+    }))
+
+  it.live("a download that breaks off errors the stream", () =>
+    program(coreServer(Buffer.alloc(100_000), () => 50_000).handler, async (koredump) => {
+      const { body } = await koredump.download(ref)
+      assert.include(await rejection(new Response(body).arrayBuffer()), { _tag: "NodeFailed" })
+    }))
+
+  it.live("downloads to a file", () =>
+    program(coreServer(Buffer.from("0123456789")).handler, async (koredump) => {
+      const dir = await mkdtemp(join(tmpdir(), "koredump-"))
+      try {
+        await downloadTo(koredump, ref, join(dir, "core"))
+        assert.strictEqual(await readFile(join(dir, "core"), "utf8"), "0123456789")
+      } finally {
+        await rm(dir, { recursive: true })
+      }
+    }))
+
+  it.live("a signal ends whatever is going on, with its reason", () =>
+    program(hang, async (koredump) => {
+      const reason = new Error("enough")
+      const abort = new AbortController()
+      const watching = rejection((async () => {
+        for await (const event of koredump.watch({}, { signal: abort.signal })) assert.fail(event.type)
+      })())
+      const listing = rejection(koredump.list({}, { signal: abort.signal }))
+      setImmediate(() => abort.abort(reason))
+      assert.deepStrictEqual(await Promise.all([watching, listing]), [reason, reason])
+      assert.strictEqual(await rejection(koredump.list({}, { signal: abort.signal })), reason)
+    }))
+
+  it.live("closing ends what is going on", () =>
+    program(hang, async (koredump) => {
+      const listing = rejection(koredump.list())
+      setImmediate(() => void koredump.close())
+      assert.include(await listing, { name: "AbortError" })
+    }))
+
+  it.live("leaving the loop of a watch ends its connection", () => {
+    const closed = Promise.withResolvers<void>()
+    return program((request, response) => {
+      request.on("close", closed.resolve)
+      response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`)
+    }, async (koredump) => {
+      for await (const { type } of koredump.watch()) {
+        assert.strictEqual(type, "BOOKMARK")
+        break
+      }
+      await closed.promise
+    })
+  })
+})
