@@ -1,0 +1,108 @@
+/**
+ * A host in a temporary directory: real files and a real watch, a scripted journal. Scripted through core's
+ * `FakeCores`, so that the contract suite runs over it.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { type CoreRef, type CoreSource, formatCoreId } from "@koredump/core"
+import { type FakeCore, FakeCores } from "@koredump/core/testing"
+import { Context, Effect, FileSystem, Layer } from "effect"
+import { renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Journal } from "../../src/Journal.ts"
+import {
+  layerSystemdCoreSourceNoJournal,
+  type SystemdCoreSourceOptions,
+  SystemdHost
+} from "../../src/SystemdCoreSource.ts"
+import { JournalScript, layerScripted, trusted } from "./ScriptedJournal.ts"
+
+/** The directory of the fake host's cores. */
+export class CoresDir extends Context.Service<CoresDir, string>()("test/CoresDir") {}
+
+export const bootId = "0123456789abcdef0123456789abcdef"
+
+const textFields = (fields: Readonly<Record<string, unknown>> = {}) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]))
+
+/** What systemd-coredump would write to the journal. */
+export const entryFields = (core: FakeCore): Readonly<Record<string, string>> => ({
+  ...trusted,
+  COREDUMP_PID: String(core.pid ?? 4242),
+  COREDUMP_UID: String(core.uid ?? 0),
+  COREDUMP_SIGNAL: String(core.signal ?? 11),
+  COREDUMP_COMM: core.comm ?? "crashme",
+  COREDUMP_TIMESTAMP: String(core.time ?? 1_700_000_000_000_000),
+  _BOOT_ID: bootId,
+  ...(core.content === undefined ? {} : { COREDUMP_FILENAME: `/var/lib/systemd/coredump/${idOf(core)}` }),
+  ...textFields(core.fields)
+})
+
+export const idOf = ({ comm = "crashme", compression = "none", pid = 4242, time, uid = 0 }: FakeCore) =>
+  formatCoreId({ comm, uid, bootId, pid, usec: BigInt(time ?? 1_700_000_000_000_000), compression })
+
+/** As systemd-coredump does it: the name appears when the file is complete. */
+export const store = (dir: string, name: string, content: Uint8Array) =>
+  Effect.sync(() => {
+    const unfinished = join(dir, `.#${name.slice(0, 200)}0123456789abcdef`)
+    writeFileSync(unfinished, content)
+    renameSync(unfinished, join(dir, name))
+  })
+
+const layerCores = Layer.effect(
+  FakeCores,
+  Effect.gen(function*() {
+    const dir = yield* CoresDir
+    const journal = yield* JournalScript
+    const cursors = new Map<string, string>()
+    const lose = (ref: CoreRef) => Effect.sync(() => rmSync(join(dir, ref.id)))
+    return FakeCores.of({
+      put: Effect.fnUntraced(function*(core) {
+        const id = idOf(core)
+        if (core.content !== undefined) yield* store(dir, id, core.content)
+        cursors.set(id, yield* journal.write(entryFields(core)))
+        return { node: core.node ?? "node-1", id }
+      }),
+      lose,
+      forget: Effect.fnUntraced(function*(ref) {
+        yield* journal.forget(cursors.get(ref.id) ?? "")
+        yield* lose(ref)
+      })
+    })
+  })
+)
+
+/** A host whose source is ready. `prepare` makes files before it starts. */
+export const layerFakeHost = (
+  options: SystemdCoreSourceOptions & {
+    readonly prepare?: (dir: string) => void
+    readonly journal?: Layer.Layer<Journal | JournalScript>
+  } = {}
+): Layer.Layer<CoreSource | SystemdHost | FakeCores | JournalScript | CoresDir> => {
+  const dir = Layer.effect(
+    CoresDir,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* fs.makeTempDirectoryScoped()
+      options.prepare?.(path)
+      return path
+    })
+  )
+  const source = Layer.unwrap(Effect.map(
+    CoresDir,
+    (coredumpDir) =>
+      layerSystemdCoreSourceNoJournal({
+        nodeName: "node-1",
+        root: "/nowhere",
+        allowDelete: true,
+        coredumpDir,
+        ...options
+      })
+  ))
+  const ready = Layer.effectDiscard(SystemdHost.use((host) => host.ready))
+  return ready.pipe(
+    Layer.provideMerge(Layer.merge(source, layerCores)),
+    Layer.provideMerge(Layer.merge(dir, options.journal ?? layerScripted())),
+    Layer.provide(NodeServices.layer),
+    Layer.orDie
+  )
+}
