@@ -69,7 +69,9 @@ export const toCoreFilter = (filter: CoresFilter): Effect.Effect<CoreFilter, Inv
   Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreFilter(paramsOf(filter), now)))
 
 /** As {@link toCoreFilter}, with order, page and fields. What `continue` holds is between the server and itself. */
-export const toCoreQuery = ({ continue: from, ...query }: CoresQuery): Effect.Effect<CoreQuery, InvalidQuery> =>
-  Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreQuery(paramsOf(query), now))).pipe(
-    Effect.map((query) => from === undefined ? query : { ...query, continue: from })
-  )
+export const toCoreQuery = Effect.fnUntraced(
+  function*({ continue: from, ...query }: CoresQuery): Effect.fn.Return<CoreQuery, InvalidQuery> {
+    const decoded = yield* Effect.fromResult(decodeCoreQuery(paramsOf(query), yield* nowMicros))
+    return from === undefined ? decoded : { ...decoded, continue: from }
+  }
+)

@@ -2,7 +2,7 @@
  * Decompresses stored cores in Node, as streams in constant memory. Input that is empty, cut, corrupt or followed by
  * anything but further frames fails: a short core is never mistaken for a whole one.
  */
-import { NodeStream } from "@effect/platform-node"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { Compression } from "@koredump/core"
 import { Schema, Stream } from "effect"
 import type { Duplex } from "node:stream"
