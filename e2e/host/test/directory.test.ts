@@ -1,11 +1,12 @@
 /** A directory of coredumps in which not all is well: no core hides another, and nothing is followed or opened amiss. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { chmod, copyFile, mkdir, rm, stat, symlink, truncate, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
+import { inject } from "vitest"
 import { ctl, ctlOk } from "./support/Ctl.ts"
 import { sha256, sha256File, tempDir } from "./support/Files.ts"
 import { corePath, download, list, request, type WireCore } from "./support/Http.ts"
-import { coreFile, crash, run } from "./support/Pipeline.ts"
+import { coredumpDir, crash, run } from "./support/Pipeline.ts"
 import { type OwnServer, startServer } from "./support/Server.ts"
 import { Watch } from "./support/Watch.ts"
 
@@ -25,7 +26,9 @@ const [unreadable, empty, cut, link, fifo, folder, hostile, invalid] = [
 const wrongName = "core.not-one-of-systemd.zst"
 const secret = "root:x:0:0"
 
-let dir: Awaited<ReturnType<typeof tempDir>>
+/** A host's root of which there is but the coredump directory. */
+let root: Awaited<ReturnType<typeof tempDir>>
+let dir: string
 let server: OwnServer
 let good: ReadonlyArray<string>
 let cores: ReadonlyArray<WireCore>
@@ -33,12 +36,18 @@ let cores: ReadonlyArray<WireCore>
 const copy = (from: string, to: string) => run("cp", ["--preserve=mode,timestamps,xattr", "--", from, to])
 
 beforeAll(async () => {
-  dir = await tempDir()
+  root = await tempDir()
+  dir = join(root.path, coredumpDir)
+  await mkdir(dir, { recursive: true })
+  await using crashes = await Watch.open(inject("local"))
   const files: Array<string> = []
-  for (const name of ["deep", "abort", "stripped"]) files.push(await coreFile(await crash(name)))
-  good = files.map((file) => file.slice(file.lastIndexOf("/") + 1))
-  for (const [i, file] of files.entries()) await copy(file, join(dir.path, good[i]!))
-  const path = (name: string) => join(dir.path, name)
+  for (const name of ["deep", "abort", "stripped"]) {
+    const { id } = await crashes.core(await crash(name))
+    files.push(join(coredumpDir, id))
+  }
+  good = files.map((file) => basename(file))
+  for (const [i, file] of files.entries()) await copy(file, join(dir, good[i]!))
+  const path = (name: string) => join(dir, name)
   await copy(files[0]!, path(unreadable))
   await run("setfattr", ["-x", "user.coredump.comm", path(unreadable)])
   await chmod(path(unreadable), 0)
@@ -62,13 +71,13 @@ beforeAll(async () => {
   await copyFile(files[0]!, path(invalid))
   await run("setfattr", ["-n", "user.coredump.signal", "-v", "no number", path(invalid)])
   // Root without capabilities cannot read what has no permission bits, as koredump's pod could not.
-  server = await startServer("local", ["--coredump-dir", dir.path], { stripped: true })
+  server = await startServer("local", ["--coredump-dir", dir], { stripped: true })
   await using _ready = await Watch.open(server)
   cores = await list(server, "state=any")
 })
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
-  await dir[Symbol.asyncDispose]()
+  await root[Symbol.asyncDispose]()
 })
 
 const answer = (id: string, query = "") =>
@@ -81,7 +90,7 @@ it("all good ones are listed, whole and readable", async () => {
     const core = find(id)
     assert.isDefined(core, id)
     assert.strictEqual(core!.state, "present")
-    assert.strictEqual(await sha256(await download(server, core!)), await sha256File(join(dir.path, id)))
+    assert.strictEqual(await sha256(await download(server, core!)), await sha256File(join(dir, id)))
   }
 })
 
@@ -98,9 +107,9 @@ describe("each odd one is listed or logged, once", () => {
     const before = server.log.filter((line) => line.includes(bootId)).length
     await using watch = await Watch.open(server)
     const late = named("late", 201)
-    await copy(join(dir.path, good[0]!), join(dir.path, late))
+    await copy(join(dir, good[0]!), join(dir, late))
     await watch.find(({ object }) => object.id === late, "a new core among them")
-    await rm(join(dir.path, late))
+    await rm(join(dir, late))
     await watch.find(({ type, object }) => type === "DELETED" && object.id === late, "and its end")
     assert.strictEqual(server.log.filter((line) => line.includes(bootId)).length, before)
   })
@@ -113,7 +122,7 @@ describe("content", () => {
     assert.strictEqual(response.status, 404)
     for (const from of [server, "local"] as const) {
       await using cwd = await tempDir()
-      const args = from === "local" ? ["--coredump-dir", dir.path] : []
+      const args = from === "local" ? ["--root", root.path] : []
       const got = await ctl(from, ["get", link, "-o", "-", ...args], { cwd: cwd.path })
       assert.notStrictEqual(got.code, 0)
       assert.notInclude(got.stdout, secret)

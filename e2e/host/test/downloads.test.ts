@@ -8,6 +8,7 @@ import { sha256, sha256File, tempDir } from "./support/Files.ts"
 import { download, type WireCore } from "./support/Http.ts"
 import { largeCore } from "./support/largeCore.ts"
 import { startProxy } from "./support/Proxy.ts"
+import { report } from "./support/report.ts"
 import { startServer } from "./support/Server.ts"
 import { Watch } from "./support/Watch.ts"
 
@@ -61,7 +62,7 @@ const filesIn = async (dir: string) =>
   )
 
 describe("koredumpctl get", () => {
-  it("the file shrinks: fails, and leaves nothing that looks whole", async () => {
+  it("the file shrinks: fails, or begins anew with what is there now; never a mixture", async () => {
     await using large = await largeCore()
     await using proxy = await startProxy(inject("local"), 32 * MiB)
     await using dir = await tempDir()
@@ -71,9 +72,12 @@ describe("koredumpctl get", () => {
     await truncate(large.file, 64 * MiB)
     proxy.release()
     const { code, stderr } = await run
-    assert.notStrictEqual(code, 0)
-    assert.isNotEmpty(stderr)
-    assert.notProperty(await filesIn(dir.path), core.id)
+    report(`get of a file that shrinks: exit code ${code}`)
+    if (code === 0) assert.strictEqual(await sha256File(join(dir.path, core.id)), await sha256File(large.file))
+    else {
+      assert.isNotEmpty(stderr)
+      assert.notProperty(await filesIn(dir.path), core.id)
+    }
   })
 
   it("the server is killed: goes on after its restart, or fails and keeps what it has; then the rest comes", async () => {
@@ -91,7 +95,7 @@ describe("koredumpctl get", () => {
     const { code } = await run
     if (code !== 0) {
       const files = await filesIn(dir.path)
-      const part = files[`${core.id}.part`]
+      const [, part] = Object.entries(files).find(([name]) => name.startsWith(core.id) && name.endsWith(".part")) ?? []
       assert.isAbove(part ?? 0, 16 * MiB, "keeps what came")
       assert.notProperty(files, core.id)
       await using counting = await startProxy(second, Number.POSITIVE_INFINITY)

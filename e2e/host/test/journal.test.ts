@@ -36,7 +36,7 @@ describe("an entry that comes late", () => {
     await pipeline("release")
     const present = await proveMetadata(await watch.core(pid))
     assert.strictEqual(present.id, pending.id)
-    assert.strictEqual(present.title, "SIGSEGV in deep3 (deep)")
+    assert.strictEqual(present.title, "SIGSEGV in deep3 (a/b c)")
     assert.deepStrictEqual(watch.history(pid), ["ADDED pending", "MODIFIED present"])
   })
 

@@ -1,9 +1,10 @@
 /** How long after a crash koredump knows of it. */
 import { assert, it } from "@effect/vitest"
 import { stat } from "node:fs/promises"
+import { join } from "node:path"
 import { inject } from "vitest"
 import { list } from "./support/Http.ts"
-import { coreFile, crash, journalEntries } from "./support/Pipeline.ts"
+import { coredumpDir, crash, journalEntries, program } from "./support/Pipeline.ts"
 import { quantiles, report } from "./support/report.ts"
 import { now, Watch } from "./support/Watch.ts"
 
@@ -18,25 +19,23 @@ it(
     await using watch = await Watch.open(local)
     const [watched, listed, known]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
     for (let i = 0; i < crashes; i++) {
-      const pid = await crash("deep")
-      const added = await watch.find(
-        ({ type, object }) => type === "ADDED" && object.COREDUMP_PID === pid,
-        `pid ${pid}`
-      )
-      const cores = await list(local, `comm=deep&since=5m`)
+      // A name of its own, so that the event is known before the pid is.
+      const comm = `lat-${process.pid}-${i}`
+      const crashing = crash("exec", "env", `DEEP_COMM=${comm}`, program("deep"))
+      const added = await watch.find(({ type, object }) => type === "ADDED" && object["COREDUMP_COMM"] === comm, comm)
+      const cores = await list(local, `comm=${comm}`)
       const listedAt = now()
-      assert.isDefined(cores.find(({ id }) => id === added.object.id))
+      const { id } = added.object
+      assert.deepStrictEqual(cores.map((core) => core.id), [id])
       // The link that makes the file appear changes its ctime last.
-      const complete = Number((await stat(await coreFile(pid), { bigint: true })).ctimeNs) / 1e6
+      const complete = Number((await stat(join(coredumpDir, id), { bigint: true })).ctimeNs) / 1e6
       watched.push(added.at - complete)
       listed.push(listedAt - complete)
 
-      const facts = await watch.find(
-        ({ object }) => object.COREDUMP_PID === pid && object.state === "present",
-        `facts of ${pid}`
-      )
-      const [entry] = await journalEntries(`COREDUMP_PID=${pid}`, `COREDUMP_FILENAME=${await coreFile(pid)}`)
+      const facts = await watch.find(({ object }) => object.id === id && object.state === "present", `facts of ${id}`)
+      const [entry] = await journalEntries(`COREDUMP_FILENAME=${join(coredumpDir, id)}`)
       known.push(facts.at - Number(entry!["__REALTIME_TIMESTAMP"]) / 1000)
+      await crashing
     }
     const [inWatch, inList, withFacts] = [quantiles(watched), quantiles(listed), quantiles(known)]
     report(`complete file → watch: ${inWatch.text}`)

@@ -32,7 +32,7 @@ it("a restarted server tells the same from disk and journal; old versions are ex
 
 it("the client's watch goes on after a restart, with just the difference", async () => {
   await using first = await startServer("local")
-  const koredump = createKoredump({ url: first.url })
+  await using koredump = createKoredump({ url: first.url })
   const abort = new AbortController()
   const seen: Array<readonly [string, number]> = []
   const waiting = new Set<() => void>()

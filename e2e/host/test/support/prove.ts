@@ -37,11 +37,12 @@ const jsonList = async (from: Server | "local", core: WireCore): Promise<Readonl
 /** Its metadata is the same everywhere; answers it. */
 export const proveMetadata = async (core: WireCore): Promise<WireCore> => {
   const [local, node] = [inject("local"), inject("node")]
+  await using koredump = client(node)
   await Promise.all([knows(local, core), knows(node, core)])
   const known = await metadata(local, core)
   assert.deepStrictEqual(unversioned(await metadata(node, core)), unversioned(known), "node server")
   assert.deepStrictEqual(
-    unversioned(await client(node).metadata(core) as unknown as WireCore),
+    unversioned(await koredump.metadata(core) as unknown as WireCore),
     unversioned(known),
     "@koredump/client"
   )
@@ -70,10 +71,11 @@ export const proveBytes = async (core: WireCore, file: string): Promise<void> =>
     assert.strictEqual(await sha256(await download(server, core)), stored)
     assert.strictEqual(await sha256(await download(server, core, "decompress=true")), plain)
   }
-  const fetched = await client(node).download(core)
+  await using koredump = client(node)
+  const fetched = await koredump.download(core)
   assert.strictEqual(await sha256(fetched.body), stored)
   const target = join(dir.path, "by-client")
-  await downloadTo(client(node), core, target)
+  await downloadTo(koredump, core, target)
   assert.strictEqual(await sha256File(target), stored)
 
   const stem = core.id.replace(/\.(?:zst|lz4|xz)$/, "")
@@ -96,7 +98,8 @@ export const proveNotStored = async (core: WireCore, reason: RegExp): Promise<vo
   assert.isUndefined((await list(node)).find(({ id }) => id === core.id), "left out of lists unless asked for")
   await using watch = await Watch.open(node, "")
   assert.isUndefined(watch.events.find(({ object }) => object.id === core.id), "and of watches")
-  const problem = await client(node).download(core).then(() => undefined, (error: unknown) => error)
+  await using koredump = client(node)
+  const problem = await koredump.download(core).then(() => undefined, (error: unknown) => error)
   assert.include(problem, { _tag: "CoreNotStored", status: 404, type: "https://koredump.dev/problems/core-not-stored" })
   assert.match((problem as { readonly detail: string }).detail, reason)
   const got = await ctl(node, ["get", core.node, core.id])
