@@ -135,7 +135,13 @@ export class CoresApi extends HttpApiGroup.make("cores")
     HttpApiEndpoint.get("watch", "/apiv1/watch", {
       query: WatchParams,
       success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
-      error: [Problem.InvalidQuery, Problem.Forbidden, Problem.NotAcceptable, Problem.ResourceVersionExpired]
+      error: [
+        Problem.InvalidQuery,
+        Problem.Forbidden,
+        Problem.NotAcceptable,
+        Problem.ResourceVersionExpired,
+        Problem.TooManyWatches
+      ]
     }).annotateMerge(described(
       "Watch cores",
       "One event a line: {\"type\":\"ADDED|MODIFIED|DELETED|BOOKMARK|ERROR\",\"object\":{…}}; server-sent events for " +

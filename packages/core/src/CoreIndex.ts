@@ -158,7 +158,7 @@ export class CoreIndex {
   }
 
   /**
-   * The changes that the filter shows: what enters its view is ADDED, what leaves it DELETED. A watcher holds no more
+   * The changes that the filter shows, after a BOOKMARK: what enters its view is ADDED, what leaves it DELETED. A watcher holds no more
    * than its place in the log; one that falls behind the log's bound ends with `ResourceVersionExpired`.
    */
   changes(options: ChangesOptions = {}): Stream.Stream<CoreEvent, ResourceVersionExpired> {
@@ -166,7 +166,10 @@ export class CoreIndex {
     return Stream.suspend(() => {
       if (options.since !== undefined) {
         const since = this.#parseVersion(options.since)
-        return since === undefined ? Stream.fail(expired) : this.#follow(since, filter)
+        return since === undefined || since < this.#version - this.#log.length
+          ? Stream.fail(expired)
+          // Told at once that it may go on, a watcher need not wait for something to happen.
+          : Stream.concat(Stream.succeed(this.#bookmark(since)), this.#follow(since, filter))
       }
       const version = this.#version
       const present = this.list(filter).cores.map((object): CoreEvent => ({ type: "ADDED", object }))

@@ -90,7 +90,7 @@ export class CoreSource extends Context.Service<CoreSource, {
   /** Deletes the stored core. The journal's entry stays: a core that has one is `missing` afterwards. */
   readonly remove: (ref: CoreRef) => Effect.Effect<void, Problem>
   /**
-   * What happens from `since` on, without end; a BOOKMARK comes at least every 30 seconds. Fails with
+   * What happens from `since` on, without end; a BOOKMARK comes at once, and at least every 30 seconds. Fails with
    * `ResourceVersionExpired` where it cannot go on without a gap.
    */
   readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreEvent, Problem>

@@ -114,6 +114,13 @@ export class TooManyDownloads extends HttpApiError.Problem<TooManyDownloads>()("
   title: "Too many downloads at once"
 }) {}
 
+/** As many watches run as are allowed. */
+export class TooManyWatches extends HttpApiError.Problem<TooManyWatches>()("TooManyWatches", {
+  type: problemType("too-many-watches"),
+  status: 429,
+  title: "Too many watches at once"
+}) {}
+
 /** A defect, or a failure of the server's own host; the log has more under `requestId`. */
 export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", {
   type: problemType("internal-error"),
@@ -173,6 +180,7 @@ export const Problem = Schema.Union([
   UnsupportedCompression,
   RangeNotSatisfiable,
   TooManyDownloads,
+  TooManyWatches,
   InternalError,
   CoreUnreadable,
   NodeFailed,
