@@ -1,8 +1,9 @@
 /** Where the cores come from: a server, or this host. */
 import { layerRemoteCoreSource } from "@koredump/client/effect"
+import { layerNodeHttp } from "@koredump/client/node"
 import { CoreSource } from "@koredump/core"
 import { Config, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
-import { FetchHttpClient, HttpClient } from "effect/http"
+import { HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Connection } from "./commands/root.ts"
 import { type Failure, usage } from "./Failure.ts"
@@ -28,15 +29,16 @@ export const serverUrl = (connection: Connection): Effect.Effect<string, Failure
   })
 
 /** HTTP that says with `--verbose` what it does. Headers, and with them the token, are never shown. */
-const layerHttp = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.map(HttpClient.HttpClient, (client) =>
-    client.pipe(
-      HttpClient.tapRequest((request) => Effect.logDebug(`${request.method} ${request.url}`)),
-      HttpClient.tap((response) => Effect.logDebug(`${response.status} ${response.request.url}`)),
-      HttpClient.tapError((error) => Effect.logDebug(error.message))
-    ))
-).pipe(Layer.provide(FetchHttpClient.layer))
+const layerHttp = (url: string) =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(HttpClient.HttpClient, (client) =>
+      client.pipe(
+        HttpClient.tapRequest((request) => Effect.logDebug(`${request.method} ${request.url}`)),
+        HttpClient.tap((response) => Effect.logDebug(`${response.status} ${response.request.url}`)),
+        HttpClient.tapError((error) => Effect.logDebug(error.message))
+      ))
+  ).pipe(Layer.provide(layerNodeHttp(url)))
 
 /** The token to send, if any. One that no header can hold would be shown by the error of whoever tries. */
 const bearerToken = (connection: Connection): Effect.Effect<{ readonly token?: Redacted.Redacted }, Failure> => {
@@ -55,8 +57,8 @@ const layerRemote = (connection: Connection) =>
       // A person waits: a server that cannot be reached is said at once.
       retries: 1,
       ...(yield* bearerToken(connection))
-    })
-  })).pipe(Layer.provide(layerHttp))
+    }).pipe(Layer.provide(layerHttp(url)))
+  }))
 
 const layerLocal = ({ root }: Connection) =>
   Layer.unwrap(Effect.gen(function*() {
