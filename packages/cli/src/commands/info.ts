@@ -33,6 +33,7 @@ export const info = Command.make(
     allNamespaces: allNamespacesFlag,
     output: Flag.Literals("output", ["text", "json", "yaml"]).pipe(
       Flag.withAlias("o"),
+      Flag.withMetavar("FORMAT"),
       Flag.withDescription("How to print; without it text. json and yaml have everything that is known"),
       Flag.withDefault("text")
     )
@@ -50,10 +51,12 @@ export const info = Command.make(
     if (output === "json") return yield* print(formatJson(metadata))
     if (output === "yaml") return yield* print(yield* formatYaml(metadata))
     const { color, stdout } = yield* Screen
+    const connection = yield* root
     yield* print(formatInfo(metadata, {
       now: yield* Clock.currentTimeMillis,
       color: color && stdout !== undefined,
-      fetchCommand: fetchCommand(ref.id, yield* root)
+      fetchCommand: fetchCommand(ref.id, connection),
+      root: Option.getOrElse(connection.root, () => "").replace(/\/+$/, "")
     }))
   }, explained)
 ).pipe(

@@ -15,10 +15,12 @@ const flags = {
   allNamespaces: allNamespacesFlag,
   output: Flag.Literals("output", listFormats).pipe(
     Flag.withAlias("o"),
+    Flag.withMetavar("FORMAT"),
     Flag.withDescription("How to print; without it a table on a terminal, else long"),
     Flag.optional
   ),
   sort: Flag.Literals("sort", ["timestamp", "size"]).pipe(
+    Flag.withMetavar("KEY"),
     Flag.withDescription("Order: by time of the crash (as without it) or size"),
     Flag.optional
   ),

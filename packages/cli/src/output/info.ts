@@ -19,18 +19,20 @@ export interface InfoOptions {
   readonly color: boolean
   /** The command that fetches this core. */
   readonly fetchCommand: string
+  /** Where the file system with the executable is mounted; empty for `/`. */
+  readonly root: string
 }
 
 /** `COREDUMP_PROC_MAPS` → `proc maps` */
 const spoken = (key: string) => visible(key.replace(/^COREDUMP_/, "").replaceAll("_", " ").toLowerCase())
 
-const hints = (core: CoreMetadata, fetchCommand: string): ReadonlyArray<string> => {
+const hints = (core: CoreMetadata, { fetchCommand, root }: InfoOptions): ReadonlyArray<string> => {
   const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack")
   return [
     ...(core.state === "missing" ? [] : [`Fetch it:  ${fetchCommand}`]),
     ...(core.state === "missing" || core.COREDUMP_EXE === undefined
       ? []
-      : [`Open it:   gdb ${shellQuoted(core.COREDUMP_EXE)} ${shellQuoted(coreStem(core.id))}`]),
+      : [`Open it:   gdb ${shellQuoted(root + core.COREDUMP_EXE)} ${shellQuoted(coreStem(core.id))}`]),
     ...(heavy.length === 0 ? [] : [`-o json has more: ${heavy.map(spoken).join(", ")}`])
   ]
 }
@@ -136,6 +138,6 @@ export const formatInfo = (core: CoreMetadata, options: InfoOptions): string => 
     ...facts.map(([label, value]) => `${padLeft(label, width)}: ${value}`),
     ...(core.stack === undefined ? [] : stackOf(core.stack, options.color)),
     "",
-    ...hints(core, options.fetchCommand)
+    ...hints(core, options)
   ].join("\n").trimEnd()
 }
