@@ -6,6 +6,7 @@ import { CoreId } from "@koredump/core"
 import { Deferred, Effect, FileSystem, Schema, Stream } from "effect"
 import { accessSync, constants, lstatSync } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
+import { basename } from "node:path"
 import type { HostPaths } from "./HostPaths.ts"
 import type { FileFacts } from "./merge.ts"
 import { readXattrs } from "./Xattrs.ts"
@@ -60,7 +61,8 @@ const unreadable = (path: string): string | undefined => {
 
 // Synchronous: a few microseconds each on a local file system, a hundredth of what the asynchronous ones take.
 const examine = (paths: HostPaths, listener: DirectoryListener, name: string): void => {
-  if (name.startsWith("#") || name.startsWith(".#")) return
+  // The watch tells of the directory itself by its own name.
+  if (name.startsWith("#") || name.startsWith(".#") || name === basename(paths.coredumpDir)) return
   if (!isCoreId(name)) return listener.odd(name, "not the name of a core")
   const path = paths.core(name)
   let stats

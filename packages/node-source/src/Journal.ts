@@ -2,13 +2,13 @@
  * The host's journal, read by `journalctl`: it is as new as the journals that it must read. Volatile and persistent
  * journal are one here. Only named fields are asked for, so that a core kept in the journal never passes through memory.
  */
-import { Context, Effect, FileSystem, Layer, Option, Schema, Stream } from "effect"
+import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
 import type { HostPaths } from "./HostPaths.ts"
 import { coredumpMessageId, metadataFields, summaryFields, textOf } from "./JournalEntry.ts"
-import { decodeJournalExport, type ExportBounds, type RawEntry } from "./JournalExport.ts"
+import { decodeJournalExport, type ExportBounds, type MalformedExport, type RawEntry } from "./JournalExport.ts"
 
 /** The journal could not be read; `message` says why. */
 export class JournalFailure extends Schema.TaggedError<JournalFailure>()("JournalFailure", {
@@ -36,7 +36,20 @@ const summaryBounds: ExportBounds = { fieldBytes: 1 << 20, entryBytes: 4 << 20 }
 const metadataBounds: ExportBounds = { fieldBytes: 8 << 20, entryBytes: 32 << 20 }
 const maxErrorText = 500
 
-const failure = (error: { readonly message: string }) => new JournalFailure({ message: error.message })
+const failure = (error: JournalFailure | MalformedExport | PlatformError.PlatformError): JournalFailure => {
+  switch (error._tag) {
+    case "JournalFailure":
+      return error
+    case "MalformedExport":
+      return new JournalFailure({ message: `journalctl: ${error.message}` })
+    case "PlatformError":
+      return new JournalFailure({
+        message: error.reason._tag === "NotFound"
+          ? "journalctl is not installed"
+          : `journalctl cannot be run: ${error.reason._tag}`
+      })
+  }
+}
 
 const fields = (names: ReadonlyArray<string>) => `--output-fields=${names.join(",")}`
 const after = (cursor: string | undefined) => cursor === undefined ? [] : [`--after-cursor=${cursor}`]

@@ -9,6 +9,10 @@ const read = (entry: RawEntry): JournalFacts => readEntry(entry, host)!
 const bootId = "751c449cf1bc47708e93be6dfdbb55a0"
 const podUid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
 
+const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}/${id.repeat(64)}`
+const pod = (lines: ReadonlyArray<string>) =>
+  read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })).fields
+
 describe("JournalEntry", () => {
   it("believes every real entry, whatever the passwd says", () => {
     for (const coredumpUid of [995, undefined]) {
@@ -77,10 +81,7 @@ describe("JournalEntry", () => {
   })
 
   it("falls back to the other hierarchies for the pod, unless they disagree", () => {
-    const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}/${id.repeat(64)}`
     const other = podUid.replace("dde", "abc")
-    const pod = (lines: ReadonlyArray<string>) =>
-      read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })).fields
     const one = pod(["1:name=systemd:/system.slice", `2${line(podUid, "a")}`, `3${line(podUid, "a")}`, ""])
     assert.deepInclude(one, { pod_uid: podUid, container_id: "a".repeat(64) })
     assert.notProperty(pod([`2${line(podUid, "a")}`, `3${line(other, "a")}`]), "pod_uid")

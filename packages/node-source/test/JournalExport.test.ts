@@ -17,7 +17,7 @@ const binary = (name: string, value: Uint8Array, length = value.length) => {
   return bytes
 }
 
-const join = (...parts: ReadonlyArray<Uint8Array>) => Uint8Array.from(parts.flatMap((part) => [...part]))
+const join = (...parts: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(parts))
 
 const parse = (bytes: Uint8Array, chunk = bytes.length) => {
   const parser = new JournalExportParser(bounds)

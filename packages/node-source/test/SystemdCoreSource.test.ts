@@ -237,7 +237,7 @@ describe("SystemdCoreSource", () => {
       for (let pid = 1; pid <= 30; pid++) yield* journal.write(entryFields({ pid, time: 1_700_000_000_000_000 + pid }))
       yield* until((cores) => cores.at(-1)?.COREDUMP_PID === 30)
       assert.strictEqual((yield* listed).length, 10)
-    }).pipe(Effect.provide(layerFakeHost({ maxCores: 10, maxMissingAge: "3650 days" }))))
+    }).pipe(Effect.provide(layerFakeHost({ maxCores: 10 }))))
 
   it.live("decompresses, and fails on corrupt cores", () =>
     Effect.gen(function*() {

@@ -90,7 +90,9 @@ export const layerFakeHost = (
   const source = Layer.unwrap(Effect.map(
     CoresDir,
     (coredumpDir) =>
+      // The contract's crashes are years old.
       layerSystemdCoreSourceNoJournal({
+        maxMissingAge: "36500 days",
         nodeName: "node-1",
         root: "/nowhere",
         allowDelete: true,
