@@ -70,7 +70,8 @@ export const makeProgress: Effect.Effect<Progress, never, Screen | Scope.Scope> 
         label: running.length === 1 ? first.name : `${finished} of ${running.length} cores`,
         done: sum(({ received }) => received),
         total: sum(({ total }) => total),
-        rate: elapsed < 500 ? undefined : (bytes - samples[0]!.bytes) / elapsed * 1000
+        // Nothing yet is no rate: what an earlier run left may have to be read first.
+        rate: elapsed < 500 || bytes === 0 ? undefined : (bytes - samples[0]!.bytes) / elapsed * 1000
       }, columns)
       yield* screen.draw(clearLine + line)
     })
