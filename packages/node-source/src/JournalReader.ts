@@ -10,6 +10,7 @@ export interface JournalListener {
   readonly entry: (facts: JournalFacts) => void
   /** Ends when (as soon as) there are cores whose entry should come any moment. */
   readonly expecting: Effect.Effect<void>
+  readonly isExpecting: () => boolean
   /** The entries that were there at first have been told, or cannot be. */
   readonly read: () => void
   /** Why the journal cannot be read, in words; undefined when it can again. */
@@ -35,7 +36,8 @@ const patience = "10 seconds"
 const pulseInterval = "15 millis"
 /** On a busy journal every pulse has changed: journalctl is asked no more than a sixth of the time. */
 const hurryPause = 5
-const maxHurryPause = 150
+const maxHurryPause = 100
+const unaskedLook = 6
 const maxLoggedRejections = 20
 
 /** Tells the listener what the journal holds and what comes, for ever. */
@@ -90,22 +92,22 @@ export const readJournal = Effect.fnUntraced(function*(host: HostFacts, listener
     Effect.catch(report)
   )
 
-  // What was missed is asked for when an entry is due: the follower learns of it too late.
+  // When an entry is due, journalctl is asked as soon as anything was written: the follower learns of it too late. And
+  // once unasked, for what was written before the first look.
   const hurry = Effect.gen(function*() {
-    let seen = ""
-    while (true) {
-      yield* listener.expecting
-      const pulse = yield* journal.pulse
-      if (pulse !== seen) {
-        seen = pulse
-        const [took] = yield* Effect.timed(Effect.ignore(drain(journal.query(cursor))))
-        yield* Effect.sleep(Math.min(Duration.toMillis(took) * hurryPause, maxHurryPause))
-      }
+    yield* listener.expecting
+    let seen = yield* journal.pulse
+    for (let looks = 0; listener.isExpecting(); looks++) {
       yield* Effect.sleep(pulseInterval)
+      const pulse = yield* journal.pulse
+      if (pulse === seen && looks !== unaskedLook) continue
+      seen = pulse
+      const [took] = yield* Effect.timed(Effect.ignore(drain(journal.query(cursor))))
+      yield* Effect.sleep(Math.min(Duration.toMillis(took) * hurryPause, maxHurryPause))
     }
   })
 
   yield* Effect.timeoutOption(first, patience)
   listener.read()
-  return yield* Effect.raceFirst(Effect.forever(Effect.retry(follow, backoff)), hurry)
+  return yield* Effect.raceFirst(Effect.forever(Effect.retry(follow, backoff)), Effect.forever(hurry))
 })

@@ -135,6 +135,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
       stopAwaiting(facts.id)
     },
     expecting: expecting.await,
+    isExpecting: () => awaited.size > 0,
     read: () => Deferred.doneUnsafe(journalRead, Effect.void),
     lacking: setLacking("journal")
   })

@@ -15,6 +15,7 @@ const listen = () => {
   const listener: JournalListener = {
     entry: ({ cursor }) => seen.cursors.push(cursor),
     expecting: Effect.never,
+    isExpecting: () => false,
     read: () => {
       seen.read = true
     },
@@ -119,7 +120,7 @@ describe("JournalReader", () => {
       let pulse = "1"
       let held: ReadonlyArray<RawEntry> = [first]
       let queries = 0
-      const fiber = yield* run({ ...listener, expecting: Effect.void }, {
+      const fiber = yield* run({ ...listener, expecting: Effect.void, isExpecting: () => true }, {
         pulse: Effect.sync(() => pulse),
         query: (cursor) => {
           queries += 1

@@ -3,7 +3,6 @@ import { bundle, publicEntries } from "../../../test-support/bundle.ts"
 
 const entries = {
   "@koredump/node-source": [
-    "@effect/platform-node",
     "@effect/platform-node-shared",
     "@koredump/compression",
     "@koredump/core",
