@@ -82,7 +82,7 @@ export const listStored = Effect.fnUntraced(function*(query: CoreQuery) {
   const cores: ReadonlyArray<Wanted> = list.cores.filter(({ state }) => state !== "missing")
   const missing = list.cores.length - cores.length
   if (missing > 0) {
-    yield* note(`${plural(missing, "crash")} without a stored core: skipped.`)
+    yield* note(`${plural(missing, "crash", "crashes")} without a stored core: skipped.`)
   }
   return { cores, incomplete: list.unreachable.length > 0 }
 })

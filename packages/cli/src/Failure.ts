@@ -1,5 +1,5 @@
 /** How a run of koredumpctl ends: the exit code, and one sentence with a hint on stderr. */
-import type { Problem } from "@koredump/core"
+import { Problem } from "@koredump/core"
 import { Cause, Exit, Schema } from "effect"
 import { CliError } from "effect/cli"
 import { visible } from "./output/text.ts"
@@ -36,6 +36,9 @@ export const notFound = (message: string, hint?: string): Failure =>
 /** All that could be done is done and said, but it was not all. */
 export const partial = new Failure({ exitCode: exitCodes.partial, message: "" })
 
+/** Whether it is a problem that a source told. */
+export const isProblem = Schema.is(Problem)
+
 const sentence = (problem: Problem) => {
   const { detail, title } = problem as { readonly detail?: string; readonly title: string }
   return visible(detail ?? `${title}.`)
@@ -53,7 +56,10 @@ const notAllowed = (message: string, hint: string) => new Failure({ exitCode: ex
 export const fromProblem = (problem: Problem): Failure => {
   switch (problem._tag) {
     case "InvalidQuery":
-      return usage(`Option --${visible(problem.parameter)}: ${sentence(problem)}`, "See: koredumpctl list --help")
+      return usage(
+        sentence(problem).replace(/^Parameter (?=\S)/, "Option --"),
+        "See: koredumpctl list --help"
+      )
     case "Unauthorized":
       return notAllowed(
         `The server wants a valid token. ${sentence(problem)}`,

@@ -1,9 +1,9 @@
 /** Cores to files or stdout, with progress; what each verb of fetching shares. */
 import { downloadCore, type DownloadError } from "@koredump/client/node"
 import { decompress } from "@koredump/compression"
-import { type CoreRef, CoreSource, coreStem, Problem } from "@koredump/core"
-import { Effect, FileSystem, Path, Result, Schema, Stdio, Stream } from "effect"
-import { exitCodes, Failure, fromProblem, partial } from "./Failure.ts"
+import { type CoreRef, CoreSource, coreStem, type Problem } from "@koredump/core"
+import { Effect, FileSystem, Path, Result, Stdio, Stream } from "effect"
+import { exitCodes, Failure, fromProblem, isProblem, partial } from "./Failure.ts"
 import { makeProgress, type Progress } from "./output/progress.ts"
 import { complain, note, print } from "./output/Screen.ts"
 import { visible } from "./output/text.ts"
@@ -15,8 +15,6 @@ export interface Wanted extends CoreRef {
 }
 
 const parallel = 4
-
-const isProblem = Schema.is(Problem)
 
 const fileFailure = (error: DownloadError): Failure =>
   new Failure({

@@ -21,6 +21,9 @@ export const serverUrl = (connection: Connection): Effect.Effect<string, Failure
     if (text === "") return defaultServer
     if (text.startsWith("unix:/")) return text
     const url = URL.parse(text)
+    if (url !== null && url.username + url.password + url.search + url.hash !== "") {
+      return yield* usage("The server's URL can have no user, query or fragment.", "A token goes with --token.")
+    }
     if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return text
     return yield* usage(
       `The server's URL must begin with http:// or https://, not "${visible(text)}".`,

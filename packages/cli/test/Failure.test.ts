@@ -17,7 +17,11 @@ import { exitCodeOf, fromProblem, partial, usage } from "../src/Failure.ts"
 
 describe("fromProblem", () => {
   const cases: ReadonlyArray<readonly [Problem, number, RegExp]> = [
-    [new InvalidQuery({ parameter: "since", detail: "Parameter since must be a time." }), 2, /^Option --since: /],
+    [
+      new InvalidQuery({ parameter: "since", detail: "Parameter since must be a time." }),
+      2,
+      /^Option --since must be a time\.$/
+    ],
     [new Unauthorized({}), 5, /token/],
     [new Forbidden({ detail: "You may not." }), 5, /You may not\./],
     [new CoreNotFound({ id: "core.x" }), 4, /core\.x/],

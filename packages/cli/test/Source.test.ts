@@ -25,6 +25,8 @@ describe("serverUrl", () => {
     ["http://other:5000", { KOREDUMP_SERVER: "https://koredump.example" }, "http://other:5000"],
     ["unix:/run/koredump.sock", {}, "unix:/run/koredump.sock"],
     ["koredump:5000", {}, /must begin with http/],
+    ["http://user:pw@koredump", {}, /^The server's URL can have no user/],
+    ["http://koredump/?token=x", {}, /no user, query or fragment/],
     ["ftp://koredump", {}, /must begin with http/],
     ["\u001b[2J", {}, /\\x1b\[2J/]
   ]

@@ -1,8 +1,8 @@
 /** The root command: where the cores are, for all verbs. */
-import { Problem } from "@koredump/core"
-import { Config, Effect, Schema } from "effect"
+import type { Problem } from "@koredump/core"
+import { Config, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { type Failure, fromProblem } from "../Failure.ts"
+import { type Failure, fromProblem, isProblem } from "../Failure.ts"
 import { flag } from "../flags.ts"
 
 /** The options before or after any verb; verbs read them with `yield* root`. */
@@ -32,8 +32,6 @@ export const root = Command.make("koredumpctl").pipe(
 
 /** What the root's options say. */
 export type Connection = Effect.Success<typeof root>
-
-const isProblem = Schema.is(Problem)
 
 /** Puts problems of the source into words. */
 export const explained = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

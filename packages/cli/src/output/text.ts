@@ -57,7 +57,8 @@ export const pad = (text: string, width: number): string => text + " ".repeat(Ma
 export const padLeft = (text: string, width: number): string => " ".repeat(Math.max(0, width - widthOf(text))) + text
 
 /** `3 cores`, `1 core`. */
-export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : nouns}`
 
 /** A word for a shell's command line; what is hidden is shown as an escape, so such a line does not run as it stands. */
 export const shellQuoted = (text: string): string =>

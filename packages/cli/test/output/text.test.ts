@@ -53,6 +53,7 @@ describe("truncate and pad", () => {
 describe("plural", () => {
   it("counts", () => {
     assert.deepStrictEqual([0, 1, 2].map((n) => plural(n, "core")), ["0 cores", "1 core", "2 cores"])
+    assert.strictEqual(plural(2, "crash", "crashes"), "2 crashes")
   })
 })
 
