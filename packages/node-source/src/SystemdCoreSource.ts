@@ -54,6 +54,8 @@ export interface SystemdCoreSourceOptions {
   readonly maxCores?: number
   /** How long crashes are known whose core is not there; 30 days unless said. */
   readonly maxMissingAge?: Duration.Input
+  /** The reading begins when this ends; at once unless said. */
+  readonly begin?: Effect.Effect<void>
 }
 
 /** How things stand with the host. */
@@ -172,7 +174,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     }
   })
 
-  yield* Effect.forkScoped(reader)
+  yield* Effect.forkScoped(Effect.andThen(options.begin ?? Effect.void, reader))
   yield* Effect.forkScoped(Effect.andThen(Deferred.await(journalRead), directory))
   yield* Deferred.await(ready).pipe(
     Effect.andThen(isoNow),

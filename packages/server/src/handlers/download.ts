@@ -1,0 +1,160 @@
+/** `GET, HEAD /apiv1/cores/download/…`. */
+import {
+  type ByteRange,
+  type Compression,
+  type CoreFile,
+  CoreSource,
+  coreStem,
+  PreconditionFailed,
+  type Problem,
+  RangeNotSatisfiable
+} from "@koredump/core"
+import { Effect, Metric, Option, type Scope, Stream } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Admission } from "../Admission.ts"
+import type { CurrentAppOptions } from "../AppOptions.ts"
+import { attachment } from "../http/contentDisposition.ts"
+import { peekStream } from "../http/peekStream.ts"
+import { evaluate } from "../http/preconditions.ts"
+import { queryOf, refuseParams, takeFlag } from "../http/queryOf.ts"
+import { RequestInfo } from "../http/RequestInfo.ts"
+import { nodeResponseOf, sendFile } from "../http/sendFile.ts"
+import { coreRef } from "./coreRef.ts"
+
+const bytesSent = Metric.counter("koredump_download_bytes_total", {
+  description: "Bytes of cores sent",
+  incremental: true
+})
+const failures = Metric.counter("koredump_downloads_failed_total", {
+  description: "Downloads that broke off, whoever was to blame",
+  incremental: true
+})
+
+const mediaTypes = {
+  zstd: "application/zstd",
+  lz4: "application/x-lz4",
+  xz: "application/x-xz",
+  none: "application/octet-stream"
+} as const satisfies Record<Compression, string>
+
+const commonHeaders = (file: CoreFile, name: string) => ({
+  "content-disposition": attachment(name),
+  "last-modified": new Date(file.lastModified).toUTCString(),
+  "cache-control": "no-cache"
+})
+
+const storedHeaders = (file: CoreFile) => ({
+  ...commonHeaders(file, file.ref.id),
+  "content-type": mediaTypes[file.compression],
+  etag: file.etag,
+  "accept-ranges": "bytes"
+})
+
+type Response = HttpServerResponse.HttpServerResponse
+
+const count = (bytes: number) =>
+  Effect.flatMap(Effect.serviceOption(RequestInfo), (info) => {
+    if (Option.isSome(info)) info.value.bytes = (info.value.bytes ?? 0) + bytes
+    return Metric.update(bytesSent, bytes)
+  })
+
+const streamResponse = (
+  stream: Stream.Stream<Uint8Array, Problem>,
+  options: { readonly status: number; readonly headers: Record<string, string> }
+) =>
+  HttpServerResponse.stream(
+    stream.pipe(
+      Stream.tap((chunk) => count(chunk.length)),
+      Stream.tapError((problem) =>
+        Effect.andThen(Metric.update(failures, 1), Effect.logWarning("A download broke off", problem.message))
+      )
+    ),
+    { ...options, contentType: options.headers["content-type"]! }
+  )
+
+/** The stored file, or a part of it. Sent from the file at hand where that can be, it costs two buffers and no copy. */
+const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
+  const { end, start } = range ?? { start: 0, end: file.size }
+  const status = range === undefined ? 200 : 206
+  const headers = {
+    ...storedHeaders(file),
+    "content-length": String(end - start),
+    ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${file.size}` })
+  }
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const response = nodeResponseOf(request)
+  if (file.read === undefined || response === undefined) {
+    return streamResponse(file.bytes({ start, end }), { status, headers })
+  }
+  const info = yield* Effect.serviceOption(RequestInfo)
+  response.strictContentLength = true
+  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? { "x-request-id": info.value.id } : {}) })
+  yield* sendFile(response, file.read, { start, end }, (sent) => {
+    if (Option.isSome(info)) info.value.bytes = sent
+  }).pipe(
+    Effect.tap(() => Metric.update(bytesSent, end - start)),
+    Effect.catch(({ reason }) =>
+      Effect.andThen(
+        Metric.update(failures, 1),
+        reason === "aborted"
+          ? Effect.logDebug("The client of a download went")
+          : Effect.logWarning(
+            `A download broke off: ${reason === "short" ? "the file ended early" : "it cannot be read"}`
+          )
+            .pipe(Effect.annotateLogs({ id: file.ref.id }))
+      )
+    )
+  )
+  return HttpServerResponse.empty({ status, headers })
+})
+
+const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
+  // A file that is no such file at all is told as an error, not as a broken connection.
+  const core = yield* peekStream(file.decompressed)
+  return streamResponse(core, {
+    status: 200,
+    headers: { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
+  })
+})
+
+const head = (file: CoreFile, decompress: boolean): Response =>
+  HttpServerResponse.empty({
+    status: 200,
+    headers: decompress
+      ? { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
+      : { ...storedHeaders(file), "content-length": String(file.size) }
+  })
+
+/** Sends a core as it is stored, or decompressed. */
+export const download = Effect.fnUntraced(
+  function*(
+    params: Parameters<typeof coreRef>[0]
+  ): Effect.fn.Return<
+    Response,
+    Problem,
+    Admission | CoreSource | CurrentAppOptions | HttpServerRequest.HttpServerRequest | Scope.Scope
+  > {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const [decompress, rest] = yield* takeFlag(yield* queryOf, "decompress")
+    yield* refuseParams(rest)
+    const ref = yield* coreRef(params)
+    const file = yield* CoreSource.use((source) => source.open(ref))
+    const isHead = request.method === "HEAD"
+    if (decompress) {
+      if (isHead) return head(file, true)
+      yield* Admission.use((admission) => admission.download)
+      return yield* sendDecompressed(file)
+    }
+    const { range: _, ...unranged } = request.headers
+    const decision = evaluate(isHead ? unranged : request.headers, file)
+    if (decision === "precondition-failed") return yield* new PreconditionFailed({})
+    if (decision === "unsatisfiable") return yield* new RangeNotSatisfiable({ size: file.size })
+    if (decision === "not-modified") {
+      const { "content-type": _, ...headers } = storedHeaders(file)
+      return HttpServerResponse.empty({ status: 304, headers })
+    }
+    if (isHead) return head(file, false)
+    yield* Admission.use((admission) => admission.download)
+    return yield* sendStored(file, decision === "none" ? undefined : decision)
+  }
+)

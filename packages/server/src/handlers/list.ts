@@ -1,0 +1,110 @@
+/** `GET /apiv1/cores`. */
+import {
+  type CoreList,
+  type CoreMetadata,
+  type CoreQuery,
+  CoreSource,
+  type CoreSummary,
+  decodeCoreQuery,
+  encodeCore,
+  InvalidQuery,
+  isHeavyField,
+  PartialList,
+  type Problem
+} from "@koredump/core"
+import { Clock, Effect } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { queryOf, takeFlag } from "../http/queryOf.ts"
+
+/** Lists read the disk only for so many cores. */
+const maxHeavyLimit = 100
+
+const opening = new TextEncoder().encode("[")
+const separator = new TextEncoder().encode(",")
+const closing = new TextEncoder().encode("]")
+
+/** A JSON array of what is JSON already. */
+const jsonArray = (items: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const joined = new Uint8Array(items.reduce((sum, item) => sum + item.length + 1, 2 - Math.min(items.length, 1)))
+  let at = 0
+  const append = (bytes: Uint8Array) => {
+    joined.set(bytes, at)
+    at += bytes.length
+  }
+  append(opening)
+  for (const [i, item] of items.entries()) {
+    if (i > 0) append(separator)
+    append(item)
+  }
+  append(closing)
+  return joined
+}
+
+const pick = (core: CoreMetadata, names: ReadonlyArray<string>) =>
+  new TextEncoder().encode(
+    JSON.stringify(Object.fromEntries(names.filter((name) => name in core).map((name) => [name, core[name]])))
+  )
+
+const wantsHeavy = ({ fields }: CoreQuery) =>
+  fields === "all" || (fields !== undefined && fields.some((name) => isHeavyField(name)))
+
+/** What is known of the cores, heavy fields included; what goes meanwhile is left out. */
+const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
+  Effect.gen(function*() {
+    const source = yield* CoreSource
+    const found = yield* Effect.forEach(
+      cores,
+      (core) => source.get(core).pipe(Effect.catchTag("CoreNotFound", () => Effect.void)),
+      { concurrency: 4 }
+    )
+    return found.filter((core) => core !== undefined)
+  })
+
+const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: CoreQuery) {
+  const shown = wantsHeavy(query) ? yield* withHeavyFields(cores) : cores
+  const { fields } = query
+  if (fields === undefined) return cores.map(encodeCore)
+  return shown.map((core) => fields === "all" ? encodeCore(core) : pick(core, fields))
+})
+
+/** The same request for the page after. */
+const nextPage = (url: string, next: string) => {
+  const at = url.indexOf("?")
+  const params = new URLSearchParams(at === -1 ? "" : url.slice(at + 1))
+  params.set("continue", next)
+  return `<${at === -1 ? url : url.slice(0, at)}?${params}>; rel="next"`
+}
+
+/** Answers with an array, the newest core last. */
+export const list = Effect.gen(function*(): Effect.fn.Return<
+  HttpServerResponse.HttpServerResponse,
+  Problem,
+  CoreSource | HttpServerRequest.HttpServerRequest
+> {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const source = yield* CoreSource
+  const [strict, params] = yield* takeFlag(yield* queryOf, "strict")
+  const query = yield* Effect.fromResult(decodeCoreQuery(params, (yield* Clock.currentTimeMillis) * 1000))
+  if (wantsHeavy(query) && !(query.limit !== undefined && query.limit <= maxHeavyLimit)) {
+    return yield* new InvalidQuery({
+      parameter: "fields",
+      detail: `Heavy fields need a limit of ${maxHeavyLimit} or less.`
+    })
+  }
+  const answer = yield* source.list(query)
+  if (strict && answer.unreachable.length > 0) {
+    return yield* new PartialList({
+      nodes: answer.unreachable,
+      detail: `Not reached: ${answer.unreachable.join(", ")}.`
+    })
+  }
+  return HttpServerResponse.uint8Array(jsonArray(yield* encodeCores(answer, query)), {
+    contentType: "application/json",
+    headers: {
+      "cache-control": "no-cache",
+      "koredump-resource-version": answer.resourceVersion,
+      ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": answer.unreachable.join(", ") }),
+      ...(answer.continue === undefined ? {} : { link: nextPage(request.url, answer.continue) })
+    }
+  })
+})

@@ -1,0 +1,113 @@
+/** `GET /apiv1/watch`. */
+import {
+  type CoreEvent,
+  CoreSource,
+  decodeCoreFilter,
+  encodeCore,
+  InvalidQuery,
+  NotAcceptable,
+  type Problem,
+  problemToJson
+} from "@koredump/core"
+import { Clock, Effect, type Scope, Stream } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Admission } from "../Admission.ts"
+import { peekStream } from "../http/peekStream.ts"
+import { queryOf } from "../http/queryOf.ts"
+
+const encoder = new TextEncoder()
+
+const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+/** How events are written: what stands before and after the JSON of an object. */
+interface Format {
+  readonly contentType: string
+  readonly before: (type: string, version: string | undefined) => Uint8Array
+  readonly after: Uint8Array
+}
+
+const ndjson: Format = {
+  contentType: "application/x-ndjson",
+  before: (type) => encoder.encode(`{"type":"${type}","object":`),
+  after: encoder.encode("}\n")
+}
+
+const serverSentEvents: Format = {
+  contentType: "text/event-stream",
+  before: (type, version) =>
+    encoder.encode(`${version === undefined ? "" : `id: ${version}\n`}data: {"type":"${type}","object":`),
+  after: encoder.encode("}\n\n")
+}
+
+/** The format that the client takes; that of lines if it does not say. */
+const negotiate = (accept: string | undefined): Format | undefined => {
+  const types = (accept ?? "*/*").split(",").flatMap((part) => {
+    const [type = "", ...params] = part.trim().toLowerCase().split(";")
+    return params.some((param) => /^\s*q=0(?:\.0*)?\s*$/.test(param)) ? [] : [type.trim()]
+  })
+  if (types.includes("text/event-stream")) return serverSentEvents
+  const lines = ["*/*", "application/*", "application/x-ndjson", "application/json"]
+  return types.some((type) => lines.includes(type)) ? ndjson : undefined
+}
+
+const encodeEvent = (format: Format) => ({ object, type }: CoreEvent): ReadonlyArray<Uint8Array> => [
+  format.before(type, object.resourceVersion),
+  type === "BOOKMARK" ? encoder.encode(JSON.stringify(object)) : encodeCore(object),
+  format.after
+]
+
+const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
+  join([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
+
+/** Streams events for as long as the client stays. What fails before the first event has a status of its own. */
+export const watch = Effect.gen(function*(): Effect.fn.Return<
+  HttpServerResponse.HttpServerResponse,
+  Problem,
+  Admission | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
+> {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const source = yield* CoreSource
+  const admission = yield* Admission
+  const params = new Map(yield* queryOf)
+  const versions = (params.get("resourceVersion") ?? []).filter((version) => version !== "")
+  params.delete("resourceVersion")
+  if (versions.length > 1) {
+    return yield* new InvalidQuery({ parameter: "resourceVersion", detail: "There is one resourceVersion at most." })
+  }
+  const filter = yield* Effect.fromResult(decodeCoreFilter(params, (yield* Clock.currentTimeMillis) * 1000))
+  const format = negotiate(request.headers["accept"])
+  if (format === undefined) {
+    return yield* new NotAcceptable({ detail: "A watch is application/x-ndjson or text/event-stream." })
+  }
+  const options = {
+    headers: {
+      "cache-control": "no-cache",
+      // Proxies that buffer would keep events back.
+      "x-accel-buffering": "no"
+    },
+    contentType: format.contentType
+  }
+  if (request.method === "HEAD") {
+    return HttpServerResponse.empty({ headers: { ...options.headers, "content-type": format.contentType } })
+  }
+  const since = request.headers["last-event-id"] ?? versions[0]
+  yield* admission.watch
+  const events = yield* peekStream(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
+  const encode = encodeEvent(format)
+  return HttpServerResponse.stream(
+    events.pipe(
+      Stream.mapArray((chunk) => [join(chunk.flatMap(encode))]),
+      Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
+      Stream.interruptWhen(admission.closing)
+    ),
+    options
+  )
+})

@@ -1,0 +1,49 @@
+/** One line for each request, when its answer has been sent. */
+import { Clock, Effect, Metric } from "effect"
+import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { requestInfo } from "./errors.ts"
+import { pathOf } from "./problemResponse.ts"
+import { RequestInfo } from "./RequestInfo.ts"
+
+const requests = Metric.counter("koredump_http_requests_total", {
+  description: "Requests answered, by method and status",
+  incremental: true
+})
+
+const knownMethods = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
+
+const bodyLength = (response: HttpServerResponse.HttpServerResponse): number =>
+  response.body._tag === "Uint8Array" ? response.body.contentLength : 0
+
+/**
+ * For the outermost place around the app. The line has the path, never the query or a token: method, status, bytes of
+ * the body, milliseconds, request id, and the user where known.
+ */
+export const accessLog = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const info = requestInfo(request)
+    const started = yield* Clock.currentTimeMillis
+    return yield* app.pipe(
+      Effect.provideService(RequestInfo, info),
+      Effect.onExit((exit) =>
+        Effect.gen(function*() {
+          const status = exit._tag === "Success" ? exit.value.status : 499
+          const method = knownMethods.has(request.method) ? request.method : "other"
+          yield* Metric.update(Metric.withAttributes(requests, { method, status: String(status) }), 1)
+          const line = {
+            method: request.method,
+            path: pathOf(request.url),
+            status,
+            bytes: info.bytes ?? (exit._tag === "Success" && request.method !== "HEAD" ? bodyLength(exit.value) : 0),
+            ms: (yield* Clock.currentTimeMillis) - started,
+            request_id: info.id,
+            ...(info.user === undefined ? {} : { user: info.user })
+          }
+          yield* Effect.logInfo("request").pipe(Effect.annotateLogs(line))
+        })
+      )
+    )
+  })

@@ -1,0 +1,66 @@
+/** Node's HTTP or HTTPS server on an address. */
+import { NodeHttpServer } from "@effect/platform-node"
+import { type Duration, Effect, Layer } from "effect"
+import type { HttpServer, HttpServerError } from "effect/http"
+import { createServer, type Server, type ServerOptions } from "node:http"
+import { createServer as createSecureServer } from "node:https"
+import type { Duplex } from "node:stream"
+import type { ListenAddress } from "../listenAddress.ts"
+
+/** Certificate chain and private key, PEM. */
+export interface TlsPair {
+  readonly cert: string
+  readonly key: string
+}
+
+const options: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  // A client that does not finish its request is cut off; downloads may take as long as they like.
+  headersTimeout: 20_000,
+  requestTimeout: 60_000
+}
+
+const parserProblems: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "The headers of the request are too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "The request did not come in time."]
+}
+
+/** What Node's parser refuses is answered by hand: no request comes of it. */
+const answerParserError = (error: NodeJS.ErrnoException, socket: Duplex) => {
+  if (!socket.writable || error.code === "ECONNRESET") return socket.destroy()
+  const [status, title, detail] = parserProblems[error.code ?? ""] ??
+    [400, "Bad Request", "The request is not valid HTTP."]
+  const body = JSON.stringify({
+    type: "https://koredump.dev/problems/bad-request",
+    status,
+    title: "The request is not valid",
+    detail
+  })
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${
+      Buffer.byteLength(body)
+    }\r\nConnection: close\r\n\r\n${body}`
+  )
+  return socket
+}
+
+/** See the module's text. Shutting down, it waits for running requests for the grace period. */
+export const layerHttpServer = (
+  address: ListenAddress,
+  gracePeriod: Duration.Input,
+  tls: TlsPair | undefined
+): Layer.Layer<HttpServer.HttpServer, HttpServerError.ServeError> => {
+  const create = (): Server => {
+    const server = tls === undefined
+      ? createServer(options)
+      : createSecureServer({ ...options, ...tls, minVersion: "TLSv1.2" })
+    server.on("clientError", answerParserError)
+    return server
+  }
+  return Layer.unwrap(Effect.sync(() =>
+    NodeHttpServer.layerServer(create, {
+      ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
+      gracefulShutdownTimeout: gracePeriod
+    })
+  ))
+}

@@ -1,0 +1,106 @@
+/**
+ * Sends a file on a Node `ServerResponse` by two reused buffers: while one block is being written, the next is read into
+ * the other. This is faster than a stream, and than sendfile of common servers (see `bench/`).
+ */
+import { NodeHttpServerRequest } from "@effect/platform-node"
+import type { ByteRange, CoreFile } from "@koredump/core"
+import { Effect, Schema } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { IncomingMessage, ServerResponse } from "node:http"
+
+/** The transfer broke off: the file ended early, could not be read, or the client went. */
+export class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
+  reason: Schema.Literals(["short", "unreadable", "aborted"])
+}) {}
+
+// Measured: 256 KiB reaches three quarters of the speed, 4 MiB no more.
+const blockSize = 1024 * 1024
+
+/** Node's response, where Node's HTTP/1 server serves the request. */
+export const nodeResponseOf = (request: HttpServerRequest.HttpServerRequest): ServerResponse | undefined => {
+  if (!(request.source instanceof IncomingMessage)) return undefined
+  const response = NodeHttpServerRequest.toServerResponse(request)
+  return response instanceof ServerResponse ? response : undefined
+}
+
+type Read = NonNullable<CoreFile["read"]>
+
+/** Fills the buffer. */
+const fill = async (read: Read, buffer: Uint8Array, position: number): Promise<void> => {
+  let done = 0
+  while (done < buffer.length) {
+    const bytes = await read(done === 0 ? buffer : buffer.subarray(done), position + done).catch(() => {
+      throw new TransferError({ reason: "unreadable" })
+    })
+    if (bytes === 0) throw new TransferError({ reason: "short" })
+    done += bytes
+  }
+}
+
+const write = (response: ServerResponse, block: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    response.write(block, (error) =>
+      error === null || error === undefined ? resolve() : reject(new TransferError({ reason: "aborted" })))
+  })
+
+const send = async (
+  response: ServerResponse,
+  read: Read,
+  { end, start }: ByteRange,
+  sent: (bytes: number) => void,
+  signal: AbortSignal
+): Promise<void> => {
+  const size = Math.min(blockSize, end - start)
+  let current = Buffer.allocUnsafeSlow(size)
+  let other = end - start > size ? Buffer.allocUnsafeSlow(size) : current
+  let position = start
+  if (size > 0) await fill(read, current, position)
+  while (position < end) {
+    if (signal.aborted) throw new TransferError({ reason: "aborted" })
+    const length = Math.min(size, end - position)
+    position += length
+    const next = Math.min(size, end - position)
+    // Both must settle before the caller may close the file.
+    const results = await Promise.allSettled([
+      write(response, current.subarray(0, length)),
+      next > 0 ? fill(read, other.subarray(0, next), position) : undefined
+    ])
+    for (const result of results) if (result.status === "rejected") throw result.reason
+    sent(position - start)
+    ;[current, other] = [other, current]
+  }
+  await new Promise<void>((resolve) => response.end(resolve))
+  if (response.destroyed && !response.writableFinished) throw new TransferError({ reason: "aborted" })
+}
+
+/**
+ * Sends a part of a file on a response whose head is written. Whatever goes wrong, and interruption too, destroys the
+ * connection: a client never sees a clean end of part of a file. Once the effect has ended the file is no longer read.
+ */
+export const sendFile = (
+  response: ServerResponse,
+  read: Read,
+  range: ByteRange,
+  sent: (bytes: number) => void
+): Effect.Effect<void, TransferError> =>
+  Effect.callback<void, TransferError>((resume) => {
+    const controller = new AbortController()
+    const close = () => controller.abort()
+    response.once("close", close)
+    const running = send(response, read, range, sent, controller.signal).then(
+      () => {
+        response.off("close", close)
+        resume(Effect.void)
+      },
+      (cause) => {
+        response.off("close", close)
+        response.destroy()
+        resume(Effect.fail(cause instanceof TransferError ? cause : new TransferError({ reason: "unreadable" })))
+      }
+    )
+    return Effect.promise(() => {
+      controller.abort()
+      response.destroy()
+      return running
+    })
+  })
