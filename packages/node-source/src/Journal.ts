@@ -94,7 +94,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
         Effect.forkScoped
       )
       const ended = Effect.gen(function*() {
-        const code = yield* handle.exitCode
+        const code = yield* Effect.mapError(
+          handle.exitCode,
+          () => new JournalFailure({ message: "journalctl was ended by a signal" })
+        )
         if (code === 0) return
         const said = complaint.trim().split("\n").at(-1)
         return yield* new JournalFailure({ message: `journalctl: ${said === "" ? `exit code ${code}` : said}` })
