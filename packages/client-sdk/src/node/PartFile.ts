@@ -8,14 +8,14 @@ import { onFile, onFileUnless } from "./files.ts"
 import type { Target, TargetOptions } from "./Target.ts"
 
 const batchBytes = 1024 * 1024
-const batchChunks = 512
 
-/** Writes in order; one write is on its way while the next batch gathers. */
+/** Writes in order, from two buffers: while one is on its way to the file, the other fills. */
 class Writer {
   readonly #handle: FileHandle
   #position: number
-  #batch: Array<Uint8Array> = []
-  #batchBytes = 0
+  #filling = Buffer.allocUnsafeSlow(batchBytes)
+  #other = Buffer.allocUnsafeSlow(batchBytes)
+  #filled = 0
   #flight: Promise<void> = Promise.resolve()
 
   constructor(handle: FileHandle, position: number) {
@@ -25,16 +25,25 @@ class Writer {
 
   /** Where the next bytes go. */
   get end(): number {
-    return this.#position + this.#batchBytes
+    return this.#position + this.#filled
   }
 
-  /** Takes the chunks; where the batch is full, the answer says when there is room again. */
-  write(chunks: ReadonlyArray<Uint8Array>): Promise<void> | undefined {
-    for (const chunk of chunks) {
-      this.#batch.push(chunk)
-      this.#batchBytes += chunk.length
+  /** Takes the chunk: at once, unless there is a promise to wait for. */
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    if (chunk.length > batchBytes - this.#filled) return this.#writeLong(chunk)
+    this.#filling.set(chunk, this.#filled)
+    this.#filled += chunk.length
+    return undefined
+  }
+
+  async #writeLong(chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length;) {
+      const part = chunk.subarray(from, from + batchBytes - this.#filled)
+      this.#filling.set(part, this.#filled)
+      this.#filled += part.length
+      from += part.length
+      if (this.#filled === batchBytes) await this.#launch()
     }
-    return this.#batchBytes < batchBytes && this.#batch.length < batchChunks ? undefined : this.#launch()
   }
 
   async flush(): Promise<void> {
@@ -44,25 +53,25 @@ class Writer {
 
   async #launch(): Promise<void> {
     await this.#flight
-    const batch = this.#batch
-    const position = this.#position
-    this.#batch = []
-    this.#position += this.#batchBytes
-    this.#batchBytes = 0
-    this.#flight = this.#writeAll(batch, position)
+    this.#flight = this.#writeAll(this.#filling.subarray(0, this.#filled), this.#position)
     // Whoever waits for the next batch or for the end hears of it.
     this.#flight.catch(() => {})
+    ;[this.#filling, this.#other] = [this.#other, this.#filling]
+    this.#position += this.#filled
+    this.#filled = 0
   }
 
-  async #writeAll(batch: Array<Uint8Array>, from: number): Promise<void> {
-    let position = from
-    while (batch.length > 0) {
-      let { bytesWritten } = await this.#handle.writev(batch, position)
-      position += bytesWritten
-      while (batch.length > 0 && batch[0]!.length <= bytesWritten) bytesWritten -= batch.shift()!.length
-      if (bytesWritten > 0) batch[0] = batch[0]!.subarray(bytesWritten)
+  async #writeAll(batch: Buffer, from: number): Promise<void> {
+    for (let done = 0; done < batch.length;) {
+      const { bytesWritten } = await this.#handle.write(batch, done, batch.length - done, from + done)
+      done += bytesWritten
     }
   }
+}
+
+const writeRest = async (writer: Writer, room: Promise<void>, chunks: ReadonlyArray<Uint8Array>): Promise<void> => {
+  await room
+  for (const chunk of chunks) await writer.write(chunk)
 }
 
 // A link in the place of the part is never followed, and a part that others could have planted is never gone on with.
@@ -140,10 +149,14 @@ export const makePart = Effect.fnUntraced(function*({ key, modified, path, size 
         const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position)
         return buffer.subarray(0, bytesRead)
       }),
-    write: (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DownloadError> => {
-      const room = writer.write(chunks)
-      return room === undefined ? Effect.void : onFile(part, () => room)
-    },
+    write: (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DownloadError> =>
+      Effect.suspend(() => {
+        for (let i = 0; i < chunks.length; i++) {
+          const room = writer.write(chunks[i]!)
+          if (room !== undefined) return onFile(part, () => writeRest(writer, room, chunks.slice(i + 1)))
+        }
+        return Effect.void
+      }),
     finish: Effect.gen(function*() {
       yield* onFile(part, async () => {
         await writer.flush()
