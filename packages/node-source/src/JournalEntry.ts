@@ -230,7 +230,7 @@ export const readMetadata = (entry: RawEntry): Readonly<Record<string, Schema.Js
     const value = textOf(entry, name)
     if (value !== undefined && value !== "") fields[name] = value
   }
-  const stack = parseStackTrace(textOf(entry, "MESSAGE") ?? "")
+  const stack = parseStackTrace(textOf(entry, "MESSAGE") ?? "", textOf(entry, "COREDUMP_PACKAGE_JSON"))
   return stack === undefined ? fields : { ...fields, stack }
 }
 
