@@ -3,10 +3,15 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
+import { setFlagsFromString } from "node:v8"
 import { local } from "./commands/local.ts"
 import { node } from "./commands/node.ts"
 import { exitCodeOf, sayWhy } from "./exit.ts"
 import { serverVersion } from "./version.ts"
+
+// V8 lets the young generation grow to where it takes more memory than 10,000 cores do (250 MiB in all instead of 160):
+// a server that lives for months does not need the little speed that this gives to its start.
+setFlagsFromString("--semi-space-growth-factor=1")
 
 Command.make("koredump-server").pipe(
   Command.withDescription("The koredump REST API over the core dumps of a host"),
