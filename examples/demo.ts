@@ -7,7 +7,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { CoreMetadata } from "@koredump/core"
 import { Console, Deferred, Effect, Exit, FileSystem, Option, Path, Runtime, Schema, Stream } from "effect"
-import { ChildProcess, ChildProcessSpawner, CommandLine } from "effect/process"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
 
 const coredumpDirectory = "/var/lib/systemd/coredump"
 const decodeMetadata = Schema.decodeEffect(Schema.fromJsonString(CoreMetadata))
@@ -15,12 +15,11 @@ const decodeList = Schema.decodeEffect(Schema.fromJsonString(Schema.Array(Schema
 
 class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", { message: Schema.String }) {}
 
+// As a person would write it; `CommandLine.join` is right too, but hard to read where a core's name has backslashes.
 const quoted = (words: ReadonlyArray<string>) =>
-  CommandLine.join(words).pipe(Effect.fromResult, Effect.orElseSucceed(() => words.join(" ")))
+  words.map((word) => /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`).join(" ")
 
-const show = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
-  yield* Console.log(`\n$ ${yield* quoted(words)}`)
-})
+const show = (words: ReadonlyArray<string>) => Console.log(`\n$ ${quoted(words)}`)
 
 /** A program of this repository, as it was built. */
 const program = Effect.fnUntraced(function*(name: "cli" | "server") {
@@ -118,7 +117,7 @@ const debuggerCommand = Effect.fnUntraced(function*(root: string, directory: str
   const core = path.join(directory, about.slice(0, -".json".length))
   const { COREDUMP_EXE } = yield* fs.readFileString(path.join(directory, about)).pipe(Effect.flatMap(decodeMetadata))
   const exe = Option.fromNullishOr(COREDUMP_EXE).pipe(Option.map((exe) => path.join(root, exe)))
-  return { core, command: yield* quoted(["gdb", ...Option.toArray(exe), core]) }
+  return { core, command: quoted(["gdb", ...Option.toArray(exe), core]) }
 })
 
 const demo = Effect.gen(function*() {
@@ -131,10 +130,11 @@ const demo = Effect.gen(function*() {
   yield* fs.makeDirectory(fetched)
 
   const { output, run } = yield* koredumpctl(server, fetched)
-  yield* run(["list"])
+  yield* run(["list", "--limit", "20"])
   // The newest of which the journal tells; where there is no journalctl, the newest file.
   const cores = yield* output(["list", "-o", "json"]).pipe(Effect.flatMap(decodeList))
   const which = cores.some(({ state }) => state === "present") ? ["--state", "present"] : []
+  if (which.length === 0) yield* Console.log("\nNo journal can be read here: the files alone tell of the crashes.")
   yield* run(["info", "-1", ...which])
   yield* run(["get", "-1", "-d", ...which])
 
