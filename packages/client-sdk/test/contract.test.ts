@@ -1,0 +1,39 @@
+/** The contract of all sources, over HTTP: the fake source behind koredump's own server, on a socket. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { describe, it } from "@effect/vitest"
+import { coreSourceContract, FakeCores, layerFake } from "@koredump/core/testing"
+import { layerHttpApp, layerNoAuthorization, routerConfig } from "@koredump/server"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient, type HttpClient, HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import { layerRemoteCoreSource } from "../src/effect.ts"
+import { layerNodeHttp } from "../src/node.ts"
+
+/** The cores of the fake, as a client of a server over it sees them. */
+const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const address = (yield* HttpServer.HttpServer).address
+    const port = address._tag === "UnixPathAddress" ? 0 : address.port
+    return Layer.effect(FakeCores, FakeCores).pipe(
+      Layer.merge(layerRemoteCoreSource({ url: `http://127.0.0.1:${port}` }).pipe(Layer.provide(client)))
+    )
+  })).pipe(
+    Layer.provide(
+      HttpRouter.serve(layerHttpApp().pipe(Layer.provide(layerNoAuthorization)), {
+        disableListenLog: true,
+        disableLogger: true,
+        routerConfig
+      })
+    ),
+    Layer.provide(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
+    Layer.provide(layerFake())
+  )
+
+describe.each([
+  ["fetch", FetchHttpClient.layer],
+  ["node:http", layerNodeHttp("http://127.0.0.1")]
+])("RemoteCoreSource over %s", (_, client) => {
+  for (const { name, run } of coreSourceContract) {
+    it.live(name, () => run.pipe(Effect.provide(layer(client)), Effect.timeout("10 seconds")))
+  }
+})
