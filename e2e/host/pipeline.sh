@@ -7,6 +7,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TXT'
+pipeline.sh install            only install what `up` needs
 pipeline.sh up [--persistent]  install, start; does nothing where it runs already
 pipeline.sh down               end what `up` started, restore the kernel's settings
 pipeline.sh status             exit 0 if it runs
@@ -188,6 +189,12 @@ release() {
 }
 
 case ${1:-} in
+install)
+  [ "$(id -u)" = 0 ] || die 'needs root'
+  mkdir -p "$STATE"
+  save_kernel
+  install_packages
+  ;;
 up)
   [ "$(id -u)" = 0 ] || die 'needs root'
   [ ! -d /run/systemd/system ] || die 'systemd is PID 1 here; this script is for machines where it is not'
