@@ -2,8 +2,8 @@
  * The HTTP API over any `CoreSource`: the routes of the `Api` value, its OpenAPI document and a page to browse it. It
  * runs on any server that Effect's router has, or on none: `HttpRouter.toWebHandler` calls it in process.
  */
-import { Api, type Authorization, type CoreSource } from "@koredump/core"
-import { Effect, Layer } from "effect"
+import { Api, type Authorization, CoreSource } from "@koredump/core"
+import { Context, Effect, Layer } from "effect"
 import { type HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { Admission } from "./Admission.ts"
@@ -19,7 +19,10 @@ const cores = HttpApiBuilder.group(
   Api,
   "cores",
   Effect.fnUntraced(function*(handlers) {
-    const context = yield* Effect.context<Admission | CoreSource | CurrentAppOptions>()
+    // These alone: the layer's own scope would stand in for that of each request, and nothing be released.
+    const context = Context.pick(Admission, CoreSource, CurrentAppOptions)(
+      yield* Effect.context<Admission | CoreSource | CurrentAppOptions>()
+    )
     const answer = <R>(effect: Parameters<typeof withProblems<R>>[0]) =>
       withProblems(effect).pipe(Effect.provideContext(context))
     return handlers.handleAll({

@@ -1,6 +1,6 @@
 /** An app on an address, with everything around it: access log, ops port, shutdown. */
 import type { Authorization, CoreSource } from "@koredump/core"
-import { type Duration, Effect, Layer } from "effect"
+import { Deferred, type Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, type HttpServerError } from "effect/http"
 import { Admission } from "./Admission.ts"
 import type { AppOptions } from "./AppOptions.ts"
@@ -35,10 +35,16 @@ export const layerServe = (
   options: ServeOptions,
   extra: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty
 ): Layer.Layer<never, HttpServerError.ServeError, Authorization | CoreSource> => {
+  // The first line of the log is that of the address.
+  const announced = Deferred.makeUnsafe<void>()
   const ops = options.opsListen === undefined
     ? Layer.empty
     : Layer.effectDiscard(
-      Effect.flatMap(HttpServer.HttpServer, (server) => Effect.logInfo(`Probes and metrics at ${url(server, false)}`))
+      Effect.flatMap(HttpServer.HttpServer, (server) =>
+        Deferred.await(announced).pipe(
+          Effect.andThen(Effect.logInfo(`Probes and metrics at ${url(server, false)}`)),
+          Effect.forkScoped
+        ))
     ).pipe(
       Layer.provide(HttpRouter.serve(layerOpsApp, serving)),
       Layer.provide(layerHttpServer(options.opsListen, "1 second", undefined))
@@ -48,6 +54,7 @@ export const layerServe = (
     const admission = yield* Admission
     yield* Effect.addFinalizer(() => admission.close)
     yield* options.listening(url(yield* HttpServer.HttpServer, options.tls !== undefined))
+    yield* Deferred.succeed(announced, undefined)
   }))
   const app = Layer.merge(layerHttpApp(options), extra)
   return Layer.merge(
