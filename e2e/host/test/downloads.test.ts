@@ -1,11 +1,11 @@
 /** Downloads while the file goes, shrinks, or the server dies: whole and right, or a failure; never short. */
 import { assert, describe, it } from "@effect/vitest"
-import { readdir, rm, stat, truncate } from "node:fs/promises"
+import { readdir, readlink, rm, stat, truncate } from "node:fs/promises"
 import { join } from "node:path"
-import { inject } from "vitest"
+import { inject, vi } from "vitest"
 import { ctl } from "./support/Ctl.ts"
 import { sha256, sha256File, tempDir } from "./support/Files.ts"
-import { download, type WireCore } from "./support/Http.ts"
+import { corePath, download, request, type WireCore } from "./support/Http.ts"
 import { largeCore } from "./support/largeCore.ts"
 import { startProxy } from "./support/Proxy.ts"
 import { report } from "./support/report.ts"
@@ -49,6 +49,31 @@ describe.each(["", "decompress=true"])("query %j", (query) => {
     )
     assert.strictEqual(outcome, "a failure")
   })
+})
+
+it("one over the limit is refused; whatever becomes of a download, its place and its file are free again", async () => {
+  await using large = await largeCore()
+  const core = await seen(large.pid)
+  await using server = await startServer("local", ["--max-downloads", "1"])
+  const open = async () => {
+    const names = await readdir(`/proc/${server.pid}/fd`)
+    const targets = await Promise.all(names.map((fd) => readlink(`/proc/${server.pid}/fd/${fd}`).catch(() => "")))
+    return targets.filter((target) => target === large.file)
+  }
+  for (const query of ["", "decompress=true"]) {
+    // Whole, refused meanwhile, whole again; and one that its reader gives up.
+    const running = (await download(server, core, query)).getReader()
+    await running.read()
+    const refused = await request(server, corePath("download", core))
+    assert.strictEqual(refused.status, 429)
+    assert.isString(refused.headers.get("retry-after"))
+    assert.include(await refused.json(), { type: "https://koredump.dev/problems/too-many-downloads" })
+    while (!(await running.read()).done);
+    await sha256(await download(server, core, query))
+    await (await download(server, core, query)).cancel()
+    await vi.waitFor(async () => assert.deepStrictEqual(await open(), []), { timeout: 10_000 })
+    await sha256(await download(server, core, query))
+  }
 })
 
 /** The files of a directory that are not metadata, with their sizes. */

@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import type { Readable } from "node:stream"
+import { setTimeout } from "node:timers/promises"
+import { request } from "./Http.ts"
 
 const main = join(import.meta.dirname, "../../../../packages/server/dist/main.js")
 
@@ -13,14 +14,11 @@ export interface Server {
   readonly token?: string | undefined
 }
 
-/** A line of the server's log. */
-export type LogLine = Record<string, unknown>
-
 /** A server that this process started. */
 export interface OwnServer extends Server, AsyncDisposable {
   readonly port: number
   readonly pid: number
-  /** What it has logged so far, parsed where it is JSON. */
+  /** The lines of its log so far. */
   readonly log: ReadonlyArray<string>
   /** Ends it; its exit code, or the signal that killed it. */
   readonly stop: (signal?: "SIGTERM" | "SIGKILL") => Promise<number | string>
@@ -30,6 +28,31 @@ const addressPattern = /(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)/
 
 // Root without a single capability: what the DaemonSet's pod is (systemd-facts 26).
 const withoutCapabilities = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
+
+// Longer than the server's own grace period.
+const graceMillis = 35_000
+
+const startMillis = 20_000
+
+const timeout = (what: string) =>
+  new Promise<never>((_, reject) =>
+    AbortSignal.timeout(startMillis).addEventListener(
+      "abort",
+      () => reject(new Error(`${what} within ${startMillis} ms`))
+    )
+  )
+
+/** Waits until the cores have been read for the first time: 503 until then. */
+const ready = async (server: Server): Promise<void> => {
+  const until = performance.now() + startMillis
+  for (;;) {
+    const response = await request(server, "/apiv1/cores?limit=1")
+    if (response.ok) return
+    if (response.status !== 503 || performance.now() > until) throw new Error(`not ready: ${await response.text()}`)
+    await response.bytes()
+    await setTimeout(20)
+  }
+}
 
 const exitOf = async (child: ChildProcess): Promise<number | string> => {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
@@ -57,38 +80,41 @@ export const startServer = async (
   if (options.stripped ?? mode === "node") command.unshift("setpriv", ...withoutCapabilities)
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
   const log: Array<string> = []
-  const port = await new Promise<number>((resolve, reject) => {
-    const take = (stream: Readable) =>
+  const stop = async (signal: "SIGTERM" | "SIGKILL" = "SIGTERM") => {
+    child.kill(signal)
+    const late = AbortSignal.timeout(graceMillis)
+    late.addEventListener("abort", () => child.kill("SIGKILL"))
+    const exit = await exitOf(child)
+    if (late.aborted) throw new Error(`koredump-server did not end within ${graceMillis} ms of ${signal}`)
+    return exit
+  }
+  const first = new Promise<string>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on("line", (line) => {
         log.push(line)
-        const found = addressPattern.exec(line)?.[1]
-        if (found !== undefined) resolve(Number(found))
+        resolve(log[0]!)
       })
-    take(child.stdout)
-    take(child.stderr)
-    child.once("error", reject)
-    child.once(
-      "exit",
-      (code, signal) => reject(new Error(`koredump-server ended with ${code ?? signal}:\n${log.join("\n")}`))
-    )
-    AbortSignal.timeout(20_000).addEventListener("abort", () => reject(new Error(`no address:\n${log.join("\n")}`)))
-  }).catch((error: unknown) => {
-    child.kill("SIGKILL")
-    throw error
-  })
-  const stop = (signal: "SIGTERM" | "SIGKILL" = "SIGTERM") => {
-    child.kill(signal)
-    return exitOf(child)
-  }
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    token: options.token,
-    pid: child.pid!,
-    log,
-    stop,
-    [Symbol.asyncDispose]: async () => {
-      await stop("SIGKILL")
     }
+  })
+  const ended = exitOf(child).then((code) =>
+    Promise.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`))
+  )
+  ended.catch(() => {})
+  try {
+    const port = Number(addressPattern.exec(await Promise.race([first, ended, timeout("no log")]))?.[1])
+    if (Number.isNaN(port)) throw new Error(`no address in the first line of the log: ${log[0]}`)
+    const server = { url: `http://127.0.0.1:${port}`, token: options.token }
+    await Promise.race([ready(server), ended])
+    return {
+      ...server,
+      port,
+      pid: child.pid!,
+      log,
+      stop,
+      [Symbol.asyncDispose]: async () => void await stop("SIGKILL")
+    }
+  } catch (error) {
+    await stop("SIGKILL")
+    throw error
   }
 }

@@ -18,14 +18,14 @@ export default async ({ provide }: TestProject) => {
   const token = randomBytes(24).toString("base64url")
   const tokenFile = join(dir.path, "tokens.csv")
   await writeFile(tokenFile, `${token},e2e,1,"testers"\n`, { mode: 0o600 })
-  const local = await startServer("local")
-  const node = await startServer("node", ["--state-dir", join(dir.path, "state")], {
-    token,
-    tokenFile
-  })
+  await using servers = new AsyncDisposableStack()
+  const local = servers.use(await startServer("local"))
+  const node = servers.use(await startServer("node", [], { token, tokenFile }))
   provide("local", { url: local.url })
   provide("node", { url: node.url, token })
+  const running = servers.move()
   return async () => {
+    await using _rest = running
     const codes = await Promise.all([local.stop(), node.stop()])
     await dir[Symbol.asyncDispose]()
     if (codes.some((code) => code !== 0)) throw new Error(`the servers ended with ${codes.join(" and ")}`)
