@@ -14,6 +14,7 @@ import { list } from "./handlers/list.ts"
 import { watch } from "./handlers/watch.ts"
 import { layerErrors } from "./http/errors.ts"
 import { withProblems } from "./http/problemResponse.ts"
+import { documentedApi } from "./openApi.ts"
 
 const cores = HttpApiBuilder.group(
   Api,
@@ -48,8 +49,8 @@ const system = HttpApiBuilder.group(
 export const layerHttpApp = (
   options: AppOptions = {}
 ): Layer.Layer<Admission, never, Authorization | CoreSource | HttpRouter.HttpRouter> =>
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.merge(HttpApiScalar.layer(Api, { path: "/docs" })),
+  HttpApiBuilder.layer(documentedApi, { openapiPath: "/openapi.json" }).pipe(
+    Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs" })),
     Layer.provide([cores, system]),
     Layer.merge(layerErrors),
     Layer.provideMerge(Admission.layer(options)),
