@@ -47,6 +47,8 @@ const serverSentEvents: Format = {
   after: encoder.encode("}\n\n")
 }
 
+const lineTypes = new Set(["*/*", "application/*", "application/x-ndjson", "application/json"])
+
 /** The format that the client takes; that of lines if it does not say. */
 const negotiate = (accept: string | undefined): Format | undefined => {
   const types = (accept ?? "*/*").split(",").flatMap((part) => {
@@ -54,8 +56,7 @@ const negotiate = (accept: string | undefined): Format | undefined => {
     return params.some((param) => /^\s*q=0(?:\.0*)?\s*$/.test(param)) ? [] : [type.trim()]
   })
   if (types.includes("text/event-stream")) return serverSentEvents
-  const lines = ["*/*", "application/*", "application/x-ndjson", "application/json"]
-  return types.some((type) => lines.includes(type)) ? ndjson : undefined
+  return types.some((type) => lineTypes.has(type)) ? ndjson : undefined
 }
 
 const encodeEvent = (format: Format) => ({ object, type }: CoreEvent): ReadonlyArray<Uint8Array> => [
