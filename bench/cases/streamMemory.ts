@@ -60,7 +60,7 @@ export const streamMemory: Benchmark = {
     const decompressed = await growth(url(largeZst, "?decompress=true"))
     const get = async (name: string, args: ReadonlyArray<string>) => {
       using directory = temporaryDirectory()
-      return peakMemory(process.execPath, [
+      return await peakMemory(process.execPath, [
         cliMain,
         "get",
         name,

@@ -109,10 +109,14 @@ export const makeJournal = (root: string, count: number): void => {
   }
 }
 
-/** A file whose bytes repeat only after 64 MiB: what it takes to be sent is like that of any other. */
+/** A file like a core's memory: pages of zeros among pages of data, which repeat only after 64 MiB. */
 export const makeLargeFile = (path: string, bytes: number): void => {
   const block = Buffer.allocUnsafe(64 * 1024 * 1024)
   for (let i = 0, state = 1; i < block.length; i += 4) {
+    if ((i >>> 12) % 4 !== 0) {
+      block.writeUInt32LE(0, i)
+      continue
+    }
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     block.writeUInt32LE((state & 0xff00ffff) >>> 0, i)
   }
