@@ -6,7 +6,7 @@ export type RangeDecision = ByteRange | "none" | "unsatisfiable"
 
 /** What a `Range` header asks of a file of `size` bytes. */
 export const decideRange = (header: string | undefined, size: number): RangeDecision => {
-  const match = /^bytes=(?:(\d{1,16})-(\d{0,16})|-(\d{1,16}))$/.exec(header?.trim() ?? "")
+  const match = /^bytes=(?:(\d{1,16})-(\d{0,16})|-(\d{1,16}))$/i.exec(header?.trim() ?? "")
   if (match === null) return "none"
   const [, first, last, suffix] = match
   if (suffix !== undefined) {

@@ -1,0 +1,29 @@
+import { assert, describe, it } from "@effect/vitest"
+import { isLoopbackRequest } from "../../src/auth/loopback.ts"
+
+describe("isLoopbackRequest", () => {
+  it.each([
+    [{ host: "localhost:5000" }, true],
+    [{ host: "LOCALHOST:5000" }, true],
+    [{ host: "127.0.0.1:5000" }, true],
+    [{ host: "127.1.2.3" }, true],
+    [{ host: "[::1]:5000" }, true],
+    [{ host: "127.0.0.1:5000", origin: "http://127.0.0.1:5000" }, true],
+    // No Host, or one that a page elsewhere made to resolve to loopback.
+    [{}, false],
+    [{ host: "" }, false],
+    [{ host: "evil.example" }, false],
+    [{ host: "evil.example:5000" }, false],
+    [{ host: "127.0.0.1.evil.example:5000" }, false],
+    [{ host: "localhost.evil.example" }, false],
+    [{ host: "evil.example\\@localhost" }, false],
+    [{ host: "localhost:5000, evil.example" }, false],
+    // Another page's request, even if that page is this host's own.
+    [{ host: "127.0.0.1:5000", origin: "https://evil.example" }, false],
+    [{ host: "127.0.0.1:5000", origin: "http://127.0.0.1:3000" }, false],
+    [{ host: "127.0.0.1:5000", origin: "http://localhost:5000" }, false],
+    [{ host: "127.0.0.1:5000", origin: "null" }, false]
+  ])("%j", (headers, expected) => {
+    assert.strictEqual(isLoopbackRequest(headers), expected)
+  })
+})
