@@ -95,10 +95,10 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
     index.put(withoutHeavy(next.metadata))
   }
 
-  const find = (ref: CoreRef) =>
+  const find = ({ id, node }: CoreRef) =>
     Effect.suspend(() => {
-      const core = held.get(refKey(ref))
-      return core === undefined ? Effect.fail(new CoreNotFound({ ...ref })) : Effect.succeed(core)
+      const core = held.get(refKey({ id, node }))
+      return core === undefined ? Effect.fail(new CoreNotFound({ id, node })) : Effect.succeed(core)
     })
 
   const lose = (ref: CoreRef) =>
@@ -118,7 +118,7 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
       })),
     open: Effect.fnUntraced(function*(ref) {
       const { content, decompressed, metadata } = yield* find(ref)
-      if (content === undefined) return yield* new CoreNotStored({ ...ref })
+      if (content === undefined) return yield* new CoreNotStored({ id: ref.id, node: ref.node })
       return {
         ref,
         size: content.length,
@@ -127,14 +127,14 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
         etag: `"${Hex.encode(Digest.md5.implementation!(content))}"`,
         bytes: (range?: ByteRange) => Stream.make(content.subarray(range?.start ?? 0, range?.end ?? content.length)),
         decompressed: decompressed === undefined || decompressed.length === 0
-          ? Stream.fail(new CoreUnreadable({ ...ref, detail: "The file is empty." }))
+          ? Stream.fail(new CoreUnreadable({ id: ref.id, node: ref.node, detail: "The file is empty." }))
           : Stream.make(decompressed)
       } satisfies CoreFile
     }),
     remove: Effect.fnUntraced(function*(ref) {
       if (options.allowDelete === false) return yield* new DeletionDisabled()
       const { content } = yield* find(ref)
-      if (content === undefined) return yield* new CoreNotStored({ ...ref })
+      if (content === undefined) return yield* new CoreNotStored({ id: ref.id, node: ref.node })
       yield* lose(ref)
     }),
     changes: (options) => index.changes(options),
