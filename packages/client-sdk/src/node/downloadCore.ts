@@ -133,7 +133,11 @@ const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], optio
   tell()
   const storedFile = wantsStored ? yield* stored.finish : undefined
   if (corrupt !== undefined) {
-    return yield* new CoreUnreadable({ ...ref, detail: `The core cannot be decompressed: ${corrupt.message}.` })
+    return yield* new CoreUnreadable({
+      id: ref.id,
+      node: ref.node,
+      detail: `The core cannot be decompressed: ${corrupt.message}.`
+    })
   }
   const coreFile = wantsCore ? yield* core.finish : undefined
   return {
