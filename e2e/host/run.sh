@@ -18,7 +18,7 @@ done
 # What the suite leaves for this script to remove, whatever becomes of vitest.
 export KOREDUMP_E2E_STATE=$STATE
 mkdir -p "$STATE"
-: >"$STATE/suite-pids"
+touch "$STATE/suite-pids"
 was_up=0
 "$HERE/pipeline.sh" status >/dev/null 2>&1 && was_up=1
 
@@ -41,7 +41,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 "$HERE/pipeline.sh" up
-# For a program of the suite's own that forges journal entries.
 command -v gdb zstd lz4 xz getfattr setfattr setpriv gcc node vitest >/dev/null || die 'a tool is missing'
 cd "$HERE"
 vitest run --config vitest.config.ts --reporter=default --reporter=json --outputFile.json="$HERE/.results.json" "$@"

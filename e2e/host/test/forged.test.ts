@@ -3,7 +3,7 @@ import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
-import { copyFile, mkdir } from "node:fs/promises"
+import { chmod, copyFile, mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { inject } from "vitest"
 import { tempDir } from "./support/Files.ts"
@@ -75,6 +75,7 @@ const forgers: ReadonlyArray<
   [
     "the crashed user, from a program called systemd-coredump",
     async (dir) => {
+      await chmod(dir, 0o755)
       await mkdir(join(dir, "systemd"), { mode: 0o755 })
       await copyFile(program("forge"), join(dir, "systemd", "systemd-coredump"))
       return ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", join(dir, "systemd", "systemd-coredump")]
