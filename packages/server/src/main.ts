@@ -13,6 +13,15 @@ import { serverVersion } from "./version.ts"
 // a server that lives for months does not need the little speed that this gives to its start.
 setFlagsFromString("--semi-space-growth-factor=1")
 
+// The first signal lets running downloads finish; whoever sends a second one does not want to wait.
+let signals = 0
+for (const [name, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
+  process.on(name, () => {
+    signals += 1
+    if (signals > 1) process.exit(128 + number)
+  })
+}
+
 Command.make("koredump-server").pipe(
   Command.withDescription("The koredump REST API over the core dumps of a host"),
   Command.withSubcommands([local, node]),

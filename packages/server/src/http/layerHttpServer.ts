@@ -2,8 +2,10 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { type Duration, Effect, Layer } from "effect"
 import type { HttpServer, HttpServerError } from "effect/http"
+import { lstatSync, rmSync } from "node:fs"
 import { createServer, type Server, type ServerOptions } from "node:http"
 import { createServer as createSecureServer } from "node:https"
+import { connect } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ListenAddress } from "../listenAddress.ts"
 
@@ -44,6 +46,20 @@ const answerParserError = (error: NodeJS.ErrnoException, socket: Duplex) => {
   return socket
 }
 
+/** A socket that nobody listens on, since its server was killed, must not keep the next server from listening. */
+const removeStaleSocket = (path: string): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return resume(Effect.void)
+    const probe = connect(path, () => {
+      probe.destroy()
+      resume(Effect.void)
+    })
+    probe.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED") rmSync(path, { force: true })
+      resume(Effect.void)
+    })
+  })
+
 /** See the module's text. Shutting down, it waits for running requests for the grace period. */
 export const layerHttpServer = (
   address: ListenAddress,
@@ -55,12 +71,17 @@ export const layerHttpServer = (
       ? createServer(options)
       : createSecureServer({ ...options, ...tls, minVersion: "TLSv1.2" })
     server.on("clientError", answerParserError)
+    // Shutting down, a connection ends with its response: kept alive it would hold the end up.
+    server.on("request", ({ socket }, response) => {
+      response.once("close", () => {
+        if (!server.listening) socket.end()
+      })
+    })
     return server
   }
-  return Layer.unwrap(Effect.sync(() =>
-    NodeHttpServer.layerServer(create, {
-      ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
-      gracefulShutdownTimeout: gracePeriod
-    })
-  ))
+  const listening = NodeHttpServer.layerServer(create, {
+    ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
+    gracefulShutdownTimeout: gracePeriod
+  })
+  return "path" in address ? Layer.unwrap(Effect.as(removeStaleSocket(address.path), listening)) : listening
 }

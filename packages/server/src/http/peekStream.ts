@@ -8,10 +8,8 @@ export const peekStream = Effect.fnUntraced(function*<A, E, R>(
   stream: Stream.Stream<A, E, R>
 ): Effect.fn.Return<Stream.Stream<A, E, R>, E, R | Scope.Scope> {
   const pull = yield* Stream.toPull(stream)
-  const first = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.succeed([])) as Effect.Effect<
-    ReadonlyArray<A>,
-    E,
-    R
-  >
-  return Stream.concat(Stream.fromArray(first), Stream.fromPull(Effect.succeed(pull)))
+  return yield* pull.pipe(
+    Effect.map((first) => Stream.concat(Stream.fromArray(first), Stream.fromPull(Effect.succeed(pull)))),
+    Effect.catchIf(Cause.isDone, () => Effect.succeed(Stream.empty))
+  ) as Effect.Effect<Stream.Stream<A, E, R>, E, R>
 })

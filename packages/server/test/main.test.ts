@@ -1,0 +1,223 @@
+/** The program as a process of its own: settings, log, shutdown. From the sources; `e2e/host` starts the built one. */
+import { assert, describe, it } from "@effect/vitest"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises"
+import { Agent, get, type IncomingMessage } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+
+const main = join(import.meta.dirname, "../src/main.ts")
+const node = ["--conditions=@koredump/source", main]
+const core = "core.large.0.0123456789abcdef0123456789abcdef.4242.1700000000000000"
+const size = 64 * 1024 * 1024
+
+/** A host with one large core and no journal. */
+const makeHost = async () => {
+  const root = await mkdtemp(join(tmpdir(), "koredump-server-"))
+  const directory = join(root, "var/lib/systemd/coredump")
+  await mkdir(directory, { recursive: true })
+  await writeFile(join(directory, core), "")
+  await truncate(join(directory, core), size)
+  return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true }) }
+}
+
+interface Started extends AsyncDisposable {
+  readonly address: string
+  readonly child: ChildProcess
+  readonly log: ReadonlyArray<string>
+  /** The exit code, or the signal. */
+  readonly ended: Promise<number | string>
+}
+
+/** Starts the server and waits for the first line of its log. */
+const start = async (...args: ReadonlyArray<string>): Promise<Started> => {
+  const child = spawn(process.execPath, [...node, ...args, "--log-format", "json"], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | string)
+  const log: Array<string> = []
+  const address = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).on("line", (line) => {
+      log.push(line)
+      resolve((JSON.parse(log[0]!) as { readonly annotations: { readonly address: string } }).annotations.address)
+    })
+    void ended.then((end) => reject(new Error(`it ended with ${end}`)))
+  })
+  return {
+    address,
+    child,
+    ended,
+    log,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL")
+      await ended
+    }
+  }
+}
+
+const startLocal = (root: string, ...args: ReadonlyArray<string>) =>
+  start("local", "--root", root, "--node-name", "n1", "--listen", "127.0.0.1:0", ...args)
+
+/** Follows the watch up to its first core: then the server knows it. */
+const watchCore = async (address: string) => {
+  for (;;) {
+    const response = await fetch(`${address}/apiv1/watch`)
+    const reader = response.body!.getReader()
+    const { value } = await reader.read()
+    if (response.ok && new TextDecoder().decode(value).includes(core)) return reader
+    await reader.cancel()
+  }
+}
+
+/** Begins a download and leaves it there. */
+const begin = (address: string) =>
+  new Promise<IncomingMessage>((resolve, reject) => {
+    get(`${address}/apiv1/cores/download/${core}`, { agent: new Agent({ keepAlive: true }) }, resolve).on(
+      "error",
+      reject
+    )
+  })
+
+const bytesOf = async (response: IncomingMessage) => {
+  let bytes = 0
+  for await (const chunk of response) bytes += (chunk as Buffer).length
+  return bytes
+}
+
+describe("shutdown", () => {
+  it("SIGTERM: watches end, nobody gets in, a running download ends whole, exit code 0", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root)
+    const watch = await watchCore(server.address)
+    const download = await begin(server.address)
+    server.child.kill("SIGTERM")
+    while (!(await watch.read()).done);
+    await fetch(`${server.address}/health`).then(() => assert.fail("it answers"), () => {})
+    const before = performance.now()
+    assert.strictEqual(await bytesOf(download), size)
+    assert.strictEqual(await server.ended, 0)
+    // Its connection is not waited for, though the client would keep it.
+    assert.isBelow(performance.now() - before, 3000)
+  })
+
+  it("a download that outlasts the grace period is broken off; exit code 0", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root, "--grace-period", "100ms")
+    await (await watchCore(server.address)).cancel()
+    const download = await begin(server.address)
+    server.child.kill("SIGINT")
+    assert.strictEqual(await server.ended, 0)
+    await bytesOf(download).then(() => assert.fail("a clean end"), () => {})
+  })
+
+  it("a second signal ends it at once", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root, "--grace-period", "10m")
+    const watch = await watchCore(server.address)
+    const download = await begin(server.address)
+    download.on("error", () => {})
+    server.child.kill("SIGTERM")
+    while (!(await watch.read()).done);
+    server.child.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 143)
+  })
+})
+
+describe("the log", () => {
+  it("begins with the address, and has a line for each request, without its query", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root)
+    await (await watchCore(server.address)).cancel()
+    await fetch(`${server.address}/apiv1/cores?q=needle`, { headers: { "x-request-id": "my-id" } }).then((_) =>
+      _.text()
+    )
+    server.child.kill("SIGTERM")
+    await server.ended
+    assert.match(server.address, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
+    assert.include(server.log[0], server.address)
+    assert.notInclude(server.log.join("\n"), "needle")
+    const line = server.log.map((line) => JSON.parse(line) as { message: string; annotations: Record<string, unknown> })
+      .find(({ annotations }) => annotations["request_id"] === "my-id")
+    assert.include(line?.annotations, { method: "GET", path: "/apiv1/cores", status: 200 })
+    assert.isAbove(line?.annotations["bytes"] as number, 100)
+    assert.isAtLeast(line?.annotations["ms"] as number, 0)
+  })
+})
+
+describe("local over a Unix socket", () => {
+  it("is for its own user alone, and stands in for one that was killed", async () => {
+    await using host = await makeHost()
+    const socketPath = join(host.root, "koredump.sock")
+    const args = ["local", "--root", host.root, "--listen", `unix:${socketPath}`]
+    const first = await start(...args)
+    assert.strictEqual((await stat(socketPath)).mode & 0o777, 0o600)
+    await first[Symbol.asyncDispose]()
+    await using _second = await start(...args)
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      get({ socketPath, path: "/health", headers: { host: "koredump" } }, resolve).on("error", reject)
+    })
+    assert.strictEqual(response.statusCode, 200)
+    response.resume()
+    const third = spawnSync(process.execPath, [...node, ...args], { encoding: "utf8" })
+    assert.strictEqual(third.status, 1)
+    assert.match(third.stderr, /^koredump-server: it cannot listen: .*EADDRINUSE/)
+  })
+})
+
+/** Runs the program to its end. */
+const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [...node, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, ...env }
+  })
+  return { status, said: stderr + stdout }
+}
+
+describe("settings", () => {
+  const tokens = ["--auth", "token-file", "--token-file", "/nowhere/tokens"]
+  const loopback = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
+
+  it.each<readonly [ReadonlyArray<string>, RegExp]>([
+    [["local", "--listen", "0.0.0.0:5000"], /loopback only/],
+    [["local", "--listen", "here"], /"here" is no address/],
+    [["local", "--grace-period", "soon"], /"soon" is no duration/],
+    [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
+    [["local", "--colour", "red"], /--colour/],
+    [["local", "--auth", "none"], /--auth/],
+    [["cluster"], /cluster/],
+    [["node", ...tokens], /--insecure-http/],
+    [["node", ...loopback], /--auth must be said/],
+    [["node", "--auth", "none", "--insecure-http"], /--insecure-no-auth/],
+    [["node", "--auth", "kubernetes", ...loopback], /comes with the cluster server/],
+    [["node", "--auth", "token-file", ...loopback], /needs --token-file/],
+    [["node", ...tokens, ...loopback], /\/nowhere\/tokens cannot be used/],
+    [["node", ...tokens, ...loopback, "--authorization", "rbac"], /needs --auth kubernetes/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert"], /one of them is missing/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert", "--tls-key", "/key"], /\/cert cannot be read/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/]
+  ])("%j: exit code 2 and a sentence", (args, sentence) => {
+    const { said, status } = run(args)
+    assert.match(said, sentence)
+    assert.strictEqual(status, 2)
+  })
+
+  it("each flag has a variable; the flag wins", () => {
+    const env = { KOREDUMP_LISTEN: "0.0.0.0:1", KOREDUMP_GRACE_PERIOD: "soon" }
+    assert.match(run(["local"], env).said, /--listen 0\.0\.0\.0:1/)
+    assert.match(run(["local", "--listen", "127.0.0.1:0"], env).said, /"soon" is no duration/)
+    assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).said, /KOREDUMP_MAX_DOWNLOADS|many/)
+  })
+
+  it("--help says each flag with its variable, --version the version", () => {
+    const { said, status } = run(["node", "--help"])
+    assert.strictEqual(status, 0)
+    const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]
+    assert.isAbove(flags.length, 18)
+    for (const [, flag, variable] of flags) {
+      assert.strictEqual(variable, `KOREDUMP_${flag!.toUpperCase().replaceAll("-", "_")}`)
+    }
+    assert.deepInclude(run(["--version"]), { status: 0 })
+  })
+})
