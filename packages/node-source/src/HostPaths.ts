@@ -1,4 +1,6 @@
 /** Where things are on the host whose cores are served. The only place that joins host paths. */
+import { readFileSync } from "node:fs"
+import { hostname } from "node:os"
 import { join } from "node:path"
 
 /** See the module's text. */
@@ -33,5 +35,16 @@ export const hostPaths = (
     passwd: join(root, "etc/passwd"),
     corePattern: "/proc/sys/kernel/core_pattern",
     core: (name) => join(coredumpDir, name)
+  }
+}
+
+/** The name of the host whose file system is at `root`; this host's where that does not tell. */
+export const hostNameAt = (root: string): string => {
+  if (root === "/") return hostname()
+  try {
+    const name = readFileSync(join(root, "etc/hostname"), "utf8").trim()
+    return /^[\w.-]{1,253}$/.test(name) ? name : hostname()
+  } catch {
+    return hostname()
   }
 }

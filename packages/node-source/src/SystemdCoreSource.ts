@@ -29,10 +29,10 @@ import {
 import type { ChildProcessSpawner } from "effect/process"
 import { lstatSync } from "node:fs"
 import { unlink } from "node:fs/promises"
-import { hostname, machine } from "node:os"
+import { machine } from "node:os"
 import { failureText, watchCoreDirectory } from "./CoreDirectory.ts"
 import { HostCores } from "./HostCores.ts"
-import { type HostPaths, hostPaths } from "./HostPaths.ts"
+import { hostNameAt, type HostPaths, hostPaths } from "./HostPaths.ts"
 import { Journal, layerJournalctl } from "./Journal.ts"
 import { readMetadata } from "./JournalEntry.ts"
 import { readJournal } from "./JournalReader.ts"
@@ -80,7 +80,7 @@ const heavyTimeout = "10 seconds"
 const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreSourceOptions) {
   const fs = yield* FileSystem.FileSystem
   const journal = yield* Journal
-  const node = options.nodeName ?? hostname()
+  const node = options.nodeName ?? hostNameAt(paths.root)
   const maxCores = options.maxCores ?? 100_000
   const maxMissingAge = Duration.toMillis(options.maxMissingAge ?? "30 days")
   const index = yield* CoreIndex.make({ maxCores })

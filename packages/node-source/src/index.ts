@@ -1,4 +1,5 @@
 /** The core dumps that systemd-coredump keeps on a host, as a `CoreSource`. */
+export { hostNameAt } from "./HostPaths.ts"
 export { Journal, JournalFailure } from "./Journal.ts"
 export type { RawEntry } from "./JournalExport.ts"
 export {

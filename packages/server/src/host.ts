@@ -1,9 +1,8 @@
 /** A server of this host's cores, from its settings. */
 import type { Authorization } from "@koredump/core"
-import { layerSystemdCoreSource } from "@koredump/node-source"
+import { hostNameAt, layerSystemdCoreSource } from "@koredump/node-source"
 import { Config, Deferred, Duration, Effect, Layer, Option, Result } from "effect"
 import type { HttpRouter } from "effect/http"
-import { hostname } from "node:os"
 import { type ListenAddress, parseListenAddress } from "./listenAddress.ts"
 import { layerLogging, type LogLevelName } from "./logging.ts"
 import { layerServe, type ServeOptions } from "./serve.ts"
@@ -54,7 +53,7 @@ export interface HostMode {
 export const layerHostServer = (settings: HostSettings, mode: HostMode) =>
   Layer.unwrap(Effect.gen(function*() {
     const named = yield* Effect.orDie(Config.option(Config.NonEmptyString("NODE_NAME")))
-    const node = Option.getOrElse(Option.orElse(settings.nodeName, () => named), hostname)
+    const node = Option.getOrElse(Option.orElse(settings.nodeName, () => named), () => hostNameAt(settings.root))
     const format = Option.getOrElse(settings.logFormat, () => process.stdout.isTTY ? "pretty" : "json")
     const grace = yield* gracePeriod(settings.gracePeriod)
     const begin = yield* Deferred.make<void>()
