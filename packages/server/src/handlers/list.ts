@@ -48,13 +48,16 @@ const pick = (core: CoreMetadata, names: ReadonlyArray<string>) =>
 const wantsHeavy = ({ fields }: CoreQuery) =>
   fields === "all" || (fields !== undefined && fields.some((name) => isHeavyField(name)))
 
-/** What is known of the cores, heavy fields included; what goes meanwhile is left out. */
+/** The cores, heavy fields included as far as they can be had; what goes meanwhile is left out. */
 const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
   Effect.gen(function*() {
     const source = yield* CoreSource
     const found = yield* Effect.forEach(
       cores,
-      (core) => source.get(core).pipe(Effect.catchTag("CoreNotFound", () => Effect.void)),
+      (core) =>
+        source.get(core).pipe(
+          Effect.catch((problem) => problem._tag === "CoreNotFound" ? Effect.void : Effect.succeed<CoreMetadata>(core))
+        ),
       { concurrency: 4 }
     )
     return found.filter((core) => core !== undefined)

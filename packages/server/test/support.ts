@@ -1,0 +1,67 @@
+/** An app in process: its handler is called without a socket. */
+import type { Authorization, CoreSource } from "@koredump/core"
+import { type FakeCore, FakeCores, type FakeCoreSourceOptions, layerFake } from "@koredump/core/testing"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { HttpRouter } from "effect/http"
+import { type AppOptions, layerHttpApp, layerNoAuthorization, routerConfig } from "../src/index.ts"
+
+export interface AppSettings extends AppOptions, FakeCoreSourceOptions {
+  readonly cores?: ReadonlyArray<FakeCore>
+  readonly authorization?: Layer.Layer<Authorization>
+  /** Puts something around the fake source. */
+  readonly around?: (source: Layer.Layer<CoreSource>) => Layer.Layer<CoreSource>
+}
+
+export interface App {
+  readonly fake: FakeCores["Service"]
+  readonly request: (path: string, init?: RequestInit) => Effect.Effect<Response>
+  /** The body of a 200, as JSON. */
+  readonly json: (path: string) => Effect.Effect<unknown>
+}
+
+/** The text's bytes. */
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** Serves the fake source, in which these cores are, until the scope ends. */
+export const makeApp = (settings: AppSettings = {}): Effect.Effect<App, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(layerFake(settings))
+    const fake = Context.get(context, FakeCores)
+    yield* Effect.forEach(settings.cores ?? [], fake.put)
+    const source: Layer.Layer<CoreSource> = Layer.succeedContext(context)
+    const { handler } = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        HttpRouter.toWebHandler(
+          layerHttpApp({ node: "node-1", ...settings }).pipe(
+            Layer.provide([settings.around?.(source) ?? source, settings.authorization ?? layerNoAuthorization])
+          ),
+          { disableLogger: true, routerConfig }
+        )
+      ),
+      ({ dispose }) => Effect.promise(dispose)
+    )
+    const request: App["request"] = (path, init) =>
+      Effect.promise(() => handler(new Request(`http://koredump.test${path}`, init)))
+    const json: App["json"] = (path) =>
+      Effect.gen(function*() {
+        const response = yield* request(path)
+        if (response.status !== 200) return yield* Effect.die(`${path}: ${response.status} ${yield* textOf(response)}`)
+        return JSON.parse(yield* textOf(response)) as unknown
+      })
+    return { fake, json, request }
+  })
+
+export const textOf = (response: Response): Effect.Effect<string> => Effect.promise(() => response.text())
+
+/** The problem that a response is. */
+export const problemOf = (response: Response): Effect.Effect<Record<string, unknown>> =>
+  Effect.map(textOf(response), (text) => {
+    if (response.headers.get("content-type") !== "application/problem+json") throw new Error(`no problem: ${text}`)
+    const problem = JSON.parse(text) as Record<string, unknown>
+    if (problem["status"] !== response.status) throw new Error(`the response is a ${response.status}: ${text}`)
+    return problem
+  })
+
+/** The stable part of a problem's type. */
+export const codeOf = (response: Response): Effect.Effect<string> =>
+  Effect.map(problemOf(response), ({ type }) => String(type).replace("https://koredump.dev/problems/", ""))
