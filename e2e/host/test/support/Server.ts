@@ -27,7 +27,7 @@ export interface OwnServer extends Server, AsyncDisposable {
 const addressPattern = /(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)/
 
 // Root without a single capability: what the DaemonSet's pod is (systemd-facts 26).
-const withoutCapabilities = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
+const withoutCapabilities = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
 
 // Longer than the server's own grace period.
 const graceMillis = 35_000
@@ -77,7 +77,9 @@ export const startServer = async (
   if (mode === "node") command.push("--ops-listen", "127.0.0.1:0", "--insecure-http")
   if (options.tokenFile !== undefined) command.push("--auth", "token-file", "--token-file", options.tokenFile)
   command.push(...args)
-  if (options.stripped ?? mode === "node") command.unshift("setpriv", ...withoutCapabilities)
+  // It never outlives the suite, whatever becomes of that.
+  const privileges = options.stripped ?? mode === "node" ? withoutCapabilities : []
+  command.unshift("setpriv", "--pdeathsig=KILL", ...privileges, "--")
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
   const log: Array<string> = []
   const stop = async (signal: "SIGTERM" | "SIGKILL" = "SIGTERM") => {
