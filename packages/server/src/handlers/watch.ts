@@ -97,7 +97,10 @@ export const watch = Effect.gen(function*(): Effect.fn.Return<
     contentType: format.contentType
   }
   if (request.method === "HEAD") {
-    return HttpServerResponse.empty({ headers: { ...options.headers, "content-type": format.contentType } })
+    return HttpServerResponse.empty({
+      status: 200,
+      headers: { ...options.headers, "content-type": format.contentType }
+    })
   }
   const since = request.headers["last-event-id"] ?? versions[0]
   yield* admission.watch

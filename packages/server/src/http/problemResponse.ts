@@ -12,6 +12,7 @@ const headersFor = (problem: Problem): Record<string, string> => {
     case "RangeNotSatisfiable":
       return { "content-range": `bytes */${problem.size}` }
     case "TooManyDownloads":
+    case "TooManyWatches":
       return { "retry-after": "5" }
     case "NotReady":
       return { "retry-after": "1" }
