@@ -14,6 +14,7 @@ import { list } from "./handlers/list.ts"
 import { watch } from "./handlers/watch.ts"
 import { layerErrors } from "./http/errors.ts"
 import { withProblems } from "./http/problemResponse.ts"
+import { apiRoutes } from "./http/routes.ts"
 import { documentedApi } from "./openApi.ts"
 
 const cores = HttpApiBuilder.group(
@@ -52,7 +53,7 @@ export const layerHttpApp = (
   HttpApiBuilder.layer(documentedApi, { openapiPath: "/openapi.json" }).pipe(
     Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs" })),
     Layer.provide([cores, system]),
-    Layer.merge(layerErrors),
+    Layer.merge(layerErrors(apiRoutes)),
     Layer.provideMerge(Admission.layer(options)),
     Layer.provide(Layer.succeed(CurrentAppOptions, options)),
     Layer.provide(HttpServer.layerServices)

@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { layerErrors } from "./http/errors.ts"
+import { makeRoutes } from "./http/routes.ts"
 
 /** Ready when all nodes are; what lacks is told in words, and keeps no server from being ready. */
 const readiness = (source: CoreSource["Service"]) =>
@@ -24,5 +25,5 @@ export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.Http
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("ok\n")),
   HttpRouter.use((router) => Effect.flatMap(CoreSource, (source) => router.add("GET", "/readyz", readiness(source)))),
   PrometheusMetrics.layerHttp({ path: "/metrics" }),
-  layerErrors
+  layerErrors(makeRoutes(["/livez", "/readyz", "/metrics"].map((path) => ["GET", path] as const)))
 )

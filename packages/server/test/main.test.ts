@@ -130,9 +130,7 @@ describe("the log", () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root)
     await (await watchCore(server.address)).cancel()
-    await fetch(`${server.address}/apiv1/cores?q=large`, { headers: { "x-request-id": "my-id" } }).then((_) =>
-      _.text()
-    )
+    await fetch(`${server.address}/apiv1/cores?q=large`, { headers: { "x-request-id": "my-id" } }).then((_) => _.text())
     server.child.kill("SIGTERM")
     await server.ended
     assert.match(server.address, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)

@@ -1,13 +1,15 @@
 /** An app in process: its handler is called without a socket. */
 import type { Authorization, CoreSource } from "@koredump/core"
 import { type FakeCore, FakeCores, type FakeCoreSourceOptions, layerFake } from "@koredump/core/testing"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { type AppOptions, layerHttpApp, layerNoAuthorization, routerConfig } from "../src/index.ts"
 
 export interface AppSettings extends AppOptions, FakeCoreSourceOptions {
   readonly cores?: ReadonlyArray<FakeCore>
   readonly authorization?: Layer.Layer<Authorization>
+  /** Takes the lines of the log, JSON; without it they are not written. */
+  readonly log?: (line: string) => void
   /** Puts something around the fake source. */
   readonly around?: (source: Layer.Layer<CoreSource>) => Layer.Layer<CoreSource>
 }
@@ -33,7 +35,8 @@ export const makeApp = (settings: AppSettings = {}): Effect.Effect<App, never, S
       Effect.sync(() =>
         HttpRouter.toWebHandler(
           layerHttpApp({ node: "node-1", ...settings }).pipe(
-            Layer.provide([settings.around?.(source) ?? source, settings.authorization ?? layerNoAuthorization])
+            Layer.provide([settings.around?.(source) ?? source, settings.authorization ?? layerNoAuthorization]),
+            Layer.merge(Logger.layer([Logger.map(Logger.formatJson, (line) => settings.log?.(line))]))
           ),
           { disableLogger: true, routerConfig }
         )

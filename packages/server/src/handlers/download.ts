@@ -9,7 +9,7 @@ import {
   type Problem,
   RangeNotSatisfiable
 } from "@koredump/core"
-import { Effect, Metric, Option, type Scope, Stream } from "effect"
+import { Effect, Exit, Metric, Option, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Admission } from "../Admission.ts"
 import type { CurrentAppOptions } from "../AppOptions.ts"
@@ -17,7 +17,7 @@ import { attachment } from "../http/contentDisposition.ts"
 import { peekStream } from "../http/peekStream.ts"
 import { evaluate } from "../http/preconditions.ts"
 import { queryOf, refuseParams, takeFlag } from "../http/queryOf.ts"
-import { RequestInfo } from "../http/RequestInfo.ts"
+import { addBytes, RequestInfo } from "../http/RequestInfo.ts"
 import { nodeResponseOf, sendFile } from "../http/sendFile.ts"
 import { coreRef } from "./coreRef.ts"
 
@@ -52,11 +52,7 @@ const storedHeaders = (file: CoreFile) => ({
 
 type Response = HttpServerResponse.HttpServerResponse
 
-const count = (bytes: number) =>
-  Effect.flatMap(Effect.serviceOption(RequestInfo), (info) => {
-    if (Option.isSome(info)) info.value.bytes = (info.value.bytes ?? 0) + bytes
-    return Metric.update(bytesSent, bytes)
-  })
+const count = (bytes: number) => Effect.andThen(addBytes(bytes), Metric.update(bytesSent, bytes))
 
 const streamResponse = (
   stream: Stream.Stream<Uint8Array, Problem>,
@@ -89,20 +85,24 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   const info = yield* Effect.serviceOption(RequestInfo)
   response.strictContentLength = true
   response.writeHead(status, { ...headers, ...(Option.isSome(info) ? { "x-request-id": info.value.id } : {}) })
-  yield* sendFile(response, file.read, { start, end }, (sent) => {
-    if (Option.isSome(info)) info.value.bytes = sent
+  let sent = 0
+  yield* sendFile(response, file.read, { start, end }, (bytes) => {
+    sent = bytes
+    if (Option.isSome(info)) info.value.bytes = bytes
   }).pipe(
-    Effect.tap(() => Metric.update(bytesSent, end - start)),
-    Effect.catch(({ reason }) =>
+    Effect.onExit((exit) =>
       Effect.andThen(
-        Metric.update(failures, 1),
-        reason === "aborted"
-          ? Effect.logDebug("The client of a download went")
-          : Effect.logWarning(
-            `A download broke off: ${reason === "short" ? "the file ended early" : "it cannot be read"}`
-          )
-            .pipe(Effect.annotateLogs({ id: file.ref.id }))
+        Metric.update(bytesSent, sent),
+        Exit.isSuccess(exit) ? Effect.void : Metric.update(failures, 1)
       )
+    ),
+    Effect.catch(({ reason }) =>
+      reason === "aborted"
+        ? Effect.logDebug("The client of a download went")
+        : Effect.logWarning(
+          `A download broke off: ${reason === "short" ? "the file ended early" : "it cannot be read"}`
+        )
+          .pipe(Effect.annotateLogs({ id: file.ref.id }))
     )
   )
   return HttpServerResponse.empty({ status, headers })

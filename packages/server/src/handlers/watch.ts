@@ -14,6 +14,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Admission } from "../Admission.ts"
 import { peekStream } from "../http/peekStream.ts"
 import { queryOf } from "../http/queryOf.ts"
+import { addBytes } from "../http/RequestInfo.ts"
 
 const encoder = new TextEncoder()
 
@@ -110,6 +111,7 @@ export const watch = Effect.gen(function*(): Effect.fn.Return<
     events.pipe(
       Stream.mapArray((chunk) => [join(chunk.flatMap(encode))]),
       Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
+      Stream.tap((chunk) => addBytes(chunk.length)),
       Stream.interruptWhen(admission.closing)
     ),
     options

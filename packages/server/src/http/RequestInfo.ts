@@ -18,3 +18,9 @@ export const setUser = (user: string): Effect.Effect<void> =>
   Effect.map(Effect.serviceOption(RequestInfo), (info) => {
     if (info._tag === "Some") info.value.user = user
   })
+
+/** Remembers that so many bytes of the body have been sent. */
+export const addBytes = (bytes: number): Effect.Effect<void> =>
+  Effect.map(Effect.serviceOption(RequestInfo), (info) => {
+    if (info._tag === "Some") info.value.bytes = (info.value.bytes ?? 0) + bytes
+  })

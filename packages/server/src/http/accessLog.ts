@@ -4,9 +4,10 @@ import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { requestInfo } from "./errors.ts"
 import { pathOf } from "./problemResponse.ts"
 import { RequestInfo } from "./RequestInfo.ts"
+import { apiRoutes } from "./routes.ts"
 
 const requests = Metric.counter("koredump_http_requests_total", {
-  description: "Requests answered, by method and status",
+  description: "Requests answered, by route, method and status",
   incremental: true
 })
 
@@ -24,6 +25,7 @@ export const accessLog = <E, R>(
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
+    const path = pathOf(request.url)
     const info = requestInfo(request)
     const started = yield* Clock.currentTimeMillis
     return yield* app.pipe(
@@ -32,10 +34,11 @@ export const accessLog = <E, R>(
         Effect.gen(function*() {
           const status = exit._tag === "Success" ? exit.value.status : 499
           const method = knownMethods.has(request.method) ? request.method : "other"
-          yield* Metric.update(Metric.withAttributes(requests, { method, status: String(status) }), 1)
+          const route = apiRoutes.nameOf(path) ?? "unknown"
+          yield* Metric.update(Metric.withAttributes(requests, { route, method, status: String(status) }), 1)
           const line = {
             method: request.method,
-            path: pathOf(request.url),
+            path,
             status,
             bytes: info.bytes ?? (exit._tag === "Success" && request.method !== "HEAD" ? bodyLength(exit.value) : 0),
             ms: (yield* Clock.currentTimeMillis) - started,

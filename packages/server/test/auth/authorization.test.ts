@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Authenticator, NotReady, Unauthorized } from "@koredump/core"
+import { Effect, Layer, Redacted } from "effect"
+import { layerTokenAuthorization } from "../../src/index.ts"
+import { codeOf, makeApp } from "../support.ts"
+
+const authorization = layerTokenAuthorization.pipe(Layer.provide(
+  Layer.succeed(Authenticator, {
+    authenticate: (token) => {
+      switch (Redacted.value(token)) {
+        case "good":
+          return Effect.succeed({ username: "ann", groups: [] })
+        case "unknown":
+          return Effect.fail(new NotReady({}))
+        default:
+          return Effect.fail(new Unauthorized({}))
+      }
+    }
+  })
+))
+
+const protectedPaths = [
+  ["GET", "/apiv1/cores"],
+  ["GET", "/apiv1/watch"],
+  ["GET", "/apiv1/cores/metadata/node-1/id"],
+  ["GET", "/apiv1/cores/metadata/id"],
+  ["GET", "/apiv1/cores/download/node-1/id"],
+  ["GET", "/apiv1/cores/download/id"],
+  ["DELETE", "/apiv1/cores/delete/node-1/id"],
+  ["DELETE", "/apiv1/cores/delete/id"]
+] as const
+
+describe("layerTokenAuthorization", () => {
+  it.effect.each(protectedPaths)("%s %s needs a token that is accepted", ([method, path]) =>
+    Effect.gen(function*() {
+      const { request } = yield* makeApp({ authorization })
+      for (const header of [undefined, "", "Bearer", "Bearer ", "Bearer bad", "Basic Z29vZA==", "good", "Bearergood"]) {
+        const response = yield* request(
+          path,
+          header === undefined ? { method } : {
+            method,
+            headers: { authorization: header }
+          }
+        )
+        assert.strictEqual(response.headers.get("www-authenticate"), "Bearer", header)
+        assert.strictEqual(yield* codeOf(response), "unauthorized", header)
+      }
+      const accepted = yield* request(path, { method, headers: { authorization: "bearer good" } })
+      assert.notStrictEqual(accepted.status, 401)
+      yield* Effect.promise(async () => accepted.body?.cancel())
+    }))
+
+  it.effect("a token that cannot be checked now is no wrong token", () =>
+    Effect.gen(function*() {
+      const { request } = yield* makeApp({ authorization })
+      const response = yield* request("/apiv1/cores", { headers: { authorization: "Bearer unknown" } })
+      assert.isTrue(response.headers.has("retry-after"))
+      assert.strictEqual(yield* codeOf(response), "not-ready")
+    }))
+
+  it.effect.each(["/health", "/openapi.json", "/docs"])("%s needs none", (path) =>
+    Effect.gen(function*() {
+      const { request } = yield* makeApp({ authorization })
+      assert.strictEqual((yield* request(path)).status, 200)
+      assert.strictEqual((yield* request(path, { method: "HEAD" })).status, 200)
+    }))
+})

@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CoreSource } from "@koredump/core"
+import { Effect, Layer } from "effect"
+import { type App, codeOf, makeApp, problemOf, textOf } from "../support.ts"
+
+const broken = (layer: Layer.Layer<CoreSource>) =>
+  Layer.effect(
+    CoreSource,
+    Effect.map(
+      CoreSource,
+      (source) => ({ ...source, list: () => Effect.die(new Error("/etc/secret cannot be parsed")) })
+    )
+  ).pipe(Layer.provide(layer))
+
+const withApp = <A>(use: (app: App) => Effect.Effect<A>, settings?: Parameters<typeof makeApp>[0]) =>
+  Effect.flatMap(makeApp(settings), use)
+
+describe("what no handler answers", () => {
+  it.effect.each(
+    [
+      ["GET", "/", 404],
+      ["GET", "/nothing", 404],
+      ["GET", "/apiv1", 404],
+      ["GET", "/apiv1/cores/download", 404],
+      ["GET", "/apiv1/cores/download/a/b/c", 404],
+      ["GET", "/apiv1/cores/download/a%E0%A4%A", 404],
+      ["GET", "/apiv1/cores/download/%", 404],
+      ["GET", `/apiv1/cores/download/${"a".repeat(5000)}`, 404],
+      ["POST", "/nothing", 404],
+      ["POST", "/apiv1/cores", 405],
+      ["PUT", "/health", 405],
+      ["OPTIONS", "/apiv1/watch", 405],
+      ["GET", "/apiv1/cores/delete/node-1/id", 405],
+      ["DELETE", "/apiv1/cores/metadata/node-1/id", 405]
+    ] as const
+  )("%s %s is a problem", ([method, path, status]) =>
+    withApp(({ request }) =>
+      Effect.gen(function*() {
+        const response = yield* request(path, { method })
+        const problem = yield* problemOf(response)
+        assert.include(problem, { status, instance: path })
+        assert.strictEqual(
+          problem["type"],
+          `https://koredump.dev/problems/${status === 404 ? "not-found" : "method-not-allowed"}`
+        )
+        if (status === 405) {
+          assert.strictEqual(response.headers.get("allow"), (problem["allow"] as ReadonlyArray<string>).join(", "))
+        } else assert.isFalse(response.headers.has("allow"))
+      })
+    ))
+
+  it.effect("HEAD has no body", () =>
+    withApp(({ request }) =>
+      Effect.gen(function*() {
+        const response = yield* request("/nothing", { method: "HEAD" })
+        assert.strictEqual(response.status, 404)
+        assert.strictEqual(yield* textOf(response), "")
+      })
+    ))
+
+  it.effect("names of cores that are none are not found, never an error of the server", () =>
+    withApp(({ request }) =>
+      Effect.gen(function*() {
+        for (
+          const id of ["x", "core.x", "..%2f..%2fetc%2fpasswd", "%00", "%E2%82%AC", "a%2Fb", "constructor"]
+        ) {
+          for (const path of [`metadata/node-1/${id}`, `metadata/${id}`, `download/node-1/${id}`]) {
+            assert.strictEqual(yield* codeOf(yield* request(`/apiv1/cores/${path}`)), "core-not-found", path)
+          }
+        }
+      })
+    ))
+
+  it.effect("a defect: the log says what, the response only where in the log", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      yield* withApp(({ request }) =>
+        Effect.gen(function*() {
+          const response = yield* request("/apiv1/cores", { headers: { "x-request-id": "my-id" } })
+          const problem = yield* problemOf(response)
+          assert.include(problem, { status: 500, requestId: "my-id" })
+          assert.strictEqual(response.headers.get("x-request-id"), "my-id")
+          assert.notInclude(JSON.stringify(problem), "secret")
+        }), { around: broken, log: (line) => lines.push(line) })
+      const line = lines.find((line) => line.includes("/etc/secret"))
+      assert.include(line, "my-id")
+    }))
+
+  it.effect("each response has the id of its request: the client's own where it is sane", () =>
+    withApp(({ request }) =>
+      Effect.gen(function*() {
+        const idOf = Effect.fnUntraced(function*(id: string) {
+          const { headers } = yield* request("/health", { headers: { "x-request-id": id } })
+          return headers.get("x-request-id")
+        })
+        assert.strictEqual(yield* idOf("a-Sane.id:1_2"), "a-Sane.id:1_2")
+        for (const odd of ["", "with space", "{\"a\":1}", "a".repeat(129)]) {
+          assert.match((yield* idOf(odd))!, /^[0-9a-f-]{36}$/)
+        }
+      })
+    ))
+})
