@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FakeCores, layerFake } from "@koredump/core/testing"
+import { layerNoAuthorization, layerServe } from "@koredump/server"
+import { Deferred, Effect, Layer, References } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+
+const crashed = { comm: "crashme", time: 1_700_000_000_000_000, content: new TextEncoder().encode("a core") }
+
+/** A server of scripted cores; its address. */
+const serve = Effect.gen(function*() {
+  const address = yield* Deferred.make<string>()
+  yield* Layer.build(
+    layerServe({
+      node: "node-1",
+      listen: { host: "127.0.0.1", port: 0, loopback: true },
+      gracePeriod: "1 second",
+      listening: (url) => Effect.asVoid(Deferred.succeed(address, url))
+    }).pipe(Layer.provide(layerNoAuthorization))
+  )
+  return yield* Deferred.await(address)
+})
+
+/** Runs an example to its end; something crashes once it has told of its download. */
+const run = Effect.fnUntraced(function*(example: string, directory: string) {
+  const cores = yield* FakeCores
+  yield* cores.put({ ...crashed, pid: 1, fields: { title: "SIGSEGV in first (crashme)" } })
+  const url = yield* serve
+  const crashAgain = yield* Effect.map(
+    Effect.context<never>(),
+    (context) => () =>
+      Effect.runForkWith(context)(cores.put({ ...crashed, pid: 2, fields: { title: "SIGABRT in second (crashme)" } }))
+  )
+  return yield* Effect.promise(async () => {
+    const program = fileURLToPath(new URL(`../examples/${example}.ts`, import.meta.url))
+    const child = spawn(process.execPath, ["--conditions=@koredump/source", program, url], {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const lines: Array<string> = []
+    createInterface(child.stdout).on("line", (line) => {
+      lines.push(line)
+      if (line.endsWith(" bytes")) crashAgain()
+    })
+    const [code] = await once(child, "close") as [number]
+    const [file] = await readdir(directory)
+    return { code, lines, file, content: await readFile(join(directory, file!), "utf8") }
+  })
+})
+
+describe("the examples do what they say", () => {
+  it.live.each(["client-promise", "client-effect"])("%s", (example) =>
+    Effect.gen(function*() {
+      const directory = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "koredump-example-"))),
+        (path) => Effect.promise(() => rm(path, { recursive: true }))
+      )
+      const { code, content, file, lines } = yield* run(example, directory)
+      assert.deepStrictEqual(lines, [
+        "1 cores SIGSEGV in first (crashme)",
+        `${file}: 6 bytes`,
+        "ADDED SIGABRT in second (crashme)"
+      ])
+      assert.strictEqual(content, "a core")
+      assert.strictEqual(code, 0)
+    }).pipe(Effect.provide([layerFake(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped))
+})
