@@ -6,6 +6,7 @@ import { Admission } from "./Admission.ts"
 import type { AppOptions } from "./AppOptions.ts"
 import { accessLog } from "./http/accessLog.ts"
 import { layerHttpServer, type TlsPair } from "./http/layerHttpServer.ts"
+import { layerRequireHost } from "./http/requireHost.ts"
 import { layerHttpApp, routerConfig } from "./httpApp.ts"
 import type { ListenAddress } from "./listenAddress.ts"
 import { layerOpsApp } from "./opsApp.ts"
@@ -56,7 +57,7 @@ export const layerServe = (
     yield* options.listening(url(yield* HttpServer.HttpServer, options.tls !== undefined))
     yield* Deferred.succeed(announced, undefined)
   }))
-  const app = Layer.merge(layerHttpApp(options), extra)
+  const app = Layer.mergeAll(layerHttpApp(options), layerRequireHost, extra)
   return Layer.merge(
     running.pipe(
       Layer.provide(HttpRouter.serve(app, { ...serving, middleware: accessLog })),

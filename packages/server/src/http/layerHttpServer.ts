@@ -17,6 +17,8 @@ export interface TlsPair {
 
 const options: ServerOptions = {
   maxHeaderSize: 16 * 1024,
+  // layerRequireHost refuses them.
+  requireHostHeader: false,
   // A client that does not finish its request is cut off; downloads may take as long as they like.
   headersTimeout: 20_000,
   requestTimeout: 60_000
