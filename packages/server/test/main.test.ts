@@ -173,6 +173,24 @@ const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
   return { status, said: stderr + stdout }
 }
 
+describe("without tokens", () => {
+  it.each(
+    [
+      ["local", [], 403],
+      ["node", ["--auth", "none", "--ops-listen", "127.0.0.1:0"], 403],
+      ["node", ["--auth", "none", "--ops-listen", "127.0.0.1:0", "--insecure-no-auth"], 200]
+    ] as const
+  )("%s %j: a page that was made to resolve to this host gets %i", async (mode, args, status) => {
+    await using host = await makeHost()
+    await using server = await start(mode, "--root", host.root, "--listen", "127.0.0.1:0", ...args)
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(`${server.address}/health`, { headers: { host: "evil.example" } }, resolve).on("error", reject)
+    })
+    response.resume()
+    assert.strictEqual(response.statusCode, status)
+  })
+})
+
 describe("settings", () => {
   const tokens = ["--auth", "token-file", "--token-file", "/nowhere/tokens"]
   const loopback = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]

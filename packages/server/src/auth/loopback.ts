@@ -13,7 +13,10 @@ const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i
 export const isLoopbackRequest = (headers: Readonly<Record<string, string | undefined>>): boolean => {
   const { host, origin } = headers
   if (host === undefined || !loopbackHost.test(host)) return false
-  return origin === undefined || origin.toLowerCase() === `http://${host.toLowerCase()}`
+  if (origin !== undefined) return origin.toLowerCase().replace(/^https?:\/\//, "") === host.toLowerCase()
+  // Browsers send no Origin with the requests of images and scripts, but this. A link that is followed is no harm.
+  const site = headers["sec-fetch-site"]
+  return site === undefined || site === "same-origin" || site === "none" || headers["sec-fetch-mode"] === "navigate"
 }
 
 /** Refuses requests that pages of other sites send. */

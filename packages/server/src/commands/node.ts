@@ -3,6 +3,7 @@ import type { Authorization } from "@koredump/core"
 import { Effect, FileSystem, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { layerNoAuthorization, layerTokenAuthorization } from "../auth/authorization.ts"
+import { layerLoopbackOnly } from "../auth/loopback.ts"
 import { layerTokenFile } from "../auth/tokenFile.ts"
 import { layerHostServer, listenAddress } from "../host.ts"
 import type { TlsPair } from "../http/layerHttpServer.ts"
@@ -91,6 +92,8 @@ export const node = Command.make(
         ? { opsListen: yield* listenAddress("ops-listen", settings.opsListen.value) }
         : {}),
       ...(tls === undefined ? {} : { tls }),
+      // Without tokens a web page could be the caller, unless it was said that everyone may be.
+      ...(Option.contains(auth, "none") && !insecureNoAuth && !("path" in listen) ? { extra: layerLoopbackOnly } : {}),
       authorization: yield* authorizationOf({
         auth,
         authorization,

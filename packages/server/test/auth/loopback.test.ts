@@ -22,7 +22,13 @@ describe("isLoopbackRequest", () => {
     [{ host: "127.0.0.1:5000", origin: "https://evil.example" }, false],
     [{ host: "127.0.0.1:5000", origin: "http://127.0.0.1:3000" }, false],
     [{ host: "127.0.0.1:5000", origin: "http://localhost:5000" }, false],
-    [{ host: "127.0.0.1:5000", origin: "null" }, false]
+    [{ host: "127.0.0.1:5000", origin: "null" }, false],
+    // Requests of browsers that have no Origin.
+    [{ host: "127.0.0.1:5000", "sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors" }, true],
+    [{ host: "127.0.0.1:5000", "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, true],
+    [{ host: "127.0.0.1:5000", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, true],
+    [{ host: "127.0.0.1:5000", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, false],
+    [{ host: "127.0.0.1:5000", "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" }, false]
   ])("%j", (headers, expected) => {
     assert.strictEqual(isLoopbackRequest(headers), expected)
   })
