@@ -54,16 +54,18 @@ type Response = HttpServerResponse.HttpServerResponse
 
 const count = (bytes: number) => Effect.andThen(addBytes(bytes), Metric.update(bytesSent, bytes))
 
+const logFailure = (file: CoreFile, why: string) =>
+  Effect.logWarning(`A download broke off: ${why}`).pipe(Effect.annotateLogs({ id: file.ref.id }))
+
 const streamResponse = (
+  file: CoreFile,
   stream: Stream.Stream<Uint8Array, Problem>,
   options: { readonly status: number; readonly headers: Record<string, string> }
 ) =>
   HttpServerResponse.stream(
     stream.pipe(
       Stream.tap((chunk) => count(chunk.length)),
-      Stream.tapError((problem) =>
-        Effect.andThen(Metric.update(failures, 1), Effect.logWarning("A download broke off", problem.message))
-      )
+      Stream.tapError((problem) => Effect.andThen(Metric.update(failures, 1), logFailure(file, problem.message)))
     ),
     { ...options, contentType: options.headers["content-type"]! }
   )
@@ -80,7 +82,7 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   const request = yield* HttpServerRequest.HttpServerRequest
   const response = nodeResponseOf(request)
   if (file.read === undefined || response === undefined) {
-    return streamResponse(file.bytes({ start, end }), { status, headers })
+    return streamResponse(file, file.bytes({ start, end }), { status, headers })
   }
   const info = yield* Effect.serviceOption(RequestInfo)
   response.strictContentLength = true
@@ -99,10 +101,7 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
     Effect.catch(({ reason }) =>
       reason === "aborted"
         ? Effect.logDebug("The client of a download went")
-        : Effect.logWarning(
-          `A download broke off: ${reason === "short" ? "the file ended early" : "it cannot be read"}`
-        )
-          .pipe(Effect.annotateLogs({ id: file.ref.id }))
+        : logFailure(file, reason === "short" ? "The file ended early." : "The file cannot be read.")
     )
   )
   return HttpServerResponse.empty({ status, headers })
@@ -111,7 +110,7 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
 const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
   // A file that is no such file at all is told as an error, not as a broken connection.
   const core = yield* peekStream(file.decompressed)
-  return streamResponse(core, {
+  return streamResponse(file, core, {
     status: 200,
     headers: { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
   })

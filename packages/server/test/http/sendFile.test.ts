@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CoreUnreadable } from "@koredump/core"
+import { Effect, Stream } from "effect"
+import { Agent } from "node:http"
+import { bodyOf, call, downloadUrl, large, type Read, reading, serve, type Served, until } from "../served.ts"
+import { bytes } from "../support.ts"
+
+const annotations = (served: Served, path: string) =>
+  served.log.map((entry) => entry["annotations"] as Record<string, unknown>).find((line) => line["path"] === path)
+
+describe("downloads over a socket", () => {
+  it.live("whole files and ranges, one after another on one connection", () =>
+    Effect.gen(function*() {
+      const served = yield* serve()
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+      const ports = new Set<number>()
+      const ranges: ReadonlyArray<readonly [string | undefined, number, number]> = [[undefined, 0, large.length], [
+        "bytes=5-5",
+        5,
+        6
+      ], [
+        "bytes=1048570-3145730",
+        1_048_570,
+        3_145_731
+      ]]
+      for (const [range, start, end] of ranges) {
+        const headers = { "x-request-id": "id-1", ...(range === undefined ? {} : { range }) }
+        const response = yield* call(downloadUrl(served), { agent, headers })
+        ports.add(response.socket.localPort!)
+        assert.strictEqual(response.statusCode, range === undefined ? 200 : 206)
+        assert.strictEqual(response.headers["x-request-id"], "id-1")
+        assert.strictEqual(Number(response.headers["content-length"]), end - start)
+        assert.isTrue((yield* bodyOf(response))?.equals(large.subarray(start, end)))
+      }
+      assert.strictEqual(ports.size, 1)
+      assert.strictEqual(served.open(), 0)
+      yield* until(() => served.log.length === ranges.length)
+      const path = new URL(downloadUrl(served)).pathname
+      assert.include(annotations(served, path), { method: "GET", status: 200, bytes: large.length, request_id: "id-1" })
+    }))
+
+  it.live("an empty file", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({ core: { content: bytes("") } })
+      const response = yield* call(downloadUrl(served))
+      assert.strictEqual(response.headers["content-length"], "0")
+      assert.strictEqual((yield* bodyOf(response))?.length, 0)
+    }))
+
+  it.live.each<readonly [string, (read: Read) => Read]>([
+    ["that ends early", (read) => async (into, position) => position > 2_000_000 ? 0 : read(into, position)],
+    ["that cannot be read", (read) => async (into, position) => {
+      if (position > 2_000_000) throw new Error("EIO")
+      return read(into, position)
+    }]
+  ])("of a file %s break off, and the file is closed", ([, broken]) =>
+    Effect.gen(function*() {
+      const served = yield* serve({ file: () => ({ read: broken(reading(large)) }) })
+      assert.isUndefined(yield* bodyOf(yield* call(downloadUrl(served))))
+      yield* until(() => served.open() === 0)
+      assert.include(served.log.map(({ message }) => String(message)).join(), "A download broke off")
+      assert.strictEqual((yield* call(`${served.url}/health`)).statusCode, 200)
+    }))
+
+  it.live("of a file whose reads come in pieces are whole", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({ file: () => ({ read: reading(large, 100_003) }) })
+      assert.isTrue((yield* bodyOf(yield* call(downloadUrl(served))))?.equals(large))
+    }))
+
+  it.live("whose client goes close the file, and make room for the next", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({ maxDownloads: 1 })
+      const first = yield* call(downloadUrl(served))
+      assert.strictEqual((yield* call(downloadUrl(served))).statusCode, 429)
+      first.destroy()
+      yield* until(() => served.open() === 0)
+      assert.isTrue((yield* bodyOf(yield* call(downloadUrl(served))))?.equals(large))
+    }))
+
+  it.live("decompressed, that fail on the way, never end cleanly", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({
+        file: ({ ref }) => ({
+          decompressed: Stream.concat(Stream.make(bytes("the core")), Stream.fail(new CoreUnreadable(ref)))
+        })
+      })
+      // Broken off so soon that the client may not even see the head.
+      const body = yield* call(downloadUrl(served, "?decompress=true")).pipe(
+        Effect.flatMap(bodyOf),
+        Effect.catchDefect(() => Effect.void)
+      )
+      assert.isUndefined(body)
+      yield* until(() => served.open() === 0)
+    }))
+
+  it.live("HEAD reads nothing", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({ file: () => ({ read: () => Promise.reject(new Error("read")) }) })
+      const response = yield* call(downloadUrl(served), { method: "HEAD" })
+      assert.strictEqual(response.statusCode, 200)
+      assert.strictEqual(Number(response.headers["content-length"]), large.length)
+      assert.strictEqual((yield* bodyOf(response))?.length, 0)
+    }))
+})

@@ -1,0 +1,98 @@
+/** The app on real sockets: for what only they have. */
+import { type CoreFile, type CoreRef, CoreSource, type NodeStatus } from "@koredump/core"
+import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { Context, Deferred, Effect, Layer, Logger, type Scope } from "effect"
+import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http"
+import { request as httpsRequest } from "node:https"
+import { layerNoAuthorization } from "../src/index.ts"
+import { layerServe, type ServeOptions } from "../src/serve.ts"
+
+export const loopback = { host: "127.0.0.1", port: 0, loopback: true }
+export const large = new Uint8Array(5 * 1024 * 1024 + 17).map((_, i) => i % 251)
+
+export type Read = NonNullable<CoreFile["read"]>
+
+/** Reads of a file with this content, of so many bytes at most. */
+export const reading = (content: Uint8Array, most = Number.POSITIVE_INFINITY): Read => async (into, position) => {
+  const part = content.subarray(position, position + Math.min(into.length, most))
+  into.set(part)
+  return part.length
+}
+
+export interface Served {
+  readonly url: string
+  readonly log: ReadonlyArray<Record<string, unknown>>
+  readonly ref: CoreRef
+  /** Files that are open now. */
+  readonly open: () => number
+}
+
+/** How to serve, and what: `file` changes the opened file, `nodes` the state of the nodes. */
+export interface Settings extends Partial<ServeOptions> {
+  readonly core?: FakeCore
+  readonly file?: (file: CoreFile) => Partial<CoreFile>
+  readonly nodes?: () => ReadonlyArray<NodeStatus>
+}
+
+/** Serves one core on a free port; its file can be read, as that of a host. */
+export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(layerFake())
+    const content = settings.core?.content ?? large
+    const ref = yield* Context.get(context, FakeCores).put({ content, ...settings.core })
+    const fake = Context.get(context, CoreSource)
+    let open = 0
+    const source = Layer.succeed(CoreSource, {
+      ...fake,
+      open: (ref) =>
+        Effect.acquireRelease(Effect.sync(() => open += 1), () => Effect.sync(() => open -= 1)).pipe(
+          Effect.andThen(fake.open(ref)),
+          Effect.map((file) => ({ ...file, read: reading(content), ...settings.file?.(file) }))
+        ),
+      ...(settings.nodes === undefined ? {} : { nodes: Effect.sync(settings.nodes) })
+    })
+    const log: Array<Record<string, unknown>> = []
+    const logger = Logger.map(Logger.formatStructured, (entry) => log.push(entry as never))
+    const address = yield* Deferred.make<string>()
+    yield* Layer.build(
+      layerServe({
+        listen: loopback,
+        gracePeriod: "1 second",
+        node: "node-1",
+        ...settings,
+        listening: (url) => Effect.asVoid(Deferred.succeed(address, url))
+      }).pipe(Layer.provide([source, layerNoAuthorization]), Layer.provide(Logger.layer([logger])))
+    )
+    return { url: yield* Deferred.await(address), log, ref, open: () => open }
+  })
+
+/** Sends a request; its body is still to be read. */
+export const call = (url: string, options: RequestOptions & { readonly rejectUnauthorized?: boolean } = {}) =>
+  Effect.promise(() =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const send = url.startsWith("https:") ? httpsRequest : httpRequest
+      send(url, { agent: false, ...options }, resolve).on("error", reject).end()
+    })
+  )
+
+/** The whole body, or nothing where it broke off. */
+export const bodyOf = (response: IncomingMessage) =>
+  Effect.promise(async () => {
+    const chunks: Array<Buffer> = []
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer)
+    } catch {
+      return undefined
+    }
+    return Buffer.concat(chunks)
+  })
+
+/** Waits for what happens soon. */
+export const until = (condition: () => boolean) =>
+  Effect.promise(async () => {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  })
+
+/** Where the one core is downloaded. */
+export const downloadUrl = ({ ref, url }: Served, query = "") =>
+  `${url}/apiv1/cores/download/${ref.node}/${ref.id}${query}`
