@@ -1,32 +1,10 @@
 #!/usr/bin/env node
-/** The executable: settings in, a server until it is told to end. */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Effect } from "effect"
-import { CliConfig, Command, GlobalFlag } from "effect/cli"
+/** The executable: sets up V8, then loads the program. */
 import { setFlagsFromString } from "node:v8"
-import { local } from "./commands/local.ts"
-import { node } from "./commands/node.ts"
-import { exitCodeOf, sayWhy } from "./exit.ts"
-import { serverVersion } from "./version.ts"
 
-// V8 lets the young generation grow to where it takes more memory than 10,000 cores do (250 MiB in all instead of 160):
-// a server that lives for months does not need the little speed that this gives to its start.
+// V8 lets the young generation grow to where it takes more memory than 10,000 cores do: a server that lives for months
+// does not need the little speed that this gives to its start. Before anything else is loaded, for it never shrinks.
 setFlagsFromString("--semi-space-growth-factor=1")
-
-// The first signal lets running downloads finish; whoever sends a second one does not want to wait.
-let signals = 0
-for (const [name, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
-  process.on(name, () => {
-    signals += 1
-    if (signals > 1) process.exit(128 + number)
-  })
-}
-
-Command.make("koredump-server").pipe(
-  Command.withDescription("The koredump REST API over the core dumps of a host"),
-  Command.withSubcommands([local, node]),
-  Command.run({ version: serverVersion }),
-  Effect.tapError(sayWhy),
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
-  NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(exitCodeOf(exit)) })
-)
+setFlagsFromString("--min-semi-space-size=4")
+setFlagsFromString("--max-semi-space-size=4")
+await import("./program.ts")

@@ -14,31 +14,11 @@ import {
 } from "@koredump/core"
 import { Clock, Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { jsonArray } from "../http/jsonArray.ts"
 import { queryOf, takeFlag } from "../http/queryOf.ts"
 
 /** Lists read the disk only for so many cores. */
 const maxHeavyLimit = 100
-
-const opening = new TextEncoder().encode("[")
-const separator = new TextEncoder().encode(",")
-const closing = new TextEncoder().encode("]")
-
-/** A JSON array of what is JSON already. */
-const jsonArray = (items: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const joined = new Uint8Array(items.reduce((sum, item) => sum + item.length + 1, 2 - Math.min(items.length, 1)))
-  let at = 0
-  const append = (bytes: Uint8Array) => {
-    joined.set(bytes, at)
-    at += bytes.length
-  }
-  append(opening)
-  for (const [i, item] of items.entries()) {
-    if (i > 0) append(separator)
-    append(item)
-  }
-  append(closing)
-  return joined
-}
 
 const pick = (core: CoreMetadata, names: ReadonlyArray<string>) =>
   new TextEncoder().encode(
@@ -101,13 +81,10 @@ export const list = Effect.gen(function*(): Effect.fn.Return<
       detail: `Not reached: ${answer.unreachable.join(", ")}.`
     })
   }
-  return HttpServerResponse.uint8Array(jsonArray(yield* encodeCores(answer, query)), {
-    contentType: "application/json",
-    headers: {
-      "cache-control": "no-cache",
-      "koredump-resource-version": answer.resourceVersion,
-      ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": answer.unreachable.join(", ") }),
-      ...(answer.continue === undefined ? {} : { link: nextPage(request.url, answer.continue) })
-    }
+  return jsonArray(yield* encodeCores(answer, query), {
+    "cache-control": "no-cache",
+    "koredump-resource-version": answer.resourceVersion,
+    ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": answer.unreachable.join(", ") }),
+    ...(answer.continue === undefined ? {} : { link: nextPage(request.url, answer.continue) })
   })
 })

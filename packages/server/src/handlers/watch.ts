@@ -12,21 +12,12 @@ import {
 import { Clock, Effect, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Admission } from "../Admission.ts"
+import { joinBytes } from "../http/joinBytes.ts"
 import { peekStream } from "../http/peekStream.ts"
 import { queryOf } from "../http/queryOf.ts"
 import { addBytes } from "../http/RequestInfo.ts"
 
 const encoder = new TextEncoder()
-
-const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}
 
 /** How events are written: what stands before and after the JSON of an object. */
 interface Format {
@@ -67,7 +58,7 @@ const encodeEvent = (format: Format) => ({ object, type }: CoreEvent): ReadonlyA
 ]
 
 const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
-  join([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
+  joinBytes([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
 
 /** Streams events for as long as the client stays. What fails before the first event has a status of its own. */
 export const watch = Effect.gen(function*(): Effect.fn.Return<
@@ -109,7 +100,7 @@ export const watch = Effect.gen(function*(): Effect.fn.Return<
   const encode = encodeEvent(format)
   return HttpServerResponse.stream(
     events.pipe(
-      Stream.mapArray((chunk) => [join(chunk.flatMap(encode))]),
+      Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),
       Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
       Stream.tap((chunk) => addBytes(chunk.length)),
       Stream.interruptWhen(admission.closing)

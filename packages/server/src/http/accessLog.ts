@@ -14,7 +14,7 @@ const requests = Metric.counter("koredump_http_requests_total", {
 const knownMethods = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
 
 const bodyLength = (response: HttpServerResponse.HttpServerResponse): number =>
-  response.body._tag === "Uint8Array" ? response.body.contentLength : 0
+  response.body._tag === "Uint8Array" || response.body._tag === "Stream" ? response.body.contentLength ?? 0 : 0
 
 /**
  * For the outermost place around the app. The line has the path, never the query or a token: method, status, bytes of
