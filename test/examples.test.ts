@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FakeCores, layerFake } from "@koredump/core/testing"
+import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { layerNoAuthorization, layerServe } from "@koredump/server"
 import { Deferred, Effect, Layer, References } from "effect"
 import { spawn } from "node:child_process"
@@ -68,5 +68,5 @@ describe("the examples do what they say", () => {
       ])
       assert.strictEqual(content, "a core")
       assert.strictEqual(code, 0)
-    }).pipe(Effect.provide([layerFake(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped))
+    }).pipe(Effect.provide([layerFakeCoreSource(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped))
 })

@@ -1,7 +1,7 @@
 /** Cores, a screen and a way to run command lines, for all tests. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CoreSource, type CoreSummary } from "@koredump/core"
-import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { ConfigProvider, Console, Context, Effect, Layer } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
 import { makeRun } from "../src/cli.ts"
@@ -68,7 +68,7 @@ export const makeShell = Effect.fnUntraced(function*(
   } = {}
 ) {
   yield* TestClock.setTime(testNow)
-  const context = yield* Layer.build(layerFake())
+  const context = yield* Layer.build(layerFakeCoreSource())
   const script = Context.get(context, FakeCores)
   const source = Context.get(context, CoreSource)
   for (const fake of cores) yield* script.put(fake)

@@ -1,7 +1,7 @@
 /** The contract of all sources, over HTTP: the fake source behind koredump's own server, on a socket. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { describe, it } from "@effect/vitest"
-import { coreSourceContract, FakeCores, layerFake } from "@koredump/core/testing"
+import { coreSourceContract, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { layerHttpApp, layerNoAuthorization, routerConfig } from "@koredump/server"
 import { Effect, Layer } from "effect"
 import { FetchHttpClient, type HttpClient, HttpRouter, HttpServer } from "effect/http"
@@ -26,7 +26,7 @@ const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
       })
     ),
     Layer.provide(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
-    Layer.provide(layerFake())
+    Layer.provide(layerFakeCoreSource())
   )
 
 describe.each([

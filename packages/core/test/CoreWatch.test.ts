@@ -11,7 +11,7 @@ import {
   watchCores,
   type WatchOptions
 } from "@koredump/core"
-import { FakeCores, layerFake } from "@koredump/core/testing"
+import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Effect, Fiber, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -141,5 +141,5 @@ describe("watchCores", () => {
       )
       yield* TestClock.adjust("1 minute")
       assert.strictEqual((yield* Fiber.join(fiber)).length, 11)
-    }).pipe(Effect.provide(layerFake({ maxChanges: 2 }))))
+    }).pipe(Effect.provide(layerFakeCoreSource({ maxChanges: 2 }))))
 })

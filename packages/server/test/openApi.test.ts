@@ -1,7 +1,7 @@
 /** The document is committed, and the server does what it says. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Authenticator, type CoreRef, Unauthorized } from "@koredump/core"
-import { FakeCores, layerFake } from "@koredump/core/testing"
+import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { OpenApi } from "effect/http-api"
@@ -30,7 +30,7 @@ const makeApp = async (closed: boolean) => {
   const source = Layer.effectDiscard(Effect.gen(function*() {
     const fake = yield* FakeCores
     ref = yield* fake.put({ content: new TextEncoder().encode("0123456789"), compression: "zstd" })
-  })).pipe(Layer.provideMerge(layerFake({ allowDelete: !closed })))
+  })).pipe(Layer.provideMerge(layerFakeCoreSource({ allowDelete: !closed })))
   const { dispose, handler } = HttpRouter.toWebHandler(
     layerHttpApp({ node: "node-1", ...(closed ? { maxDownloads: 0, maxWatches: 0 } : {}) }).pipe(
       Layer.provide(layerTokenAuthorization),

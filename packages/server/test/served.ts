@@ -1,6 +1,6 @@
 /** The app on real sockets: for what only they have. */
 import { type CoreFile, type CoreRef, CoreSource, type NodeStatus } from "@koredump/core"
-import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Context, Deferred, Effect, Layer, Logger, type Scope } from "effect"
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http"
 import { request as httpsRequest } from "node:https"
@@ -37,7 +37,7 @@ export interface Settings extends Partial<ServeOptions> {
 /** Serves one core on a free port; its file can be read, as that of a host. */
 export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, Scope.Scope> =>
   Effect.gen(function*() {
-    const context = yield* Layer.build(layerFake())
+    const context = yield* Layer.build(layerFakeCoreSource())
     const content = settings.core?.content ?? large
     const ref = yield* Context.get(context, FakeCores).put({ content, ...settings.core })
     const fake = Context.get(context, CoreSource)

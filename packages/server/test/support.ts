@@ -1,6 +1,6 @@
 /** An app in process: its handler is called without a socket. */
 import type { Authorization, CoreSource } from "@koredump/core"
-import { type FakeCore, FakeCores, type FakeCoreSourceOptions, layerFake } from "@koredump/core/testing"
+import { type FakeCore, FakeCores, type FakeCoreSourceOptions, layerFakeCoreSource } from "@koredump/core/testing"
 import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { type AppOptions, layerHttpApp, layerNoAuthorization, routerConfig } from "../src/index.ts"
@@ -27,7 +27,7 @@ export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text
 /** Serves the fake source, in which these cores are, until the scope ends. */
 export const makeApp = (settings: AppSettings = {}): Effect.Effect<App, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const context = yield* Layer.build(layerFake(settings))
+    const context = yield* Layer.build(layerFakeCoreSource(settings))
     const fake = Context.get(context, FakeCores)
     yield* Effect.forEach(settings.cores ?? [], fake.put)
     const source: Layer.Layer<CoreSource> = Layer.succeedContext(context)

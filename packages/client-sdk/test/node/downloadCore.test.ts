@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type CoreFile, CoreNotFound, CoreSource, NodeFailed, PreconditionFailed } from "@koredump/core"
-import { type FakeCore, FakeCores, layerFake } from "@koredump/core/testing"
+import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
@@ -47,7 +47,7 @@ const withCore = <A, E>(
         }))
     })
     return yield* body({ ref, dir, path: join(dir, "core.zst") }).pipe(Effect.provideService(CoreSource, between))
-  }).pipe(Effect.scoped, Effect.provide(layerFake()))
+  }).pipe(Effect.scoped, Effect.provide(layerFakeCoreSource()))
 
 const read = (path: string) => Effect.promise(() => readFile(path))
 const list = (dir: string) => Effect.promise(() => readdir(dir))

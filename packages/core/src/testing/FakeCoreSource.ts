@@ -171,5 +171,5 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
 })
 
 /** The fake source and the service that scripts it. */
-export const layerFake = (options: FakeCoreSourceOptions = {}): Layer.Layer<CoreSource | FakeCores> =>
+export const layerFakeCoreSource = (options: FakeCoreSourceOptions = {}): Layer.Layer<CoreSource | FakeCores> =>
   Layer.effectContext(make(options))
