@@ -8,8 +8,10 @@ import { readFileSync, writeFileSync } from "node:fs"
 
 const file = "package-lock.json"
 const lock = JSON.parse(readFileSync(file, "utf8"))
-const systems = ["darwin", "linux", "win32", "windows", "android", "freebsd", "openbsd", "netbsd", "openharmony", "sunos", "aix"]
-const processors = ["x64", "arm64", "ia32", "arm", "ppc64", "riscv64", "s390x", "loong64", "64"]
+const systems = new Set([
+  "darwin", "linux", "win32", "windows", "android", "freebsd", "openbsd", "netbsd", "openharmony", "sunos", "aix"
+])
+const processors = new Set(["x64", "arm64", "ia32", "arm", "ppc64", "riscv64", "s390x", "loong64", "64"])
 let added = 0
 
 for (const [path, entry] of Object.entries(lock.packages)) {
@@ -18,9 +20,9 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     // Binaries are pinned by their parent to an exact version; all else is npm's to find out.
     if (key in lock.packages || `${path}/${key}` in lock.packages || !/^\d[\w.+-]*$/.test(version)) continue
     const words = name.split(/[-/]/)
-    const os = words.find((word) => systems.includes(word))
+    const os = words.find((word) => systems.has(word))
     if (os === undefined) continue
-    const cpu = words.find((word) => processors.includes(word)) ?? "arm64"
+    const cpu = words.find((word) => processors.has(word)) ?? "arm64"
     const libc = words.includes("musl") ? "musl" : words.includes("gnu") || words.includes("glibc") ? "glibc" : undefined
     lock.packages[key] = {
       version,

@@ -13,7 +13,7 @@ import {
   type Problem
 } from "@koredump/core"
 import { Clock, Effect } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { jsonArray } from "../http/jsonArray.ts"
 import { queryOf, takeFlag } from "../http/queryOf.ts"
 
