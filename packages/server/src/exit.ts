@@ -8,7 +8,7 @@ const isUsage = (error: unknown) => error instanceof SettingsError || CliError.i
 
 /** The exit code of a run. A server that was interrupted (SIGTERM, SIGINT) ended as it should. */
 export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit) || Exit.hasInterrupts(exit)) return 0
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
   return Option.exists(Cause.findErrorOption(exit.cause), isUsage) ? 2 : 1
 }
 

@@ -57,6 +57,8 @@ export const layerHostServer = (settings: HostSettings, mode: HostMode) =>
     const format = Option.getOrElse(settings.logFormat, () => process.stdout.isTTY ? "pretty" : "json")
     const grace = yield* gracePeriod(settings.gracePeriod)
     const begin = yield* Deferred.make<void>()
+    // Whatever is created from here on, the socket above all, is for this user alone.
+    if ("path" in mode.listen) process.umask(0o177)
     const source = layerSystemdCoreSource({
       root: settings.root,
       ...Option.match(settings.coredumpDir, { onNone: () => ({}), onSome: (coredumpDir) => ({ coredumpDir }) }),

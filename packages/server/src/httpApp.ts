@@ -51,7 +51,7 @@ export const layerHttpApp = (
   options: AppOptions = {}
 ): Layer.Layer<Admission, never, Authorization | CoreSource | HttpRouter.HttpRouter> =>
   HttpApiBuilder.layer(documentedApi, { openapiPath: "/openapi.json" }).pipe(
-    Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs" })),
+    Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs", scalar: { withDefaultFonts: false } })),
     Layer.provide([cores, system]),
     Layer.merge(layerErrors(apiRoutes)),
     Layer.provideMerge(Admission.layer(options)),

@@ -16,6 +16,9 @@ for (const [name, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
   })
 }
 
+// Whoever reads the log may go (a pipe, a restarted journal); downloads go on.
+process.stdout.on("error", () => {})
+
 Command.make("koredump-server").pipe(
   Command.withDescription("The koredump REST API over the core dumps of a host"),
   Command.withSubcommands([local, node]),

@@ -31,8 +31,6 @@ export const local = Command.make(
       })
     }
     const overSocket = "path" in address
-    // Whatever is created from here on, the socket above all, is for this user alone.
-    if (overSocket) process.umask(0o177)
     return yield* Layer.launch(layerHostServer(settings, {
       listen: address,
       ...(opsListen._tag === "Some" ? { opsListen: yield* listenAddress("ops-listen", opsListen.value) } : {}),

@@ -18,7 +18,8 @@ import { peekStream } from "../http/peekStream.ts"
 import { evaluate } from "../http/preconditions.ts"
 import { queryOf, refuseParams, takeFlag } from "../http/queryOf.ts"
 import { addBytes, RequestInfo } from "../http/RequestInfo.ts"
-import { nodeResponseOf, sendFile } from "../http/sendFile.ts"
+import { nodeResponseOf, resetHttp10, sendFile } from "../http/sendFile.ts"
+import { standingHeaders } from "../http/standingHeaders.ts"
 import { coreRef } from "./coreRef.ts"
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
@@ -62,13 +63,15 @@ const streamResponse = (
   stream: Stream.Stream<Uint8Array, Problem>,
   options: { readonly status: number; readonly headers: Record<string, string> }
 ) =>
-  HttpServerResponse.stream(
-    stream.pipe(
-      Stream.tap((chunk) => count(chunk.length)),
-      Stream.tapError((problem) => Effect.andThen(Metric.update(failures, 1), logFailure(file, problem.message)))
-    ),
-    { ...options, contentType: options.headers["content-type"]! }
-  )
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) =>
+    HttpServerResponse.stream(
+      stream.pipe(
+        Stream.tap((chunk) => count(chunk.length)),
+        Stream.tapError((problem) => Effect.andThen(Metric.update(failures, 1), logFailure(file, problem.message))),
+        Stream.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : resetHttp10(request))
+      ),
+      { ...options, contentType: options.headers["content-type"]! }
+    ))
 
 /** The stored file, or a part of it. Sent from the file at hand where that can be, it costs two buffers and no copy. */
 const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
@@ -82,11 +85,11 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   const request = yield* HttpServerRequest.HttpServerRequest
   const response = nodeResponseOf(request)
   if (file.read === undefined || response === undefined) {
-    return streamResponse(file, file.bytes({ start, end }), { status, headers })
+    return yield* streamResponse(file, file.bytes({ start, end }), { status, headers })
   }
   const info = yield* Effect.serviceOption(RequestInfo)
   response.strictContentLength = true
-  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? { "x-request-id": info.value.id } : {}) })
+  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? standingHeaders(info.value) : {}) })
   let sent = 0
   yield* sendFile(response, file.read, { start, end }, (bytes) => {
     sent = bytes
@@ -110,7 +113,7 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
 const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
   // A file that is no such file at all is told as an error, not as a broken connection.
   const core = yield* peekStream(file.decompressed)
-  return streamResponse(file, core, {
+  return yield* streamResponse(file, core, {
     status: 200,
     headers: { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
   })

@@ -15,6 +15,7 @@ import {
 import { Clock, Effect } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { jsonArray } from "../http/jsonArray.ts"
+import { pathOf } from "../http/problemResponse.ts"
 import { queryOf, takeFlag } from "../http/queryOf.ts"
 
 /** Lists read the disk only for so many cores. */
@@ -50,12 +51,11 @@ const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: Core
   return shown.map((core) => fields === "all" ? encodeCore(core) : pick(core, fields))
 })
 
-/** The same request for the page after. */
+/** The same request for the page after. Its path is not taken from the request: `//host/…` would be another server. */
 const nextPage = (url: string, next: string) => {
-  const at = url.indexOf("?")
-  const params = new URLSearchParams(at === -1 ? "" : url.slice(at + 1))
+  const params = new URLSearchParams(url.slice(pathOf(url).length))
   params.set("continue", next)
-  return `<${at === -1 ? url : url.slice(0, at)}?${params}>; rel="next"`
+  return `</apiv1/cores?${params}>; rel="next"`
 }
 
 /** Answers with an array, the newest core last. */

@@ -12,6 +12,7 @@ import {
 import { Clock, Effect, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Admission } from "../Admission.ts"
+import { parseAccept, qualityOf } from "../http/accept.ts"
 import { joinBytes } from "../http/joinBytes.ts"
 import { peekStream } from "../http/peekStream.ts"
 import { queryOf } from "../http/queryOf.ts"
@@ -39,23 +40,30 @@ const serverSentEvents: Format = {
   after: encoder.encode("}\n\n")
 }
 
-const lineTypes = new Set(["*/*", "application/*", "application/x-ndjson", "application/json"])
-
-/** The format that the client takes; that of lines if it does not say. */
+/** The format that the client wants most; that of lines if it does not say. */
 const negotiate = (accept: string | undefined): Format | undefined => {
-  const types = (accept ?? "*/*").split(",").flatMap((part) => {
-    const [type = "", ...params] = part.trim().toLowerCase().split(";")
-    return params.some((param) => /^\s*q=0(?:\.0*)?\s*$/.test(param)) ? [] : [type.trim()]
-  })
-  if (types.includes("text/event-stream")) return serverSentEvents
-  return types.some((type) => lineTypes.has(type)) ? ndjson : undefined
+  const accepted = parseAccept(accept)
+  const events = qualityOf(accepted, "text/event-stream")
+  const lines = Math.max(qualityOf(accepted, "application/x-ndjson"), accepted.get("application/json") ?? 0)
+  if (events > lines || (events > 0 && events === lines && accepted.has("text/event-stream"))) return serverSentEvents
+  return lines > 0 ? ndjson : undefined
 }
 
-const encodeEvent = (format: Format) => ({ object, type }: CoreEvent): ReadonlyArray<Uint8Array> => [
-  format.before(type, object.resourceVersion),
-  type === "BOOKMARK" ? encoder.encode(JSON.stringify(object)) : encodeCore(object),
-  format.after
-]
+/**
+ * Writes events. While the present cores are told, in the order of their times, the version of one says nothing of those
+ * that are still to come: up to the BOOKMARK behind them there is no id that a client could go on from.
+ */
+const makeEncodeEvent = (format: Format, resumed: boolean) => {
+  let resumable = resumed
+  return ({ object, type }: CoreEvent): ReadonlyArray<Uint8Array> => {
+    resumable ||= type === "BOOKMARK"
+    return [
+      format.before(type, resumable ? object.resourceVersion : undefined),
+      type === "BOOKMARK" ? encoder.encode(JSON.stringify(object)) : encodeCore(object),
+      format.after
+    ]
+  }
+}
 
 const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
   joinBytes([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
@@ -83,6 +91,7 @@ export const watch = Effect.gen(function*(): Effect.fn.Return<
   const options = {
     headers: {
       "cache-control": "no-cache",
+      vary: "Accept",
       // Proxies that buffer would keep events back.
       "x-accel-buffering": "no"
     },
@@ -94,10 +103,10 @@ export const watch = Effect.gen(function*(): Effect.fn.Return<
       headers: { ...options.headers, "content-type": format.contentType }
     })
   }
-  const since = request.headers["last-event-id"] ?? versions[0]
+  const since = request.headers["last-event-id"] || versions[0]
   yield* admission.watch
   const events = yield* peekStream(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
-  const encode = encodeEvent(format)
+  const encode = makeEncodeEvent(format, since !== undefined)
   return HttpServerResponse.stream(
     events.pipe(
       Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),

@@ -1,5 +1,5 @@
 /** One line for each request, when its answer has been sent. */
-import { Clock, Effect, Metric } from "effect"
+import { Clock, Effect, Exit, Metric } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { requestInfo } from "./errors.ts"
 import { pathOf } from "./problemResponse.ts"
@@ -30,9 +30,12 @@ export const accessLog = <E, R>(
     const started = yield* Clock.currentTimeMillis
     return yield* app.pipe(
       Effect.provideService(RequestInfo, info),
+      // The body, too, may have something to log.
+      Effect.annotateLogs({ request_id: info.id }),
       Effect.onExit((exit) =>
         Effect.gen(function*() {
-          const status = exit._tag === "Success" ? exit.value.status : 499
+          // The answer had begun, else it would be an error: it was interrupted (499: the client went), or failed.
+          const status = Exit.isSuccess(exit) ? exit.value.status : Exit.hasInterrupts(exit) ? 499 : 500
           const method = knownMethods.has(request.method) ? request.method : "other"
           const route = apiRoutes.nameOf(path) ?? "unknown"
           yield* Metric.update(Metric.withAttributes(requests, { route, method, status: String(status) }), 1)
@@ -40,7 +43,7 @@ export const accessLog = <E, R>(
             method: request.method,
             path,
             status,
-            bytes: info.bytes ?? (exit._tag === "Success" && request.method !== "HEAD" ? bodyLength(exit.value) : 0),
+            bytes: info.bytes ?? (Exit.isSuccess(exit) && request.method !== "HEAD" ? bodyLength(exit.value) : 0),
             ms: (yield* Clock.currentTimeMillis) - started,
             request_id: info.id,
             ...(info.user === undefined ? {} : { user: info.user })

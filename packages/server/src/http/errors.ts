@@ -5,6 +5,7 @@ import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } fr
 import { pathOf, problemResponse } from "./problemResponse.ts"
 import { RequestInfo, type RequestInfoFields } from "./RequestInfo.ts"
 import type { Routes } from "./routes.ts"
+import { standingHeaders } from "./standingHeaders.ts"
 
 const noRoute = (routes: Routes, { method, url }: HttpServerRequest.HttpServerRequest): Problem => {
   const allow = routes.methodsOf(pathOf(url))
@@ -17,6 +18,14 @@ const isRouteNotFound = (error: unknown) =>
   HttpServerError.isHttpServerError(error) && error.reason instanceof HttpServerError.RouteNotFound
 
 const saneId = /^[\w.:-]{1,128}$/
+
+/** The router would end the path at a semicolon, which names of cores may have, and pass over what follows. */
+const withoutSemicolons = (request: HttpServerRequest.HttpServerRequest) => {
+  const path = pathOf(request.url)
+  return path.includes(";")
+    ? request.modify({ url: path.replaceAll(";", "%3B") + request.url.slice(path.length) })
+    : request
+}
 
 /** What is remembered of a request. */
 export const requestInfo = (request: HttpServerRequest.HttpServerRequest): RequestInfoFields => {
@@ -51,8 +60,9 @@ export const layerErrors = (routes: Routes) =>
           )
         }
         return yield* handler.pipe(
+          Effect.provideService(HttpServerRequest.HttpServerRequest, withoutSemicolons(request)),
           Effect.catchCause(answer),
-          Effect.map(HttpServerResponse.setHeader("x-request-id", info.id)),
+          Effect.map(HttpServerResponse.setHeaders(standingHeaders(info))),
           Effect.provideService(RequestInfo, info),
           Effect.annotateLogs({ request_id: info.id })
         )

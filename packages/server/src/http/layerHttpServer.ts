@@ -72,7 +72,12 @@ export const layerHttpServer = (
     const server = tls === undefined
       ? createServer(options)
       : createSecureServer({ ...options, ...tls, minVersion: "TLSv1.2" })
+    // A client that stopped reading, or is gone without a word, gives its place back. Any progress starts the time anew;
+    // a watch has a heartbeat.
+    server.timeout = 300_000
     server.on("clientError", answerParserError)
+    // Nothing needs to be expected but 100-continue, which Node knows; the rest may be passed over (RFC 9110, 10.1.1).
+    server.on("checkExpectation", (request, response) => server.emit("request", request, response))
     // Shutting down, a connection ends with its response: kept alive it would hold the end up.
     server.on("request", ({ socket }, response) => {
       response.once("close", () => {

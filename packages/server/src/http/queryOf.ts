@@ -2,6 +2,7 @@
 import { BadRequest, groupParams, InvalidQuery } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerRequest } from "effect/http"
+import { pathOf } from "./problemResponse.ts"
 
 /** More than any sensible query has. */
 const maxQueryLength = 16_384
@@ -9,8 +10,7 @@ const maxQueryLength = 16_384
 /** All parameters of the query, each with all its values, as they stand in the URL. */
 export const queryOf = Effect.gen(function*() {
   const { url } = yield* HttpServerRequest.HttpServerRequest
-  const at = url.indexOf("?")
-  const query = at === -1 ? "" : url.slice(at + 1)
+  const query = url.slice(pathOf(url).length + 1)
   if (query.length > maxQueryLength) return yield* new BadRequest({ detail: "The query is too long." })
   return groupParams(new URLSearchParams(query))
 })

@@ -12,10 +12,10 @@ export interface Routes {
 
 /** Routes by their paths, in which `:name` stands for any text without a slash. */
 export const makeRoutes = (paths: ReadonlyArray<readonly [method: string, path: string]>): Routes => {
-  // As the router takes them: upper and lower case alike, with or without a slash at the end.
+  // As the router takes them: upper and lower case alike, with or without a slash at the end, slashes doubled.
   const routes = paths.map(([method, path]) => {
-    const pattern = path.replace(/[.]/g, "\\.").replace(/:\w+/g, "[^/]+")
-    return { method, path, pattern: new RegExp(`^${pattern}/?$`, "i") }
+    const pattern = path.replace(/[.]/g, "\\.").replace(/\//g, "/+").replace(/:\w+/g, "[^/]+")
+    return { method, path, pattern: new RegExp(`^${pattern}/*$`, "i") }
   })
   const matching = (path: string) => routes.filter(({ pattern }) => pattern.test(path))
   return {

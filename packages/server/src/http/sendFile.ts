@@ -23,6 +23,17 @@ export const nodeResponseOf = (request: HttpServerRequest.HttpServerRequest): Se
   return response instanceof ServerResponse ? response : undefined
 }
 
+/**
+ * For a body that breaks off. In HTTP/1.0 one without a length ends where its connection does, and only a reset tells
+ * that this was not the end. Over TLS the missing `close_notify` does; over Unix sockets nothing can.
+ */
+export const resetHttp10 = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const response = nodeResponseOf(request)
+    const socket = response?.req.httpVersion === "1.0" ? response.socket : null
+    if (socket !== null && socket.remoteAddress !== undefined && !("encrypted" in socket)) socket.resetAndDestroy()
+  })
+
 type Read = NonNullable<CoreFile["read"]>
 
 /** Fills the buffer. */

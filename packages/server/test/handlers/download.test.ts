@@ -130,6 +130,8 @@ describe("GET /apiv1/cores/download", () => {
       assert.strictEqual((yield* request(`/apiv1/cores/download/${ref.id}`)).status, 200)
       const odd = yield* fake.put({ ...core, comm: "a#b?c%41\\/\"é;&+ " })
       assert.strictEqual((yield* request(pathOf(odd))).status, 200)
+      // A semicolon may stand in a path as it is.
+      assert.strictEqual((yield* request(pathOf(odd).replaceAll("%3B", ";"))).status, 200)
       assert.strictEqual(yield* codeOf(yield* request(pathOf({ ...ref, node: "node-2" }))), "core-not-found")
     }))
 

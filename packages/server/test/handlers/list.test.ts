@@ -90,6 +90,15 @@ describe("GET /apiv1/cores", () => {
       assert.deepStrictEqual(seen, ["first", "lost", "second", "third"])
     }))
 
+  it.effect("a page's link never leads to another server", () =>
+    Effect.gen(function*() {
+      const { request } = yield* makeApp({ cores })
+      for (const path of ["//apiv1/cores?limit=1", "/apiv1/cores/?limit=1", "/apiv1//cores?limit=1"]) {
+        const response = yield* request(path)
+        assert.match(response.headers.get("link")!, /^<\/apiv1\/cores\?limit=1&continue=[\w-]+>; rel="next"$/)
+      }
+    }))
+
   it.effect("fields: just these, in each core that has them", () =>
     Effect.gen(function*() {
       const { json } = yield* makeApp({ cores })

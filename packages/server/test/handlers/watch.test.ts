@@ -70,21 +70,42 @@ describe("GET /apiv1/watch", () => {
 
   it.effect("server-sent events, resumed by Last-Event-ID", () =>
     Effect.gen(function*() {
-      const { fake, request } = yield* makeApp({ cores: [{ comm: "a", content }] })
+      // The older core is the newer news: its version, the first that is told, says nothing of the other one.
+      const cores = [{ comm: "new", time: 2_000_000, content }, { comm: "old", time: 1_000_000, content }]
+      const { fake, request } = yield* makeApp({ cores })
       const accept = "text/event-stream"
       const first = yield* request("/apiv1/watch", { headers: { accept } })
       assert.strictEqual(first.headers.get("content-type"), "text/event-stream")
+      assert.strictEqual(first.headers.get("vary"), "Accept")
       const { cancel, next } = follow(first, "\n\n")
+      for (const name of ["old", "new"]) {
+        const [, data] = /^data: (.+)$/.exec((yield* next)!)!
+        assert.deepInclude(JSON.parse(data!), { type: "ADDED" })
+        assert.include(data, `"COREDUMP_COMM":"${name}"`)
+      }
       const [, id, data] = /^id: (\S+)\ndata: (.+)$/.exec((yield* next)!)!
-      const event = JSON.parse(data!) as Event
-      assert.deepStrictEqual([event.type, event.object.resourceVersion], ["ADDED", id])
-      yield* cancel
+      assert.deepStrictEqual(JSON.parse(data!), { type: "BOOKMARK", object: { resourceVersion: id } })
       yield* fake.put({ comm: "b", content })
-      const resumed = yield* request("/apiv1/watch?resourceVersion=old", { headers: { accept, "last-event-id": id! } })
+      const [, later] = /^id: (\S+)\ndata: .*"COREDUMP_COMM":"b"/.exec((yield* next)!)!
+      yield* cancel
+      yield* fake.put({ comm: "c", content })
+      const resumed = yield* request("/apiv1/watch?resourceVersion=old", {
+        headers: { accept, "last-event-id": later! }
+      })
       const again = follow(resumed, "\n\n")
       assert.include(yield* again.next, "BOOKMARK")
-      assert.include(yield* again.next, "\"COREDUMP_COMM\":\"b\"")
+      assert.match((yield* again.next)!, /^id: \S+\ndata: .*"COREDUMP_COMM":"c"/)
       yield* again.cancel
+    }))
+
+  it.effect("an empty Last-Event-ID is none", () =>
+    Effect.gen(function*() {
+      const { request } = yield* makeApp()
+      const response = yield* request("/apiv1/watch", { headers: { "last-event-id": "" } })
+      assert.strictEqual(response.status, 200)
+      yield* Effect.promise(() => response.body!.cancel())
+      const other = yield* request("/apiv1/watch?resourceVersion=old", { headers: { "last-event-id": "" } })
+      assert.strictEqual(yield* codeOf(other), "resource-version-expired")
     }))
 
   it.effect.each([
@@ -93,7 +114,13 @@ describe("GET /apiv1/watch", () => {
     ["application/json", "application/x-ndjson"],
     ["application/x-ndjson, text/event-stream;q=0", "application/x-ndjson"],
     ["Text/Event-Stream; charset=utf-8", "text/event-stream"],
-    ["text/html, text/event-stream", "text/event-stream"]
+    ["text/html, text/event-stream", "text/event-stream"],
+    ["text/event-stream, */*", "text/event-stream"],
+    ["text/*", "text/event-stream"],
+    ["text/event-stream;q=0.5, application/x-ndjson", "application/x-ndjson"],
+    ["text/event-stream;q=0.5, application/json;q=0.4", "text/event-stream"],
+    ["*/*, application/x-ndjson;q=0", "text/event-stream"],
+    ["application/x-ndjson;q=nonsense", "application/x-ndjson"]
   ])("Accept: %s is %s", ([accept, type]) =>
     Effect.gen(function*() {
       const { request } = yield* makeApp()
@@ -112,7 +139,9 @@ describe("GET /apiv1/watch", () => {
         ["?limit=1", {}, "invalid-query"],
         ["?signal=LOUD", {}, "invalid-query"],
         ["", { accept: "text/html" }, "not-acceptable"],
-        ["", { accept: "application/json;q=0" }, "not-acceptable"]
+        ["", { accept: "application/json;q=0" }, "not-acceptable"],
+        ["", { accept: "*/*;q=0" }, "not-acceptable"],
+        ["", { accept: "" }, "not-acceptable"]
       ] as const
       for (const [query, headers, code] of refused) {
         assert.strictEqual(yield* codeOf(yield* request(`/apiv1/watch${query}`, { headers })), code)

@@ -26,7 +26,9 @@ describe("what no handler answers", () => {
       ["GET", "/apiv1/cores/download/a%E0%A4%A", 404],
       ["GET", "/apiv1/cores/download/%", 404],
       ["GET", `/apiv1/cores/download/${"a".repeat(5000)}`, 404],
+      ["GET", "/apiv1/cores;namespace=a", 404],
       ["POST", "/nothing", 404],
+      ["POST", "//apiv1/cores", 405],
       ["POST", "/apiv1/cores", 405],
       ["PUT", "/health", 405],
       ["OPTIONS", "/apiv1/watch", 405],
@@ -46,6 +48,20 @@ describe("what no handler answers", () => {
         if (status === 405) {
           assert.strictEqual(response.headers.get("allow"), (problem["allow"] as ReadonlyArray<string>).join(", "))
         } else assert.isFalse(response.headers.has("allow"))
+      })
+    ))
+
+  it.effect("no response is taken for another type, or loads anything from elsewhere", () =>
+    withApp(({ request }) =>
+      Effect.gen(function*() {
+        for (const path of ["/docs", "/openapi.json", "/health", "/apiv1/cores", "/nothing"]) {
+          const { headers } = yield* request(path)
+          assert.strictEqual(headers.get("x-content-type-options"), "nosniff", path)
+          assert.notMatch(headers.get("content-security-policy")!, /https?:|\*/, path)
+        }
+        const page = yield* Effect.flatMap(request("/docs"), textOf)
+        assert.include(page, "\"withDefaultFonts\":false")
+        assert.notMatch(page, /<(?:script|link|img)\b[^>]*\b(?:src|href)=/)
       })
     ))
 

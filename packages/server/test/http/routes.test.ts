@@ -6,6 +6,7 @@ describe("apiRoutes", () => {
     [
       ["/apiv1/cores", ["GET", "HEAD"], "/apiv1/cores"],
       ["/APIv1/cores/", ["GET", "HEAD"], "/apiv1/cores"],
+      ["//apiv1//cores//", ["GET", "HEAD"], "/apiv1/cores"],
       ["/apiv1/cores/metadata/n/id", ["GET", "HEAD"], "/apiv1/cores/metadata/:node/:id"],
       ["/apiv1/cores/metadata/id", ["GET", "HEAD"], "/apiv1/cores/metadata/:id"],
       ["/apiv1/cores/delete/n/id", ["DELETE"], "/apiv1/cores/delete/:node/:id"],
