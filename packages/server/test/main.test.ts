@@ -1,5 +1,6 @@
 /** The program as a process of its own: settings, log, shutdown. From the sources; `e2e/host` starts the built one. */
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { build } from "esbuild"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises"
@@ -8,8 +9,25 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
-const main = join(import.meta.dirname, "../src/main.ts")
-const node = ["--conditions=@koredump/source", main]
+// The sources as one bundle, which loads three times as fast. Where it lies it finds the packages that are native.
+const directory = join(import.meta.dirname, `../../../node_modules/.koredump-server-test-${process.pid}`)
+const main = join(directory, "main.js")
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(import.meta.dirname, "../src/main.ts")],
+    outdir: directory,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    platform: "node",
+    conditions: ["@koredump/source"],
+    external: ["@napi-rs/*"],
+    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+  })
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
 const core = "core.large.0.0123456789abcdef0123456789abcdef.4242.1700000000000000"
 const size = 64 * 1024 * 1024
 
@@ -33,7 +51,7 @@ interface Started extends AsyncDisposable {
 
 /** Starts the server and waits for the first line of its log. */
 const start = async (...args: ReadonlyArray<string>): Promise<Started> => {
-  const child = spawn(process.execPath, [...node, ...args, "--log-format", "json"], {
+  const child = spawn(process.execPath, [main, ...args, "--log-format", "json"], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | string)
@@ -144,6 +162,17 @@ describe("the log", () => {
   })
 })
 
+describe("a log that nobody reads any more", () => {
+  it("ends no server", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root)
+    server.child.stdout!.destroy()
+    for (let i = 0; i < 3; i++) assert.strictEqual((await fetch(`${server.address}/health`)).status, 200)
+    server.child.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 0)
+  })
+})
+
 describe("local over a Unix socket", () => {
   it("is for its own user alone, and stands in for one that was killed", async () => {
     await using host = await makeHost()
@@ -158,7 +187,7 @@ describe("local over a Unix socket", () => {
     })
     assert.strictEqual(response.statusCode, 200)
     response.resume()
-    const third = spawnSync(process.execPath, [...node, ...args], { encoding: "utf8" })
+    const third = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" })
     assert.strictEqual(third.status, 1)
     assert.match(third.stderr, /^koredump-server: it cannot listen: .*EADDRINUSE/)
   })
@@ -166,7 +195,7 @@ describe("local over a Unix socket", () => {
 
 /** Runs the program to its end. */
 const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [...node, ...args], {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], {
     encoding: "utf8",
     env: { ...process.env, ...env }
   })
@@ -188,6 +217,18 @@ describe("without tokens", () => {
     })
     response.resume()
     assert.strictEqual(response.statusCode, status)
+  })
+})
+
+describe("an address that is taken", () => {
+  it.each(["--listen", "--ops-listen"])("%s: exit code 1 and a sentence", async (flag) => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root)
+    const address = server.address.replace("http://", "")
+    const free = flag === "--listen" ? [] : ["--listen", "127.0.0.1:0"]
+    const { said, status } = run(["local", "--root", host.root, ...free, flag, address])
+    assert.match(said, new RegExp(`^koredump-server: it cannot listen: .*EADDRINUSE.*${address}$`, "m"))
+    assert.strictEqual(status, 1)
   })
 })
 
