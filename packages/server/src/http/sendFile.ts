@@ -48,10 +48,17 @@ const fill = async (read: Read, buffer: Uint8Array, position: number): Promise<v
   }
 }
 
-const write = (response: ServerResponse, block: Uint8Array): Promise<void> =>
+/** Node calls no write or end back once the connection is closed: `signal` tells of that. */
+const unlessAborted = (signal: AbortSignal, begin: (done: (error?: Error | null) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => {
-    response.write(block, (error) =>
-      error === null || error === undefined ? resolve() : reject(new TransferError({ reason: "aborted" })))
+    const abort = () => reject(new TransferError({ reason: "aborted" }))
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort, { once: true })
+    begin((error) => {
+      signal.removeEventListener("abort", abort)
+      if (error === undefined || error === null) resolve()
+      else abort()
+    })
   })
 
 const send = async (
@@ -73,14 +80,14 @@ const send = async (
     const next = Math.min(size, end - position)
     // Both must settle before the caller may close the file.
     const results = await Promise.allSettled([
-      write(response, current.subarray(0, length)),
+      unlessAborted(signal, (done) => response.write(current.subarray(0, length), done)),
       next > 0 ? fill(read, other.subarray(0, next), position) : undefined
     ])
     for (const result of results) if (result.status === "rejected") throw result.reason
     sent(position - start)
     ;[current, other] = [other, current]
   }
-  await new Promise<void>((resolve) => response.end(resolve))
+  await unlessAborted(signal, (done) => response.end(done))
   if (response.destroyed && !response.writableFinished) throw new TransferError({ reason: "aborted" })
 }
 
