@@ -4,6 +4,7 @@ import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/te
 import { Context, Deferred, Effect, Layer, Logger, type Scope } from "effect"
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http"
 import { request as httpsRequest } from "node:https"
+import { connect } from "node:net"
 import { layerNoAuthorization } from "../src/index.ts"
 import { layerServe, type ServeOptions } from "../src/serve.ts"
 
@@ -72,6 +73,19 @@ export const call = (url: string, options: RequestOptions & { readonly rejectUna
     new Promise<IncomingMessage>((resolve, reject) => {
       const send = url.startsWith("https:") ? httpsRequest : httpRequest
       send(url, { agent: false, ...options }, resolve).on("error", reject).end()
+    })
+  )
+
+/** What the server answers to these bytes until the connection is closed, and whether that was by a reset. */
+export const exchange = (url: string, text: string) =>
+  Effect.promise(() =>
+    new Promise<{ readonly answer: string; readonly reset: boolean }>((resolve) => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(text))
+      let answer = ""
+      let reset = false
+      socket.on("data", (chunk: Buffer) => answer += chunk.toString("latin1"))
+      socket.on("error", ({ code }: NodeJS.ErrnoException) => reset = code === "ECONNRESET")
+      socket.on("close", () => resolve({ answer, reset }))
     })
   )
 

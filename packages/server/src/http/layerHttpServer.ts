@@ -8,6 +8,7 @@ import { createServer as createSecureServer } from "node:https"
 import { connect } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ListenAddress } from "../listenAddress.ts"
+import { endWithLastResponse } from "./endWithLastResponse.ts"
 
 /** Certificate chain and private key, PEM. */
 export interface TlsPair {
@@ -78,12 +79,7 @@ export const layerHttpServer = (
     server.on("clientError", answerParserError)
     // Nothing needs to be expected but 100-continue, which Node knows; the rest may be passed over (RFC 9110, 10.1.1).
     server.on("checkExpectation", (request, response) => server.emit("request", request, response))
-    // Shutting down, a connection ends with its response: kept alive it would hold the end up.
-    server.on("request", ({ socket }, response) => {
-      response.once("close", () => {
-        if (!server.listening) socket.end()
-      })
-    })
+    endWithLastResponse(server)
     return server
   }
   const listening = NodeHttpServer.layerServer(create, {

@@ -3,22 +3,9 @@ import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { request as httpsRequest } from "node:https"
-import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { bodyOf, call, downloadUrl, large, serve } from "../served.ts"
-
-/** What the server answers to these bytes until it closes the connection. */
-const exchange = (url: string, text: string) =>
-  Effect.promise(() =>
-    new Promise<string>((resolve) => {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(text))
-      let answer = ""
-      socket.on("data", (chunk: Buffer) => answer += chunk.toString())
-      socket.on("close", () => resolve(answer))
-      socket.on("error", () => resolve(answer))
-    })
-  )
+import { bodyOf, call, downloadUrl, exchange, large, serve } from "../served.ts"
 
 describe("what is no request", () => {
   it.live.each(
@@ -32,10 +19,40 @@ describe("what is no request", () => {
   )("%s is a problem", ([, text, status]) =>
     Effect.gen(function*() {
       const { url } = yield* serve()
-      const [head, body] = (yield* exchange(url, text)).split("\r\n\r\n")
+      const [head, body] = (yield* exchange(url, text)).answer.split("\r\n\r\n")
       assert.match(head!, new RegExp(`^HTTP/1.1 ${status} `))
       assert.match(head!, /content-type: application\/problem\+json/i)
       assert.include(JSON.parse(body!), { type: "https://koredump.dev/problems/bad-request", status })
+    }))
+})
+
+const host = "Host: 127.0.0.1\r\n"
+const last = `${host}Connection: close\r\n`
+
+describe("requests as few clients send them", () => {
+  it.live.each<readonly [string, string, ReadonlyArray<number>]>([
+    ["HTTP/1.0 without a host", "GET /health HTTP/1.0\r\n\r\n", [200]],
+    ["an absolute target", `GET http://127.0.0.1/health HTTP/1.1\r\n${last}\r\n`, [200]],
+    ["several at once", `GET /health HTTP/1.1\r\n${host}\r\nGET /no HTTP/1.1\r\n${last}\r\n`, [200, 404]],
+    [
+      "one after a body that nobody read",
+      `POST /health HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`
+      + `GET /health HTTP/1.1\r\n${last}\r\n`,
+      [405, 200]
+    ],
+    ["Expect: 100-continue", `POST /no HTTP/1.1\r\n${last}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n`, [404]],
+    ["an expectation that is none", `GET /health HTTP/1.1\r\n${last}Expect: tea\r\n\r\n`, [200]],
+    ["HTTP/2 offered", `GET /health HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`, [200]],
+    ["dots", `GET /apiv1/cores/download/node-1/../../../../etc/passwd HTTP/1.1\r\n${last}\r\n`, [404]],
+    ["dots, encoded", `GET /apiv1/cores/download/node-1/%2e%2e HTTP/1.1\r\n${last}\r\n`, [404]],
+    ["all of the server", `OPTIONS * HTTP/1.1\r\n${last}\r\n`, [404]]
+  ])("%s", ([, text, statuses]) =>
+    Effect.gen(function*() {
+      const { url } = yield* serve()
+      const { answer } = yield* exchange(url, text)
+      assert.deepStrictEqual([...answer.matchAll(/HTTP\/1.1 (\d+) /g)].map(([, status]) => Number(status)), [
+        ...statuses
+      ])
     }))
 })
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreUnreadable } from "@koredump/core"
+import { CoreUnreadable, NotReady } from "@koredump/core"
 import { Effect, Stream } from "effect"
 import { Agent } from "node:http"
-import { bodyOf, call, downloadUrl, large, type Read, reading, serve, type Served, until } from "../served.ts"
+import { bodyOf, call, downloadUrl, exchange, large, type Read, reading, serve, type Served, until } from "../served.ts"
 import { bytes } from "../support.ts"
 
 const annotations = (served: Served, path: string) =>
@@ -93,6 +93,19 @@ describe("downloads over a socket", () => {
       )
       assert.isUndefined(body)
       yield* until(() => served.open() === 0)
+    }))
+
+  it.live("over HTTP/1.0, where a body may end with its connection: one that breaks off is reset", () =>
+    Effect.gen(function*() {
+      const decompressed = Stream.make(bytes("the core"))
+      const failing = Stream.concat(decompressed, Stream.fail(new NotReady({})))
+      for (const stream of [decompressed, failing]) {
+        const served = yield* serve({ file: () => ({ decompressed: stream }) })
+        const { pathname, search } = new URL(downloadUrl(served, "?decompress=true"))
+        const { answer, reset } = yield* exchange(served.url, `GET ${pathname}${search} HTTP/1.0\r\n\r\n`)
+        assert.strictEqual(reset, stream === failing)
+        if (stream === decompressed) assert.match(answer, /\r\n\r\nthe core$/)
+      }
     }))
 
   it.live("HEAD reads nothing", () =>
