@@ -97,7 +97,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 )
 
 describe("the OpenAPI document", () => {
-  // After a change that is meant: npx vitest run --project @koredump/server -u
+  // After a change that is meant: npm run openapi -w packages/server
   it("is the committed one", async () => {
     await expect(`${JSON.stringify(document, undefined, 2)}\n`).toMatchFileSnapshot("../openapi.json")
   })
