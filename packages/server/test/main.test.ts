@@ -220,6 +220,39 @@ describe("without tokens", () => {
   })
 })
 
+describe("node with a token file", () => {
+  it("answers its tokens alone, and the log names their users, never the tokens", async () => {
+    await using host = await makeHost()
+    const tokenFile = join(host.root, "tokens")
+    await writeFile(tokenFile, "secret-token,ann,,ops\n")
+    const args = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--token-file", tokenFile]
+    await using server = await start("node", "--root", host.root, "--auth", "token-file", ...args)
+    const get = async (path: string, token?: string, base = server.address) => {
+      const response = await fetch(`${base}${path}`, token === undefined ? {} : { headers: { authorization: token } })
+      return [response.status, await response.text()] as const
+    }
+    const cores = `/apiv1/cores?limit=1`
+    const statuses = [await get(cores), await get(cores, "Bearer secret"), await get(cores, "Bearer secret-token")]
+    assert.deepStrictEqual(statuses.map(([status]) => status), [401, 401, 200])
+    let ops: string | undefined
+    while (ops === undefined) {
+      assert.strictEqual((await get("/health"))[0], 200)
+      ops = /Probes and metrics at ([^"]+)/.exec(server.log.join("\n"))?.[1]
+    }
+    assert.strictEqual((await get("/livez", undefined, ops))[0], 200)
+    while ((await get("/readyz", undefined, ops))[0] !== 200);
+    assert.match((await get("/readyz", undefined, ops))[1], /there is no journal/)
+    const [, metrics] = await get("/metrics", undefined, ops)
+    assert.match(metrics, /^koredump_cores\{state="pending"\} 1$/m)
+    for (const name of metrics.matchAll(/^\w+/gm)) assert.match(String(name), /^koredump_(?!koredump)/)
+
+    server.child.kill("SIGTERM")
+    assert.strictEqual(await server.ended, 0)
+    assert.notInclude(server.log.join("\n"), "secret")
+    assert.lengthOf(server.log.filter((line) => line.includes("\"user\":\"ann\"")), 1)
+  })
+})
+
 describe("an address that is taken", () => {
   it.each(["--listen", "--ops-listen"])("%s: exit code 1 and a sentence", async (flag) => {
     await using host = await makeHost()
