@@ -1,34 +1,36 @@
 import { cliMain, startNode, temporaryDirectory, timed, token, until } from "../support/processes.ts"
-import { type Benchmark, median } from "../support/Result.ts"
+import { type Benchmark, figure } from "../support/Result.ts"
 import { makeCores, makeHost, makeJournal } from "../support/sampleCores.ts"
 
 /** `koredumpctl list` as a whole process, by turns with a node process that does nothing. */
 export const cliList: Benchmark = {
   name: "cli-list",
-  about: "koredumpctl list of 1,000 cores, whole process",
+  about: "koredumpctl list of 1,000 cores, the whole process; a node process that does nothing",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
     makeCores(host.path, 1000)
     makeJournal(host.path, 1000)
-    await using node = await startNode(host.path, ["--root", host.path])
+    await using node = await startNode(host.path)
     const command = (format: string) => [cliMain, "list", "-o", format, "--server", node.url, "--token", token]
     await until(async () => (await timed(process.execPath, command("name"))).stdout.split("\n").length > 1000, 200)
     const nothing: Array<number> = []
-    const runs: Record<string, Array<number>> = { table: [], long: [], json: [] }
+    const formats = ["table", "long", "json"]
+    const runs = formats.map((): Array<number> => [])
     for (let i = 0; i < (quick ? 3 : 15); i++) {
       nothing.push((await timed(process.execPath, ["-e", "0"])).seconds)
-      for (const [format, seconds] of Object.entries(runs)) {
-        seconds.push((await timed(process.execPath, command(format))).seconds)
+      for (const [which, format] of formats.entries()) {
+        runs[which]!.push((await timed(process.execPath, command(format))).seconds)
       }
     }
-    return Object.entries(runs).map(([format, seconds]) => ({
-      name: `koredumpctl list -o ${format}`,
-      value: median(seconds),
-      unit: "s",
-      rounds: seconds,
-      yardstick: { name: "node -e 0", value: median(nothing) },
-      target: { text: "under 0.4 s more", met: median(seconds) - median(nothing) < 0.4 }
-    }))
+    return formats.map((format, which) =>
+      figure(`koredumpctl list -o ${format}`, "s", runs[which]!, {
+        yardstick: { name: "node -e 0", rounds: nothing },
+        target: {
+          text: "under 0.4 s more",
+          meets: ({ median, yardstick }) => median - yardstick!.median < 0.4
+        }
+      })
+    )
   }
 }

@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { curlRate, startNginx, startNode, temporaryDirectory, until } from "../support/processes.ts"
-import { type Benchmark, median } from "../support/Result.ts"
+import { curl, startNginx, startNode, temporaryDirectory, until } from "../support/processes.ts"
+import { type Benchmark, figure } from "../support/Result.ts"
 import { coredumpDir, coreName, makeHost, makeLargeFile } from "../support/sampleCores.ts"
 
 const GiB = 1024 ** 3
@@ -9,33 +9,43 @@ const GiB = 1024 ** 3
 /** The same file, by turns from koredump and from nginx. */
 export const download: Benchmark = {
   name: "download",
-  about: "raw download of 1 GiB from the node server; nginx with sendfile sends the same file",
+  about: "raw download of 1 GiB from the node server by curl; nginx, the same file",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
     const file = join(coredumpDir(host.path), coreName(0, ""))
-    makeLargeFile(file, quick ? GiB / 8 : GiB)
+    const size = quick ? GiB / 8 : GiB
+    makeLargeFile(file, size)
     mkdirSync(join(host.path, "files"))
     linkSync(file, join(host.path, "files/core"))
-    await using nginx = await startNginx(host.path)
-    await using node = await startNode(host.path, ["--root", host.path, "--node-name", "bench"])
-    const url = `${node.url}/apiv1/cores/download/${coreName(0, "")}`
-    await until(async () => await curlRate(url) > 0, 100)
-    await curlRate(`${nginx.url}/core`)
-    const ours: Array<number> = []
-    const theirs: Array<number> = []
-    for (let i = 0; i < (quick ? 3 : 9); i++) {
-      ours.push(await curlRate(url) / 1e6)
-      theirs.push(await curlRate(`${nginx.url}/core`) / 1e6)
+    await using sending = await startNginx(host.path, "sendfile on; tcp_nopush on;")
+    await using copying = await startNginx(host.path, "sendfile off; output_buffers 2 1m;")
+    await using node = await startNode(host.path)
+    const rate = async (url: string) => {
+      const { bytes, seconds } = await curl(url)
+      if (bytes !== size) throw new Error(`${url}: ${bytes} of ${size} bytes`)
+      return bytes / 1e6 / seconds
     }
-    const ratio = median(ours) / median(theirs)
-    return [{
-      name: "raw download",
-      value: median(ours),
-      unit: "MB/s",
-      rounds: ours,
-      yardstick: { name: "nginx", value: median(theirs) },
-      target: { text: "ratio at least 1", met: ratio >= 1 }
-    }]
+    const urls = [
+      `${node.url}/apiv1/cores/download/${coreName(0, "")}`,
+      `${sending.url}/core`,
+      `${copying.url}/core`
+    ]
+    await until(async () => await rate(urls[0]!) > 0, 100)
+    const [ours, sendfile, buffers] = urls.map((): Array<number> => []) as [
+      Array<number>,
+      Array<number>,
+      Array<number>
+    ]
+    for (let i = 0; i < (quick ? 3 : 11); i++) {
+      for (const [which, rates] of [ours, sendfile, buffers].entries()) rates.push(await rate(urls[which]!))
+    }
+    return [
+      figure("raw download", "MB/s", ours, {
+        yardstick: { name: "nginx, sendfile", rounds: sendfile },
+        target: { text: "ratio at least 1", meets: ({ ratio }) => ratio!.median >= 1 }
+      }),
+      figure("raw download", "MB/s", ours, { yardstick: { name: "nginx, buffers of 1 MiB", rounds: buffers } })
+    ]
   }
 }

@@ -1,15 +1,18 @@
 /** What a benchmark found: figures, each beside its yardstick from the same run. */
 
+/** Values of a yardstick or of a ratio: the middle one and all. */
+export interface Rounds {
+  readonly median: number
+  readonly rounds: ReadonlyArray<number>
+}
+
 /** One figure. */
-export interface Figure {
+export interface Figure extends Rounds {
   readonly name: string
-  /** Of koredump: the median of all rounds. */
-  readonly value: number
   readonly unit: string
-  /** The yardstick, measured in the same run; the ratio is value / yardstick. */
-  readonly yardstick?: { readonly name: string; readonly value: number }
-  /** All rounds, as they came. */
-  readonly rounds?: ReadonlyArray<number>
+  readonly yardstick?: Rounds & { readonly name: string }
+  /** Ours over the yardstick's: round by round where they were measured by turns, else the medians. */
+  readonly ratio?: Rounds
   /** What is asked for, in words, and whether it was met. */
   readonly target?: { readonly text: string; readonly met: boolean }
 }
@@ -21,29 +24,60 @@ export interface Benchmark {
   readonly run: (options: { readonly quick: boolean }) => Promise<ReadonlyArray<Figure>>
 }
 
-/** The middle value. */
-export const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
 /** The value that a share of all (0.99) does not exceed. */
 export const percentile = (values: ReadonlyArray<number>, share: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
 }
 
-const round = (n: number) => n >= 100 ? n.toFixed(0) : n >= 1 ? n.toFixed(2) : n.toPrecision(3)
+/** The middle value. */
+export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
+
+const ofRounds = (rounds: ReadonlyArray<number>): Rounds => ({ median: median(rounds), rounds })
+
+/** A figure of the rounds that were measured. */
+export const figure = (name: string, unit: string, rounds: ReadonlyArray<number>, more: {
+  readonly yardstick?: { readonly name: string; readonly rounds: ReadonlyArray<number> }
+  readonly target?: { readonly text: string; readonly meets: (figure: Figure) => boolean }
+} = {}): Figure => {
+  const { target, yardstick } = more
+  const measured: Figure = {
+    name,
+    unit,
+    ...ofRounds(rounds),
+    ...(yardstick === undefined ? {} : {
+      yardstick: { name: yardstick.name, ...ofRounds(yardstick.rounds) },
+      ratio: ofRounds(
+        yardstick.rounds.length === rounds.length
+          ? rounds.map((value, i) => value / yardstick.rounds[i]!)
+          : [median(rounds) / median(yardstick.rounds)]
+      )
+    })
+  }
+  return target === undefined ? measured : { ...measured, target: { text: target.text, met: target.meets(measured) } }
+}
+
+const digits = (n: number) => Math.abs(n) >= 100 ? n.toFixed(0) : Math.abs(n) >= 1 ? n.toFixed(2) : n.toPrecision(2)
+
+const spread = ({ median, rounds }: Rounds) =>
+  rounds.length < 2
+    ? digits(median)
+    : `${digits(median)} (${digits(Math.min(...rounds))}–${digits(Math.max(...rounds))})`
 
 /** A table for people. */
-export const formatFigures = (figures: ReadonlyArray<Figure>): string =>
-  figures.map(({ name, rounds, target, unit, value, yardstick }) =>
-    [
-      `  ${name.padEnd(52)} ${round(value).padStart(9)} ${unit.padEnd(6)}`,
-      yardstick === undefined
+export const formatFigures = (figures: ReadonlyArray<Figure>): string => {
+  const rows = [
+    ["figure", "koredump", "yardstick", "ratio", "target"],
+    ...figures.map((figure) => [
+      figure.name,
+      `${spread(figure)} ${figure.unit}`,
+      figure.yardstick === undefined
         ? ""
-        : `${yardstick.name} ${round(yardstick.value)} ${unit}: ratio ${round(value / yardstick.value)}`,
-      rounds === undefined || rounds.length < 2 ? "" : `(${round(Math.min(...rounds))}–${round(Math.max(...rounds))})`,
-      target === undefined ? "" : `[${target.text}: ${target.met ? "met" : "MISSED"}]`
-    ].filter((part) => part !== "").join("  ")
-  ).join("\n")
+        : `${figure.yardstick.name} ${digits(figure.yardstick.median)} ${figure.unit}`,
+      figure.ratio === undefined ? "" : spread(figure.ratio),
+      figure.target === undefined ? "" : `${figure.target.text}: ${figure.target.met ? "met" : "MISSED"}`
+    ])
+  ]
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()}`).join("\n")
+}

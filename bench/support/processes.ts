@@ -13,10 +13,35 @@ const packages = join(import.meta.dirname, "../../packages")
 export const serverMain = join(packages, "server/dist/main.js")
 export const cliMain = join(packages, "cli/dist/main.js")
 
-/** A directory that goes with its scope. */
+/** A directory that goes with its scope, or with the process. */
 export const temporaryDirectory = (): { readonly path: string } & Disposable => {
   const path = mkdtempSync(join(tmpdir(), "koredump-bench-"))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  process.once("exit", remove)
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      process.off("exit", remove)
+      remove()
+    }
+  }
+}
+
+/** Most time that anything may take. */
+const timeout = 120_000
+
+/** A program that does not outlive this process. */
+const start = (
+  command: string,
+  args: ReadonlyArray<string>,
+  stdout: "pipe" | "ignore",
+  stdin: "pipe" | "ignore" = "ignore"
+): ChildProcess => {
+  const child = spawn(command, args, { stdio: [stdin, stdout, "inherit"] })
+  const kill = () => child.kill("SIGKILL")
+  process.once("exit", kill)
+  child.once("exit", () => process.off("exit", kill))
+  return child
 }
 
 const end = async (child: ChildProcess) => {
@@ -34,31 +59,55 @@ export interface Running extends AsyncDisposable {
   readonly pid: number
 }
 
+/** The address that a server tells on its standard output. */
+const urlOf = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      child.kill("SIGKILL")
+      reject(new Error("a server did not tell its address"))
+    }, timeout)
+    createInterface(child.stdout!).on("line", (line) => {
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+      if (found === undefined) return
+      clearTimeout(late)
+      resolve(found)
+    })
+    child.once("exit", (code) => {
+      clearTimeout(late)
+      reject(new Error(`a server ended with ${code}`))
+    })
+  })
+
 /** The token that `startNode` gives to its server. */
 export const token = "bench-token"
 
 /** `koredump-server node` over a directory of cores, on loopback, with a token. */
-export const startNode = async (directory: string, args: ReadonlyArray<string>): Promise<Running> => {
-  const tokenFile = join(directory, "tokens.csv")
+export const startNode = async (root: string): Promise<Running> => {
+  const tokenFile = join(root, "tokens.csv")
   writeFileSync(tokenFile, `${token},bench,1\n`)
-  const child = spawn(process.execPath, [
+  const child = start(process.execPath, [
     serverMain,
     "node",
+    "--root",
+    root,
     "--listen=127.0.0.1:0",
     "--ops-listen=127.0.0.1:0",
     "--log-format=json",
     "--auth=token-file",
-    `--token-file=${tokenFile}`,
-    ...args
-  ], { stdio: ["ignore", "pipe", "inherit"] })
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout!).on("line", (line) => {
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
-      if (found !== undefined) resolve(found)
-    })
-    child.once("exit", (code) => reject(new Error(`koredump-server ended with ${code}`)))
-  })
-  return { url, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+    `--token-file=${tokenFile}`
+  ], "pipe")
+  return { url: await urlOf(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+}
+
+/** A bare server that sends the lines of a file to all that are connected when it is told to go. */
+export const startLineServer = async (lines: string): Promise<Running & { readonly go: () => void }> => {
+  const child = start(process.execPath, [join(import.meta.dirname, "lineServer.ts"), lines], "pipe", "pipe")
+  return {
+    url: await urlOf(child),
+    pid: child.pid!,
+    go: () => child.stdin!.write("go\n"),
+    [Symbol.asyncDispose]: () => end(child)
+  }
 }
 
 const freePort = async (): Promise<number> => {
@@ -69,8 +118,8 @@ const freePort = async (): Promise<number> => {
   return typeof address === "object" && address !== null ? address.port : 0
 }
 
-/** Debian's nginx with sendfile, serving a directory: the yardstick for downloads. */
-export const startNginx = async (directory: string): Promise<Running> => {
+/** Debian's nginx, serving `files` of a directory: the yardstick for what is sent. */
+export const startNginx = async (directory: string, sending: string): Promise<Running> => {
   if (spawnSync("nginx", ["-v"]).error !== undefined) {
     if (process.getuid?.() !== 0) throw new Error("nginx is not installed: apt-get install nginx-light")
     spawnSync("apt-get", ["update", "-q"], { stdio: "ignore" })
@@ -81,20 +130,18 @@ export const startNginx = async (directory: string): Promise<Running> => {
     if (status !== 0) throw new Error("nginx could not be installed: apt-get install nginx-light")
   }
   const port = await freePort()
-  const config = join(directory, "nginx.conf")
+  const config = join(directory, `nginx-${port}.conf`)
   writeFileSync(
     config,
-    `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx.pid; error_log /dev/null;
+    `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx-${port}.pid; error_log /dev/null;
 events { worker_connections 512; }
-http { access_log off; sendfile on; tcp_nopush on; types { } default_type application/octet-stream;
+http { access_log off; ${sending} types { } default_type application/octet-stream;
   client_body_temp_path ${directory}/t1; proxy_temp_path ${directory}/t2; fastcgi_temp_path ${directory}/t3;
   uwsgi_temp_path ${directory}/t4; scgi_temp_path ${directory}/t5;
   server { listen 127.0.0.1:${port}; root ${directory}/files; } }
 `
   )
-  const child = spawn("nginx", ["-c", config, "-p", directory, "-e", "/dev/null"], {
-    stdio: ["ignore", "ignore", "ignore"]
-  })
+  const child = start("nginx", ["-c", config, "-p", directory, "-e", "/dev/null"], "ignore")
   const url = `http://127.0.0.1:${port}`
   await until(async () => (await fetch(url)).status > 0)
   return { url, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
@@ -115,51 +162,72 @@ export const timed = async (
   args: ReadonlyArray<string>
 ): Promise<{ seconds: number; stdout: string }> => {
   const started = performance.now()
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] })
-  let stdout = ""
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString("latin1")
-  })
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], timeout })
+  const chunks: Array<Buffer> = []
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
   const [code] = await once(child, "close")
   if (code !== 0) throw new Error(`${command} ended with ${code}`)
-  return { seconds: (performance.now() - started) / 1000, stdout }
+  return { seconds: (performance.now() - started) / 1000, stdout: Buffer.concat(chunks).toString() }
 }
 
-/** Memory of a process in MiB: resident now, and the most it ever was. */
-export const memoryOf = (pid: number): { readonly now: number; readonly peak: number } => {
-  const status = readFileSync(`/proc/${pid}/status`, "latin1")
-  const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN)
-  return { now: kib("VmRSS") / 1024, peak: kib("VmHWM") / 1024 }
+/** Memory of a process in MiB. */
+export interface Memory {
+  /** VmRSS. */
+  readonly resident: number
+  /** RssAnon: without files that are mapped. */
+  readonly anonymous: number
+  /** VmHWM: the most that was ever resident. */
+  readonly peak: number
 }
 
-/** Runs a program to its end and tells the most memory it had, in MiB. */
-export const peakMemory = async (command: string, args: ReadonlyArray<string>): Promise<number> => {
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] })
-  let peak = 0
-  const sampling = setInterval(() => {
-    try {
-      peak = Math.max(peak, memoryOf(child.pid!).peak || 0)
-    } catch {
-      // It has ended between two looks.
+/** Memory of a process as it is; zeros once it has ended. */
+export const memoryOf = (pid: number): Memory => {
+  let status = ""
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "latin1")
+  } catch {
+    // It has ended.
+  }
+  const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) / 1024
+  return { resident: mib("VmRSS"), anonymous: mib("RssAnon"), peak: mib("VmHWM") }
+}
+
+/** Looks at a process's memory every 20 ms until stopped; tells the most of each kind. */
+export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
+  let most: Memory = { resident: 0, anonymous: 0, peak: 0 }
+  const look = () => {
+    const now = memoryOf(pid)
+    most = {
+      resident: Math.max(most.resident, now.resident),
+      anonymous: Math.max(most.anonymous, now.anonymous),
+      peak: Math.max(most.peak, now.peak)
     }
-  }, 10)
-  const [code] = await once(child, "close")
-  clearInterval(sampling)
-  if (code !== 0) throw new Error(`${command} ended with ${code}`)
-  return peak
+  }
+  look()
+  const sampling = setInterval(look, 20)
+  return {
+    stop: () => {
+      clearInterval(sampling)
+      look()
+      return most
+    }
+  }
 }
 
-/** The bytes of a URL into nowhere, by curl: bytes a second. */
-export const curlRate = async (url: string): Promise<number> => {
+/** The bytes of a URL into nowhere, by curl. */
+export const curl = async (url: string): Promise<{ readonly bytes: number; readonly seconds: number }> => {
   const { stdout } = await timed("curl", [
     "-sf",
+    "--max-time",
+    "100",
     "--output",
     "/dev/null",
     "--write-out",
-    "%{speed_download}",
+    "%{size_download} %{time_total}",
     "--header",
     `Authorization: Bearer ${token}`,
     url
   ])
-  return Number(stdout)
+  const [bytes, seconds] = stdout.split(" ").map(Number)
+  return { bytes: bytes!, seconds: seconds! }
 }
