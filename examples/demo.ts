@@ -141,7 +141,7 @@ const demo = Effect.gen(function*() {
   const { command, core } = yield* debuggerCommand(root, fetched)
   yield* Console.log(`\nThe core lies in ${core}. Open it with\n\n  ${command}\n`)
   if (process.argv.includes("--once")) return
-  yield* Console.log(`Serving on at ${server} until Ctrl-C.`)
+  yield* Console.log(`It goes on serving at ${server} until Ctrl-C.`)
   return yield* Effect.never
 })
 

@@ -1,8 +1,8 @@
 /** Cores to files or stdout, with progress; what each verb of fetching shares. */
-import { downloadCore, type DownloadError } from "@koredump/client/node"
+import { downloadCore, type DownloadError, FileExists } from "@koredump/client/node"
 import { decompress } from "@koredump/compression"
 import { type CoreRef, CoreSource, coreStem, type Problem } from "@koredump/core"
-import { Effect, FileSystem, Path, Result, Stdio, Stream } from "effect"
+import { Effect, FileSystem, Option, Path, Result, Schema, Stdio, Stream } from "effect"
 import { exitCodes, Failure, fromProblem, isProblem, partial } from "./Failure.ts"
 import { makeProgress, type Progress } from "./output/progress.ts"
 import { complain, note, print } from "./output/Screen.ts"
@@ -22,6 +22,8 @@ const fileFailure = (error: DownloadError): Failure =>
     message: visible(error.message),
     hint: error._tag === "FileExists"
       ? "Choose another place with -C DIR or -o FILE."
+      : error.code === "ENOENT"
+      ? "Make the directory first."
       : "What was fetched so far is kept in a .part file; the same command goes on from there."
   })
 
@@ -34,9 +36,23 @@ const printFile = (
   { existed, path, size }: { readonly path: string; readonly size: number; readonly existed: boolean }
 ) => print(`${visible(path)}  ${formatBytes(size)}${existed ? "  (already there)" : ""}`)
 
+const Metadata = Schema.fromJsonString(Schema.Struct({ id: Schema.String }))
+const decodeMetadata = Schema.decodeOption(Metadata)
+
+/** A file that is there is only replaced by news of the very core that it is about. */
+const refuseOther = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.option(fs.readFileString(path))
+  const there = Option.flatMap(text, decodeMetadata)
+  if (Option.isSome(text) && !Option.exists(there, ({ id }) => id === ref.id)) {
+    return yield* fileFailure(new FileExists({ path }))
+  }
+})
+
 /** Writes a core's metadata, whole or not at all. */
 const writeMetadata = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
   const fs = yield* FileSystem.FileSystem
+  yield* refuseOther(ref, path)
   const metadata = yield* CoreSource.use((source) => source.get(ref))
   const text = `${JSON.stringify(metadata, undefined, 2)}\n`
   const temporary = `${path}.part`

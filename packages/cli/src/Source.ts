@@ -26,7 +26,7 @@ export const serverUrl = (connection: Connection): Effect.Effect<string, Failure
     }
     if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return text
     return yield* usage(
-      `The server's URL must begin with http:// or https://, not "${visible(text)}".`,
+      `The server's URL must begin with http://, https:// or unix:/, not "${visible(text)}".`,
       `For example: --server ${defaultServer}`
     )
   })

@@ -45,8 +45,12 @@ const runtimeOf = Symbol.for("@koredump/client/runtime")
 const settle = <A>(exit: Exit.Exit<A, unknown>, signal: AbortSignal | undefined): A => {
   if (Exit.isSuccess(exit)) return exit.value
   if (signal?.aborted === true) throw signal.reason
-  if (Cause.hasInterruptsOnly(exit.cause)) throw new DOMException("The koredump client was closed.", "AbortError")
-  throw Cause.squash(exit.cause)
+  const error = Cause.squash(exit.cause)
+  // What Effect's runtime says of a call after its end.
+  if (Cause.hasInterruptsOnly(exit.cause) || error === "ManagedRuntime disposed") {
+    throw new DOMException("The koredump client was closed.", "AbortError")
+  }
+  throw error
 }
 
 const runWith = async <A, E, R extends CoreSource | Koredump>(

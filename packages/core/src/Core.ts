@@ -103,6 +103,11 @@ export const CoreMetadata = Schema.StructWithRest(
 ).annotate({ identifier: "CoreMetadata" })
 export type CoreMetadata = typeof CoreMetadata.Type
 
+const fieldNames = new Set([...Object.keys(summaryFields), "MESSAGE", "stack", "crio"])
+
+/** Whether a core can have a field of this name: one of the model's, or one that the journal may have. */
+export const isFieldName = (name: string): boolean => fieldNames.has(name) || /^[A-Z_][A-Z0-9_]{0,63}$/.test(name)
+
 /** Whether a field is left out of lists unless asked for: large, or secret. */
 export const isHeavyField = (name: string): boolean => name.startsWith("COREDUMP_PROC_") || heavyFields.has(name)
 

@@ -10,8 +10,8 @@ import { type CoreRef, refKey } from "./CoreId.ts"
 import {
   comparePositions,
   type CoreQuery,
-  decodePosition,
-  encodePosition,
+  decodeContinue,
+  encodeContinue,
   type Position,
   positionOf
 } from "./CoreQuery.ts"
@@ -129,7 +129,7 @@ export class CoreIndex {
         .map(({ core }) => ({ core, position: positionOf(core, "size") }))
         .toSorted((a, b) => comparePositions(a.position, b.position))
       : this.#ordered
-    const from = query.continue === undefined ? undefined : Option.getOrUndefined(decodePosition(query.continue))
+    const from = query.continue === undefined ? undefined : Option.getOrUndefined(decodeContinue(query, query.continue))
     const limit = query.limit ?? Number.POSITIVE_INFINITY
     const down = query.order === "desc"
     const cores: Array<CoreSummary> = []
@@ -153,7 +153,7 @@ export class CoreIndex {
       cores,
       resourceVersion: this.resourceVersion,
       unreachable: [],
-      ...(more && last !== undefined ? { continue: encodePosition(last) } : {})
+      ...(more && last !== undefined ? { continue: encodeContinue(query, last) } : {})
     }
   }
 

@@ -1,7 +1,7 @@
 /** The query of a list as REST has it: a filter, an order, a page, and which fields. Decoded and encoded here alone. */
 import { Option, Result, Schema } from "effect"
 import { Base64Url } from "effect/encoding"
-import { CoreState, type CoreSummary, formatTimestamp, parseTimestamp } from "./Core.ts"
+import { CoreState, type CoreSummary, formatTimestamp, isFieldName, parseTimestamp } from "./Core.ts"
 import type { CoreFilter } from "./CoreFilter.ts"
 import { InvalidQuery } from "./Problem.ts"
 import { signalNumber } from "./Signal.ts"
@@ -113,13 +113,13 @@ const listParameters = {
     "a number from 1 to 1000"
   ],
   continue: [
-    (values: ReadonlyArray<string>) => one(values, (value) => Option.isSome(decodePosition(value)) ? value : undefined),
-    "the value that the page before gave"
+    (values: ReadonlyArray<string>) => one(values, (value) => Option.isSome(parseContinue(value)) ? value : undefined),
+    "the value that the page before gave, in the same order"
   ],
   fields: [
     (values: ReadonlyArray<string>) => {
       const names = values.flatMap((value) => value.split(",")).filter((name) => name !== "")
-      return names.includes("all") ? "all" as const : names
+      return names.includes("all") ? "all" as const : names.every(isFieldName) ? names : undefined
     },
     "names of fields with commas between, or all"
   ]
@@ -177,6 +177,8 @@ export const decodeCoreQuery = (params: Params, now: number): Result.Result<Core
     (query) =>
       query.fields === "all" && !(query.limit !== undefined && query.limit <= 100)
         ? invalid("fields", "fields=all needs a limit of 100 or less.")
+        : query.continue !== undefined && Option.isNone(decodeContinue(query, query.continue))
+        ? invalid("continue", "Parameter continue is of a list in another order.")
         : Result.succeed(query)
   )
 
@@ -205,18 +207,27 @@ export interface Position {
   readonly id: string
 }
 
-const PositionJson = Schema.fromJsonString(Schema.Tuple([Schema.Finite, Schema.Finite, Schema.String, Schema.String]))
+const PositionJson = Schema.fromJsonString(
+  Schema.Tuple([Schema.String, Schema.Finite, Schema.Finite, Schema.String, Schema.String])
+)
 const decodePositionJson = Schema.decodeOption(PositionJson)
 
-/** A position as the opaque text of `continue`. */
-export const encodePosition = (position: Position): string =>
-  Base64Url.encode(JSON.stringify([position.key, position.time, position.node, position.id]))
+type PageOrder = Pick<CoreQuery, "sort" | "order">
 
-/** The inverse of {@link encodePosition}. */
-export const decodePosition = (text: string): Option.Option<Position> =>
-  Result.getSuccess(Base64Url.decodeString(text)).pipe(
-    Option.flatMap(decodePositionJson),
-    Option.map(([key, time, node, id]) => ({ key, time, node, id }))
+const orderName = ({ order = "asc", sort = "timestamp" }: PageOrder) => `${sort} ${order}`
+
+/** A position as the opaque text of `continue`: it goes on with the same order only. */
+export const encodeContinue = (order: PageOrder, position: Position): string =>
+  Base64Url.encode(JSON.stringify([orderName(order), position.key, position.time, position.node, position.id]))
+
+const parseContinue = (text: string) =>
+  Option.flatMap(Result.getSuccess(Base64Url.decodeString(text)), decodePositionJson)
+
+/** The inverse of {@link encodeContinue}; none for text that is not of a page in this order. */
+export const decodeContinue = (order: PageOrder, text: string): Option.Option<Position> =>
+  Option.map(
+    Option.filter(parseContinue(text), ([name]) => name === orderName(order)),
+    ([, key, time, node, id]) => ({ key, time, node, id })
   )
 
 const compareText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0

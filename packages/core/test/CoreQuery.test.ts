@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   type CoreQuery,
+  decodeContinue,
   decodeCoreFilter,
   decodeCoreQuery,
-  decodePosition,
+  encodeContinue,
   encodeCoreQuery,
-  encodePosition,
   groupParams,
   parseDurationMicros
 } from "@koredump/core"
@@ -13,7 +13,7 @@ import { Option, Result, Schema } from "effect"
 
 const now = 1_800_000_000_000_000
 const decode = (query: string) => decodeCoreQuery(groupParams(new URLSearchParams(query)), now)
-const position = encodePosition({ key: 1, time: 1, node: "node-1", id: "core.x" })
+const position = encodeContinue({}, { key: 1, time: 1, node: "node-1", id: "core.x" })
 
 describe("decodeCoreQuery", () => {
   it.each<[string, CoreQuery]>([
@@ -65,6 +65,9 @@ describe("decodeCoreQuery", () => {
     ["limit=1.5", "limit"],
     ["limit=1e2", "limit"],
     ["continue=abc", "continue"],
+    [`continue=${position}&sort=size`, "continue"],
+    [`continue=${position}&order=desc`, "continue"],
+    ["fields=id,bogus", "fields"],
     ["continue=%F0%28", "continue"],
     ["fields=all", "fields"],
     ["fields=all&limit=101", "fields"],
@@ -129,5 +132,8 @@ describe("parseDurationMicros", () => {
 it.prop("a position survives its text form", [Schema.Finite, Schema.String], ([key, node]) => {
   const position = { key, time: 1.5, node, id: "core.x" }
   // JSON has no negative zero
-  assert.deepStrictEqual(Option.getOrThrow(decodePosition(encodePosition(position))), { ...position, key: key + 0 })
+  assert.deepStrictEqual(
+    Option.getOrThrow(decodeContinue({ sort: "size" }, encodeContinue({ sort: "size", order: "asc" }, position))),
+    { ...position, key: key + 0 }
+  )
 })

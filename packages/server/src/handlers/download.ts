@@ -101,6 +101,11 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
         Exit.isSuccess(exit) ? Effect.void : Metric.update(failures, 1)
       )
     ),
+    Effect.tapError(({ reason }) =>
+      Effect.sync(() => {
+        if (Option.isSome(info)) info.value.brokenOff = reason === "aborted" ? 499 : 500
+      })
+    ),
     Effect.catch(({ reason }) =>
       reason === "aborted"
         ? Effect.logDebug("The client of a download went")

@@ -7,6 +7,8 @@ export interface RequestInfoFields {
   readonly id: string
   /** Bytes of the body sent, where the response does not tell. */
   bytes?: number
+  /** Where the body broke off: 499 if the client went, else 500. */
+  brokenOff?: 499 | 500
   user?: string
 }
 

@@ -35,7 +35,13 @@ export const accessLog = <E, R>(
       Effect.onExit((exit) =>
         Effect.gen(function*() {
           // The answer had begun, else it would be an error: it was interrupted (499: the client went), or failed.
-          const status = Exit.isSuccess(exit) ? exit.value.status : Exit.hasInterrupts(exit) ? 499 : 500
+          const status = info.brokenOff !== undefined
+            ? info.brokenOff
+            : Exit.isSuccess(exit)
+            ? exit.value.status
+            : Exit.hasInterrupts(exit)
+            ? 499
+            : 500
           const method = knownMethods.has(request.method) ? request.method : "other"
           const route = apiRoutes.nameOf(path) ?? "unknown"
           yield* Metric.update(Metric.withAttributes(requests, { route, method, status: String(status) }), 1)

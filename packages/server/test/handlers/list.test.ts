@@ -106,7 +106,9 @@ describe("GET /apiv1/cores", () => {
         { COREDUMP_PID: 1, pod: "p1" },
         { COREDUMP_PID: 2 }
       ])
-      assert.deepStrictEqual(yield* json("/apiv1/cores?fields=nonsense,toString&limit=1"), [{}])
+      assert.deepStrictEqual(yield* json("/apiv1/cores?fields=COREDUMP_UNHEARD_OF&limit=1"), [{}])
+      const { parameter, status } = (yield* json("/apiv1/cores?fields=id,toString")) as Record<string, unknown>
+      assert.deepStrictEqual([parameter, status], ["fields", 400])
     }))
 
   it.effect("heavy fields only where few cores are asked for", () =>
