@@ -101,14 +101,13 @@ describe("GET /apiv1/cores", () => {
 
   it.effect("fields: just these, in each core that has them", () =>
     Effect.gen(function*() {
-      const { json } = yield* makeApp({ cores })
+      const { json, request } = yield* makeApp({ cores })
       assert.deepStrictEqual(yield* json("/apiv1/cores?fields=COREDUMP_PID,pod&namespace=a"), [
         { COREDUMP_PID: 1, pod: "p1" },
         { COREDUMP_PID: 2 }
       ])
       assert.deepStrictEqual(yield* json("/apiv1/cores?fields=COREDUMP_UNHEARD_OF&limit=1"), [{}])
-      const { parameter, status } = (yield* json("/apiv1/cores?fields=id,toString")) as Record<string, unknown>
-      assert.deepStrictEqual([parameter, status], ["fields", 400])
+      assert.strictEqual((yield* request("/apiv1/cores?fields=id,toString")).status, 400)
     }))
 
   it.effect("heavy fields only where few cores are asked for", () =>
