@@ -1,0 +1,50 @@
+/** What the program makes of its flags and variables. */
+import { assert, describe, it } from "@effect/vitest"
+import { main, run } from "./program.ts"
+
+describe("settings", () => {
+  const tokens = ["--auth", "token-file", "--token-file", "/nowhere/tokens"]
+  const loopback = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
+
+  it.each<readonly [ReadonlyArray<string>, RegExp]>([
+    [["local", "--listen", "0.0.0.0:5000"], /loopback only/],
+    [["local", "--listen", "here"], /"here" is no address/],
+    [["local", "--grace-period", "soon"], /"soon" is no duration/],
+    [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
+    [["local", "--colour", "red"], /--colour/],
+    [["local", "--auth", "none"], /--auth/],
+    [["cluster"], /cluster/],
+    [["node", ...tokens], /--insecure-http/],
+    [["node", ...loopback], /--auth must be said/],
+    [["node", "--auth", "none", "--insecure-http"], /--insecure-no-auth/],
+    [["node", "--auth", "kubernetes", ...loopback], /comes with the cluster server/],
+    [["node", "--auth", "token-file", ...loopback], /needs --token-file/],
+    [["node", ...tokens, ...loopback], /\/nowhere\/tokens cannot be used/],
+    [["node", ...tokens, ...loopback, "--authorization", "rbac"], /needs --auth kubernetes/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert"], /one of them is missing/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert", "--tls-key", "/key"], /\/cert cannot be read/],
+    [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/]
+  ])("%j: exit code 2 and a sentence", (args, sentence) => {
+    const { said, status } = run(args)
+    assert.match(said, sentence)
+    assert.strictEqual(status, 2)
+  })
+
+  it("each flag has a variable; the flag wins", () => {
+    const env = { KOREDUMP_LISTEN: "0.0.0.0:1", KOREDUMP_GRACE_PERIOD: "soon" }
+    assert.match(run(["local"], env).said, /--listen 0\.0\.0\.0:1/)
+    assert.match(run(["local", "--listen", "127.0.0.1:0"], env).said, /"soon" is no duration/)
+    assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).said, /KOREDUMP_MAX_DOWNLOADS|many/)
+  })
+
+  it("--help says each flag with its variable, --version the version", () => {
+    const { said, status } = run(["node", "--help"])
+    assert.strictEqual(status, 0)
+    const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]
+    assert.isAbove(flags.length, 18)
+    for (const [, flag, variable] of flags) {
+      assert.strictEqual(variable, `KOREDUMP_${flag!.toUpperCase().replaceAll("-", "_")}`)
+    }
+    assert.deepInclude(run(["--version"]), { status: 0 })
+  })
+})
