@@ -108,7 +108,7 @@ describe("local over a Unix socket", () => {
     await using host = await makeHost()
     const socketPath = join(host.root, "koredump.sock")
     const args = ["local", "--root", host.root, "--listen", `unix:${socketPath}`]
-    const first = await start(...args)
+    await using first = await start(...args)
     assert.strictEqual((await stat(socketPath)).mode & 0o777, 0o600)
     await first[Symbol.asyncDispose]()
     await using _second = await start(...args)
