@@ -1,79 +1,9 @@
-/** The program as a process of its own: settings, log, shutdown. From the sources; `e2e/host` starts the built one. */
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { build } from "esbuild"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises"
+/** The program as a process: log, shutdown, sockets, tokens. */
+import { assert, describe, it } from "@effect/vitest"
+import { stat, writeFile } from "node:fs/promises"
 import { Agent, get, type IncomingMessage } from "node:http"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
-
-// The sources as one bundle, which loads three times as fast. Where it lies it finds the packages that are native.
-const directory = join(import.meta.dirname, `../../../node_modules/.koredump-server-test-${process.pid}`)
-const main = join(directory, "main.js")
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(import.meta.dirname, "../src/main.ts")],
-    outdir: directory,
-    bundle: true,
-    splitting: true,
-    minify: true,
-    format: "esm",
-    platform: "node",
-    conditions: ["@koredump/source"],
-    external: ["@napi-rs/*"],
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
-  })
-})
-afterAll(() => rm(directory, { recursive: true, force: true }))
-
-const core = "core.large.0.0123456789abcdef0123456789abcdef.4242.1700000000000000"
-const size = 64 * 1024 * 1024
-
-/** A host with one large core and no journal. */
-const makeHost = async () => {
-  const root = await mkdtemp(join(tmpdir(), "koredump-server-"))
-  const directory = join(root, "var/lib/systemd/coredump")
-  await mkdir(directory, { recursive: true })
-  await writeFile(join(directory, core), "")
-  await truncate(join(directory, core), size)
-  return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true }) }
-}
-
-interface Started extends AsyncDisposable {
-  readonly address: string
-  readonly child: ChildProcess
-  readonly log: ReadonlyArray<string>
-  /** The exit code, or the signal. */
-  readonly ended: Promise<number | string>
-}
-
-/** Starts the server and waits for the first line of its log. */
-const start = async (...args: ReadonlyArray<string>): Promise<Started> => {
-  const child = spawn(process.execPath, [main, ...args, "--log-format", "json"], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | string)
-  const log: Array<string> = []
-  const address = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      log.push(line)
-      resolve((JSON.parse(log[0]!) as { readonly annotations: { readonly address: string } }).annotations.address)
-    })
-    void ended.then((end) => reject(new Error(`it ended with ${end}`)))
-  })
-  return {
-    address,
-    child,
-    ended,
-    log,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL")
-      await ended
-    }
-  }
-}
+import { core, makeHost, run, size, start } from "./program.ts"
 
 const startLocal = (root: string, ...args: ReadonlyArray<string>) =>
   start("local", "--root", root, "--node-name", "n1", "--listen", "127.0.0.1:0", ...args)
@@ -178,7 +108,7 @@ describe("local over a Unix socket", () => {
     await using host = await makeHost()
     const socketPath = join(host.root, "koredump.sock")
     const args = ["local", "--root", host.root, "--listen", `unix:${socketPath}`]
-    const first = await start(...args)
+    await using first = await start(...args)
     assert.strictEqual((await stat(socketPath)).mode & 0o777, 0o600)
     await first[Symbol.asyncDispose]()
     await using _second = await start(...args)
@@ -187,20 +117,11 @@ describe("local over a Unix socket", () => {
     })
     assert.strictEqual(response.statusCode, 200)
     response.resume()
-    const third = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" })
+    const third = run(args)
     assert.strictEqual(third.status, 1)
-    assert.match(third.stderr, /^koredump-server: it cannot listen: .*EADDRINUSE/)
+    assert.match(third.said, /^koredump-server: it cannot listen: .*EADDRINUSE/)
   })
 })
-
-/** Runs the program to its end. */
-const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], {
-    encoding: "utf8",
-    env: { ...process.env, ...env }
-  })
-  return { status, said: stderr + stdout }
-}
 
 describe("without tokens", () => {
   it.each(
@@ -262,52 +183,5 @@ describe("an address that is taken", () => {
     const { said, status } = run(["local", "--root", host.root, ...free, flag, address])
     assert.match(said, new RegExp(`^koredump-server: it cannot listen: .*EADDRINUSE.*${address}$`, "m"))
     assert.strictEqual(status, 1)
-  })
-})
-
-describe("settings", () => {
-  const tokens = ["--auth", "token-file", "--token-file", "/nowhere/tokens"]
-  const loopback = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
-
-  it.each<readonly [ReadonlyArray<string>, RegExp]>([
-    [["local", "--listen", "0.0.0.0:5000"], /loopback only/],
-    [["local", "--listen", "here"], /"here" is no address/],
-    [["local", "--grace-period", "soon"], /"soon" is no duration/],
-    [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
-    [["local", "--colour", "red"], /--colour/],
-    [["local", "--auth", "none"], /--auth/],
-    [["cluster"], /cluster/],
-    [["node", ...tokens], /--insecure-http/],
-    [["node", ...loopback], /--auth must be said/],
-    [["node", "--auth", "none", "--insecure-http"], /--insecure-no-auth/],
-    [["node", "--auth", "kubernetes", ...loopback], /comes with the cluster server/],
-    [["node", "--auth", "token-file", ...loopback], /needs --token-file/],
-    [["node", ...tokens, ...loopback], /\/nowhere\/tokens cannot be used/],
-    [["node", ...tokens, ...loopback, "--authorization", "rbac"], /needs --auth kubernetes/],
-    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert"], /one of them is missing/],
-    [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert", "--tls-key", "/key"], /\/cert cannot be read/],
-    [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/]
-  ])("%j: exit code 2 and a sentence", (args, sentence) => {
-    const { said, status } = run(args)
-    assert.match(said, sentence)
-    assert.strictEqual(status, 2)
-  })
-
-  it("each flag has a variable; the flag wins", () => {
-    const env = { KOREDUMP_LISTEN: "0.0.0.0:1", KOREDUMP_GRACE_PERIOD: "soon" }
-    assert.match(run(["local"], env).said, /--listen 0\.0\.0\.0:1/)
-    assert.match(run(["local", "--listen", "127.0.0.1:0"], env).said, /"soon" is no duration/)
-    assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).said, /KOREDUMP_MAX_DOWNLOADS|many/)
-  })
-
-  it("--help says each flag with its variable, --version the version", () => {
-    const { said, status } = run(["node", "--help"])
-    assert.strictEqual(status, 0)
-    const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]
-    assert.isAbove(flags.length, 18)
-    for (const [, flag, variable] of flags) {
-      assert.strictEqual(variable, `KOREDUMP_${flag!.toUpperCase().replaceAll("-", "_")}`)
-    }
-    assert.deepInclude(run(["--version"]), { status: 0 })
   })
 })
