@@ -54,7 +54,8 @@ export const start = async (...args: ReadonlyArray<string>): Promise<Started> =>
   const child = spawn(process.execPath, [main, ...args, "--log-format", "json"], {
     stdio: ["ignore", "pipe", "inherit"]
   })
-  const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | string)
+  // Not "exit": the rest of the log comes after it.
+  const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string)
   const log: Array<string> = []
   const address = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
