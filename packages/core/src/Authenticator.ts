@@ -7,6 +7,8 @@ export interface Principal {
   readonly username: string
   readonly uid?: string
   readonly groups: ReadonlyArray<string>
+  /** What the authenticator adds, as in a TokenReview's `status.user.extra`. */
+  readonly extra?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
 /** Turns a bearer token into a principal. Fails with `NotReady` where whoever knows the tokens cannot be asked. */

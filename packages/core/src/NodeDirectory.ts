@@ -1,0 +1,30 @@
+/** Which nodes there are, and how to reach the cores of one: what a `ClusterCoreSource` is made of. */
+import { Context, type Effect, type Scope, type Stream } from "effect"
+import type { CoreSource } from "./CoreSource.ts"
+import type { NotReady } from "./Problem.ts"
+
+/** A node, and where its koredump agent is. */
+export interface NodeAddress {
+  /** The Kubernetes node's name. */
+  readonly name: string
+  /** What the connector needs to reach the agent; for HTTP `https://10.0.0.7:5001`. */
+  readonly address: string
+  /** Tells one agent from the next at the same address (the pod's UID). */
+  readonly incarnation?: string
+}
+
+/** Discovery. */
+export class NodeDirectory extends Context.Service<NodeDirectory, {
+  /**
+   * All nodes as they are known now, then all of them again whenever one comes, goes or moves. Nothing is emitted before
+   * the directory knows all that there are. Never ends; what goes wrong is logged and tried again inside.
+   */
+  readonly nodes: Stream.Stream<ReadonlyArray<NodeAddress>>
+  /** Why what is known may be old (the API server is away), in words; undefined when all is well. */
+  readonly lacking: Effect.Effect<string | undefined>
+}>()("@koredump/core/NodeDirectory") {}
+
+/** Turns a node into the source of its cores. The source is used until the scope ends. */
+export class NodeConnector extends Context.Service<NodeConnector, {
+  readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], NotReady, Scope.Scope>
+}>()("@koredump/core/NodeConnector") {}
