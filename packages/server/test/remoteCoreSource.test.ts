@@ -1,13 +1,13 @@
 /** The contract of all sources, over HTTP: the fake source behind koredump's own server, on a socket. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { describe, it } from "@effect/vitest"
+import { layerRemoteCoreSource } from "@koredump/client/effect"
+import { layerNodeHttp } from "@koredump/client/node"
 import { coreSourceContract, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
-import { layerHttpApp, layerNoAuthorization, routerConfig } from "@koredump/server"
 import { Effect, Layer } from "effect"
 import { FetchHttpClient, type HttpClient, HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { layerRemoteCoreSource } from "../src/effect.ts"
-import { layerNodeHttp } from "../src/node.ts"
+import { layerHttpApp, layerNoAuthorization, routerConfig } from "../src/index.ts"
 
 /** The cores of the fake, as a client of a server over it sees them. */
 const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
