@@ -1,2 +1,4 @@
 /** koredump on Kubernetes: which nodes there are, who asks, who may, and which pod crashed. */
-export {}
+
+/** The API group of the virtual resources that permissions are given on: `coredumps`, `nodecoredumps`. */
+export const apiGroup = "koredump.dev"
