@@ -1,10 +1,10 @@
 /** Node's HTTP or HTTPS server on an address. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { type Duration, Effect, Layer } from "effect"
+import { type Duration, Effect, Layer, Stream } from "effect"
 import type { HttpServer, HttpServerError } from "effect/http"
 import { lstatSync, rmSync } from "node:fs"
 import { createServer, type Server, type ServerOptions } from "node:http"
-import { createServer as createSecureServer } from "node:https"
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https"
 import { connect } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ListenAddress } from "../listenAddress.ts"
@@ -14,6 +14,8 @@ import { endWithLastResponse } from "./endWithLastResponse.ts"
 export interface TlsPair {
   readonly cert: string
   readonly key: string
+  /** The pairs that replace it, as they come: connections from then on get the new one, those that are there stay. */
+  readonly renewed?: Stream.Stream<Omit<TlsPair, "renewed">>
 }
 
 const options: ServerOptions = {
@@ -63,28 +65,44 @@ const removeStaleSocket = (path: string): Effect.Effect<void> =>
     })
   })
 
+const minVersion = "TLSv1.2"
+
+const createTlsServer = ({ cert, key }: TlsPair): SecureServer =>
+  createSecureServer({ ...options, cert, key, minVersion })
+
+/** Gives the server each pair that comes, until the scope ends. */
+const renew = (server: Server, { renewed = Stream.empty }: TlsPair) =>
+  Stream.runForEach(
+    renewed,
+    ({ cert, key }) => Effect.sync(() => (server as SecureServer).setSecureContext({ cert, key, minVersion }))
+  ).pipe(Effect.forkScoped)
+
+const create = (tls: TlsPair | undefined): Server => {
+  const server = tls === undefined ? createServer(options) : createTlsServer(tls)
+  // A client that stopped reading, or is gone without a word, gives its place back. Any progress starts the time anew;
+  // a watch has a heartbeat.
+  server.timeout = 300_000
+  server.on("clientError", answerParserError)
+  // Nothing needs to be expected but 100-continue, which Node knows; the rest may be passed over (RFC 9110, 10.1.1).
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response))
+  endWithLastResponse(server)
+  return server
+}
+
 /** See the module's text. Shutting down, it waits for running requests for the grace period. */
 export const layerHttpServer = (
   address: ListenAddress,
   gracePeriod: Duration.Input,
   tls: TlsPair | undefined
-): Layer.Layer<HttpServer.HttpServer, HttpServerError.ServeError> => {
-  const create = (): Server => {
-    const server = tls === undefined
-      ? createServer(options)
-      : createSecureServer({ ...options, ...tls, minVersion: "TLSv1.2" })
-    // A client that stopped reading, or is gone without a word, gives its place back. Any progress starts the time anew;
-    // a watch has a heartbeat.
-    server.timeout = 300_000
-    server.on("clientError", answerParserError)
-    // Nothing needs to be expected but 100-continue, which Node knows; the rest may be passed over (RFC 9110, 10.1.1).
-    server.on("checkExpectation", (request, response) => server.emit("request", request, response))
-    endWithLastResponse(server)
-    return server
-  }
-  const listening = NodeHttpServer.layerServer(create, {
-    ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
-    gracefulShutdownTimeout: gracePeriod
-  })
-  return "path" in address ? Layer.unwrap(Effect.as(removeStaleSocket(address.path), listening)) : listening
-}
+): Layer.Layer<HttpServer.HttpServer, HttpServerError.ServeError> =>
+  Layer.unwrap(Effect.gen(function*() {
+    if ("path" in address) yield* removeStaleSocket(address.path)
+    const server = create(tls)
+    return Layer.merge(
+      NodeHttpServer.layerServer(() => server, {
+        ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
+        gracefulShutdownTimeout: gracePeriod
+      }),
+      tls === undefined ? Layer.empty : Layer.effectDiscard(renew(server, tls))
+    )
+  }))
