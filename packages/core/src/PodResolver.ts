@@ -1,5 +1,5 @@
 /** Which pod a process belonged to: from the facts of its cgroup to names. */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, Effect, Stream } from "effect"
 import type { PodCgroup } from "./PodCgroup.ts"
 
 /** A pod and one of its containers, by the keys of the model. What is not known has no key. */
@@ -23,3 +23,49 @@ export class PodResolver extends Context.Service<PodResolver, {
   /** Pods of which more may be known now than before, by the UID of their cgroup. Never ends. */
   readonly updates: Stream.Stream<string>
 }>()("@koredump/core/PodResolver") {}
+
+/** What two who know the same pod must agree on. The rest may differ: names of an image, and a static pod's UID. */
+const names = ["namespace", "pod", "container"] as const
+
+/** All that several answers know, the first of two that differ; undefined where they contradict one another. */
+export const mergePodIdentities = (identities: ReadonlyArray<PodIdentity>): PodIdentity | undefined => {
+  const contradicted = names.some((key) =>
+    new Set(identities.map((identity) => identity[key]).filter((name) => name !== undefined)).size > 1
+  )
+  return contradicted ? undefined : Object.assign({}, ...identities.toReversed())
+}
+
+const maxRemembered = 1000
+
+/**
+ * Several resolvers as one: each is asked, and what one of them does not know another may. A wrong answer would show a
+ * core to the wrong people, so two that contradict one another are none, and the log says so once for each pod.
+ */
+export const chainPodResolvers = (
+  resolvers: ReadonlyArray<PodResolver["Service"]>
+): PodResolver["Service"] => {
+  const told = new Set<string>()
+
+  const contradiction = (pod: PodCgroup, identities: ReadonlyArray<PodIdentity>) =>
+    Effect.suspend(() => {
+      const key = `${pod.podUid}/${pod.containerId}`
+      if (told.has(key)) return Effect.void
+      if (told.size >= maxRemembered) told.clear()
+      told.add(key)
+      return Effect.logWarning("Two answers to which pod this was: none is believed").pipe(
+        Effect.annotateLogs({ ...pod, identities: JSON.stringify(identities) })
+      )
+    })
+
+  return {
+    resolve: Effect.fnUntraced(function*(pod) {
+      const identities = yield* Effect.forEach(resolvers, (resolver) => resolver.resolve(pod), {
+        concurrency: "unbounded"
+      })
+      const merged = mergePodIdentities(identities)
+      if (merged === undefined) yield* contradiction(pod, identities)
+      return merged ?? {}
+    }),
+    updates: Stream.mergeAll(resolvers.map((resolver) => resolver.updates), { concurrency: "unbounded" })
+  }
+}
