@@ -40,3 +40,18 @@ export const parsePodCgroup = (path: string): PodCgroup | undefined => {
   }
   return { podUid }
 }
+
+/**
+ * The pod that the cgroup paths of one process name, one path for each hierarchy of the kernel. Paths of no pod are
+ * passed over (a runtime joins not all hierarchies), a path of the pod alone says nothing of the container. Where two
+ * name different pods or containers, none is believed.
+ */
+export const parsePodCgroups = (paths: ReadonlyArray<string>): PodCgroup | undefined => {
+  const pods = paths.map(parsePodCgroup).filter((pod) => pod !== undefined)
+  const uids = new Set(pods.map(({ podUid }) => podUid))
+  const ids = new Set(pods.flatMap(({ containerId }) => containerId ?? []))
+  const [podUid] = uids
+  const [containerId] = ids
+  if (podUid === undefined || uids.size > 1 || ids.size > 1) return undefined
+  return containerId === undefined ? { podUid } : { podUid, containerId }
+}

@@ -1,48 +1,113 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isPodCgroup, parsePodCgroup } from "@koredump/core"
+import { isPodCgroup, parsePodCgroup, parsePodCgroups } from "@koredump/core"
 
 const id = "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
 const uid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
 const uid_ = uid.replaceAll("-", "_")
 
-// The formats of the design's table "Cgroup formats of pods"
+/** Samples of which only the beginning is known are filled up with the last digit of their beginning. */
+const fill = (beginning: string, length = 64) => beginning.padEnd(length, beginning.at(-1))
+
+// Real ones: the design's table "Cgroup formats of pods", in its order. A path, the pod's uid, the container's id.
+const samples: ReadonlyArray<readonly [string, string, string, string]> = [
+  [
+    "containerd, systemd driver, burstable (EKS)",
+    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poddde1244b_5bb5_4297_b544_85f3bc0d80bf.slice/cri-containerd-acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c.scope",
+    "dde1244b-5bb5-4297-b544-85f3bc0d80bf",
+    "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
+  ],
+  [
+    "guaranteed: no level for the QoS; a line of v1",
+    `11:blkio:/kubepods.slice/kubepods-pod019c1fe8_0d92_4aa0_b61c_4df58bdde71c.slice/cri-containerd-${
+      fill("9e07")
+    }.scope`,
+    "019c1fe8-0d92-4aa0-b61c-4df58bdde71c",
+    fill("9e07")
+  ],
+  [
+    "containerd, cgroupfs driver (GKE)",
+    "/kubepods/burstable/pod4a163a05-439d-484b-8e53-2968bc15824f/cde6dfaf5007ed65aad2d6aed72af91b0f3d95813492f773286e29ae145d20f4",
+    "4a163a05-439d-484b-8e53-2968bc15824f",
+    "cde6dfaf5007ed65aad2d6aed72af91b0f3d95813492f773286e29ae145d20f4"
+  ],
+  [
+    "static pod: the hash of its configuration",
+    `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod7260904bbd08e72e4dff95d9fccd2ee8.slice/cri-containerd-${
+      fill("d366")
+    }.scope`,
+    "7260904bbd08e72e4dff95d9fccd2ee8",
+    fill("d366")
+  ],
+  [
+    "CRI-O, systemd driver",
+    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod30cea2cf_1b80_4807_abad_d81453e199c5.slice/crio-a8077b08a56c0c6e33d6716557d882ac940cb09475c50372e22e84c40d0733f2.scope",
+    "30cea2cf-1b80-4807-abad-d81453e199c5",
+    "a8077b08a56c0c6e33d6716557d882ac940cb09475c50372e22e84c40d0733f2"
+  ],
+  [
+    "CRI-O with crun on v2: a level below (MicroShift)",
+    `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod73dc8baf_1111_4222_8333_444444444444.slice/crio-${
+      fill("f52987fb")
+    }.scope/container`,
+    "73dc8baf-1111-4222-8333-444444444444",
+    fill("f52987fb")
+  ],
+  [
+    "CRI-O, cgroupfs driver: no .scope",
+    `/kubepods/podb53d1111-1111-4222-8333-444444444444/crio-${id}`,
+    "b53d1111-1111-4222-8333-444444444444",
+    id
+  ],
+  ["CRI-O, the sandbox's own container", `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}`, uid, id],
+  ["Docker", `/kubepods.slice/kubepods-besteffort-pod${uid_}.slice/docker-${id}.scope`, uid, id],
+  [
+    "kind: the kubelet's cgroup below Docker's",
+    `/docker/${
+      fill("8afe")
+    }/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod44c71111_1111_4222_8333_444444444444.slice/cri-containerd-${
+      fill("40c0")
+    }.scope`,
+    "44c71111-1111-4222-8333-444444444444",
+    fill("40c0")
+  ],
+  [
+    "kubepods twice (Docker Desktop)",
+    `/kubepods/kubepods/besteffort/pod6bd2a4d3-1111-4222-8333-444444444444/${fill("a55d")}`,
+    "6bd2a4d3-1111-4222-8333-444444444444",
+    fill("a55d")
+  ],
+  [
+    "runc's colon form",
+    `/kubepods-besteffort-pod72f71111_1111_4222_8333_444444444444.slice:cri-containerd:${fill("b2a1")}`,
+    "72f71111-1111-4222-8333-444444444444",
+    fill("b2a1")
+  ]
+]
+
 describe("parsePodCgroup", () => {
+  it.each(samples)(
+    "%s",
+    (_, path, podUid, containerId) => assert.deepStrictEqual(parsePodCgroup(path), { podUid, containerId })
+  )
+
   it.each([
-    [
-      "containerd, systemd driver",
-      `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${uid_}.slice/cri-containerd-${id}.scope`
-    ],
-    ["guaranteed: no level for the QoS", `/kubepods.slice/kubepods-pod${uid_}.slice/cri-containerd-${id}.scope`],
-    ["containerd, cgroupfs driver", `/kubepods/burstable/pod${uid}/${id}`],
-    ["CRI-O, systemd driver", `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-${id}.scope`],
-    [
-      "CRI-O with crun: a level below",
-      `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-${id}.scope/container`
-    ],
-    ["CRI-O, cgroupfs driver", `/kubepods/pod${uid}/crio-${id}`],
-    ["Docker", `/kubepods.slice/kubepods-besteffort-pod${uid_}.slice/docker-${id}.scope`],
-    [
-      "kind: the kubelet's own prefix",
-      `/docker/8afe/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod${uid_}.slice/cri-containerd-${id}.scope`
-    ],
-    ["kubepods twice", `/kubepods/kubepods/besteffort/pod${uid}/${id}`],
     ["a --cgroup-root", `/kn/node-1/kubepods/besteffort/pod${uid}/${id}`],
-    ["runc's colon form", `/kubepods-besteffort-pod${uid_}.slice:cri-containerd:${id}`],
     ["systemd in the pod", `/kubepods/burstable/pod${uid}/${id}/system.slice/app.service`],
-    ["a line of v1", `11:blkio:/kubepods.slice/kubepods-pod${uid_}.slice/cri-containerd-${id}.scope`],
+    ["CRI-O, cgroupfs driver, and crun", `/kubepods/burstable/pod${uid}/crio-${id}/container`],
+    ["podman's name for it", `/kubepods/burstable/pod${uid}/libpod-${id}`],
     [
       "a pod in a pod: the outermost",
       `/kubepods/burstable/pod${uid}/${id}/kubepods/pod00000000-0000-0000-0000-000000000000/${"0".repeat(64)}`
+    ],
+    [
+      "kind in a pod: the outermost",
+      `/kubepods.slice/kubepods-pod${uid_}.slice/cri-containerd-${id}.scope/docker/${
+        "1".repeat(64)
+      }/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod00000000_0000_0000_0000_000000000000.slice/cri-containerd-${
+        "0".repeat(64)
+      }.scope`
     ]
   ])("%s", (_, path) => assert.deepStrictEqual(parsePodCgroup(path), { podUid: uid, containerId: id }))
-
-  it("a static pod's uid is the hash of its configuration", () =>
-    assert.deepStrictEqual(
-      parsePodCgroup(
-        `/kubepods.slice/kubepods-burstable-pod7260904bbd08e72e4dff95d9fccd2ee8.slice/cri-containerd-${id}.scope`
-      ),
-      { podUid: "7260904bbd08e72e4dff95d9fccd2ee8", containerId: id }
-    ))
 
   it("the pod's own cgroup has no container", () =>
     assert.deepStrictEqual(parsePodCgroup(`/kubepods/burstable/pod${uid}`), { podUid: uid }))
@@ -52,9 +117,30 @@ describe("parsePodCgroup", () => {
     ["a container of no pod", `/system.slice/docker-${id}.scope`],
     ["the kubelet's root alone", "/kubepods.slice"],
     ["CRI-O's monitor", `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-conmon-${id}.scope`],
+    ["CRI-O's monitor, outside", `/system.slice/crio-conmon-${id}.scope`],
     ["something like a uid", "/kubepods/burstable/pod1234"],
     ["nothing", ""]
   ])("none: %s", (_, path) => assert.isUndefined(parsePodCgroup(path)))
+})
+
+describe("parsePodCgroups", () => {
+  const pod = `/kubepods/burstable/pod${uid}`
+  const other = `/kubepods/burstable/pod00000000-0000-0000-0000-000000000000/${id}`
+  const found = { podUid: uid, containerId: id }
+
+  it.each([
+    ["no paths", [], undefined],
+    ["none of a pod", ["/", "/system.slice/a.service"], undefined],
+    ["all the same", [`${pod}/${id}`, `${pod}/${id}`], found],
+    ["other forms of the same", [`${pod}/${id}`, `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}.scope`], found],
+    ["hierarchies that the runtime did not join", ["/", `${pod}/${id}`, "/system.slice/containerd.service"], found],
+    ["the pod's own cgroup in one", [pod, `${pod}/${id}`], found],
+    ["the monitor's in one", [`${pod}/crio-conmon-${id}`, `${pod}/crio-${id}`], found],
+    ["the pod alone", [pod, pod], { podUid: uid }],
+    ["two pods", [`${pod}/${id}`, other], undefined],
+    ["two pods, one by its own cgroup", [pod, other], undefined],
+    ["two containers of a pod", [`${pod}/${id}`, `${pod}/${"0".repeat(64)}`], undefined]
+  ])("%s", (_, paths, expected) => assert.deepStrictEqual(parsePodCgroups(paths), expected))
 })
 
 it("isPodCgroup", () => {
