@@ -2,7 +2,7 @@
  * The settings of the servers: each has one flag, one variable (`--coredump-dir` = `KOREDUMP_COREDUMP_DIR`; the flag
  * wins), one default, one line of help.
  */
-import { Config } from "effect"
+import { Config, Schema } from "effect"
 import { Flag } from "effect/cli"
 
 const variable = (name: string) => `KOREDUMP_${name.toUpperCase().replaceAll("-", "_")}`
@@ -17,6 +17,16 @@ const text = (name: string, metavar: string, help: string) =>
   )
 
 const optionalText = (name: string, metavar: string, help: string) => Flag.optional(text(name, metavar, help))
+
+/** May be given several times; the variable has commas between. */
+const repeatable = (name: string, metavar: string, help: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(described(name, `${help} (repeatable)`)),
+    Flag.atLeast(1),
+    Flag.withFallbackConfig(Config.Array(Schema.String, variable(name))),
+    Flag.withDefault([] as ReadonlyArray<string>)
+  )
 
 const whole = (name: string, fallback: number, help: string) =>
   Flag.Int(name).pipe(
@@ -73,17 +83,50 @@ export const opsListenFlag = (fallback: string | undefined) => {
   return Flag.optional(fallback === undefined ? flag : flag.pipe(Flag.withDefault(fallback)))
 }
 
+/** Of the servers of one host that callers on the network reach. */
+export const nodeFlags = {
+  stateDir: text("state-dir", "DIR", "Where it keeps which pod a core was of (/var/lib/koredump)").pipe(
+    Flag.withDefault("/var/lib/koredump")
+  ),
+  namespaceRegex: optionalText("namespace-regex", "RE", "Serve only cores of namespaces whose whole name matches")
+}
+
 /** Of servers that others reach over the network. */
 export const networkFlags = {
   tlsCert: optionalText("tls-cert", "FILE", "Certificate chain, PEM"),
   tlsKey: optionalText("tls-key", "FILE", "Its private key, PEM"),
-  auth: Flag.optional(choice("auth", ["kubernetes", "token-file", "none"], "How callers prove who they are")),
+  auth: Flag.optional(
+    choice(
+      "auth",
+      ["kubernetes", "token-file", "none"],
+      "How callers prove who they are (kubernetes in a cluster, else it must be said)"
+    )
+  ),
   tokenFile: optionalText("token-file", "FILE", "Tokens for --auth token-file, a line each: token,user,uid,\"groups\""),
-  authorization: choice(
-    "authorization",
-    ["rbac", "authenticated"],
-    "Who may see what; with --auth token-file every accepted caller sees all (authenticated)"
-  ).pipe(Flag.withDefault("authenticated")),
+  authorization: Flag.optional(
+    choice(
+      "authorization",
+      ["rbac", "authenticated"],
+      "Who may see what: as Kubernetes' roles say, or every accepted caller all (rbac with --auth kubernetes)"
+    )
+  ),
+  audience: repeatable("audience", "NAME", "Audiences of tokens that are accepted"),
+  kubeconfig: optionalText("kubeconfig", "FILE", "How to reach Kubernetes (in a cluster the pod's service account)"),
   insecureHttp: onOff("insecure-http", "Speak plain HTTP beyond loopback"),
   insecureNoAuth: onOff("insecure-no-auth", "Allow --auth none beyond loopback: everyone there can read all cores")
+}
+
+/** Of the cluster server: which nodes there are, and how to reach them. */
+export const clusterFlags = {
+  node: repeatable("node", "NAME=URL", "A node and the address of its server; without any Kubernetes tells them"),
+  namespace: optionalText("namespace", "NAME", "Where koredump's own pods are (the namespace of this pod)"),
+  nodePort: whole("node-port", 5001, "Port of the servers on the nodes"),
+  nodeScheme: choice("node-scheme", ["https", "http"], "How they are spoken to (https)").pipe(
+    Flag.withDefault("https")
+  ),
+  nodeCa: optionalText("node-ca", "FILE", "Certificate authority of their certificates, PEM (those that Node knows)"),
+  nodeServerName: optionalText("node-server-name", "NAME", "The name in their certificates (their address)"),
+  nodeTokenFile: optionalText("node-token-file", "FILE", "The token that is sent to them, read anew as it changes"),
+  maxCores: whole("max-cores", 200_000, "Cores known at once; the oldest that are missing go first"),
+  allowDelete: onOff("allow-delete", "Let clients delete cores, where the node allows it too")
 }

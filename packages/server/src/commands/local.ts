@@ -3,7 +3,8 @@ import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
 import { layerNoAuthorization } from "../auth/authorization.ts"
 import { layerLoopbackOnly } from "../auth/loopback.ts"
-import { layerHostServer, listenAddress } from "../host.ts"
+import { layerHostSource, nodeNameOf } from "../host.ts"
+import { layerServer, listenAddress, opsListenAddress } from "../launch.ts"
 import { commonFlags, hostFlags, listenFlag, opsListenFlag } from "../settings.ts"
 import { SettingsError } from "../SettingsError.ts"
 
@@ -22,21 +23,24 @@ const flags = {
 export const local = Command.make(
   "local",
   flags,
-  Effect.fnUntraced(function*({ listen, opsListen, ...settings }) {
-    const address = yield* listenAddress("listen", listen)
-    if (!address.loopback) {
+  Effect.fnUntraced(function*(settings) {
+    const listen = yield* listenAddress("listen", settings.listen)
+    if (!listen.loopback) {
       return yield* new SettingsError({
         message:
-          `--listen ${listen}: the local server has no tokens, so it listens on loopback only; use "node" for others.`
+          `--listen ${settings.listen}: the local server has no tokens, so it listens on loopback only; use "node" for others.`
       })
     }
-    const overSocket = "path" in address
-    return yield* Layer.launch(layerHostServer(settings, {
-      listen: address,
-      ...(opsListen._tag === "Some" ? { opsListen: yield* listenAddress("ops-listen", opsListen.value) } : {}),
+    const node = yield* nodeNameOf(settings)
+    const overSocket = "path" in listen
+    return yield* Layer.launch(layerServer(settings, {
+      listen,
+      ...yield* opsListenAddress(settings.opsListen),
+      node,
+      serves: `node ${node}`,
       authorization: layerNoAuthorization,
       ...(overSocket ? {} : { extra: layerLoopbackOnly }),
       ...(!overSocket && process.getuid?.() === 0 ? { warning: rootWarning } : {})
-    }))
+    }, (begin) => layerHostSource(settings, node, begin)))
   })
 ).pipe(Command.withDescription("Serve this host's cores on loopback, without tokens"))
