@@ -135,6 +135,9 @@ export const parseTimestamp = (text: string): number => {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i.exec(text)
   if (match === null) return Number.NaN
   const [, seconds, fraction = "", zone] = match
+  // Date.parse takes 31 February for 3 March.
+  const day = Number(seconds!.slice(8, 10))
+  if (day > 28 && new Date(`${seconds!.slice(0, 10)}T00:00:00Z`).getUTCDate() !== day) return Number.NaN
   return Date.parse(`${seconds}${zone}`) * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6))
 }
 

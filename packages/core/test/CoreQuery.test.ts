@@ -55,6 +55,7 @@ describe("decodeCoreQuery", () => {
     ["state=gone", "state"],
     ["since=yesterday", "since"],
     ["since=90", "since"],
+    ["since=2026-02-31T00:00:00Z", "since"],
     ["since=1d&since=2d", "since"],
     ["until=2022-02-30T99:00:00Z", "until"],
     ["q=a&q=b", "q"],
