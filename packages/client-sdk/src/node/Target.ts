@@ -36,6 +36,8 @@ export interface TargetOptions {
   readonly size: number | undefined
   /** Seconds since 1970. */
   readonly modified: number
+  /** Bytes of another file that has this very time: one of just that size proves nothing by it. */
+  readonly otherSize?: number | undefined
 }
 
 /**
@@ -44,11 +46,12 @@ export interface TargetOptions {
  */
 export const makeTarget = (options: TargetOptions): Effect.Effect<Target, DownloadError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { modified, path, size } = options
+    const { modified, otherSize, path, size } = options
     const found = yield* onFileUnless(path, ["ENOENT"], () => lstat(path))
     if (found === undefined) return yield* makePart(options)
     if (!found.isFile() || (size !== undefined && size !== found.size)) return yield* new FileExists({ path })
-    return yield* makeExisting(path, found.size, Math.floor(found.mtimeMs / 1000) === modified)
+    const same = Math.floor(found.mtimeMs / 1000) === modified && found.size !== otherSize
+    return yield* makeExisting(path, found.size, same)
   })
 
 const makeExisting = Effect.fnUntraced(function*(path: string, size: number, same: boolean) {

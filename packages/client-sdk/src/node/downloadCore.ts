@@ -93,7 +93,9 @@ const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], optio
   const wantsStored = path !== undefined
   const wantsCore = decompressedPath !== undefined && decompressedPath !== path
   const stored = wantsStored ? yield* makeTarget({ path, key, modified, size: file.size }) : nowhere
-  const core = wantsCore ? yield* makeTarget({ path: decompressedPath, key, modified, size: undefined }) : nowhere
+  const core = wantsCore
+    ? yield* makeTarget({ path: decompressedPath, key, modified, size: undefined, otherSize: file.size })
+    : nowhere
   const hash = options.sha256 === true ? createHash("sha256") : undefined
 
   const resumedFrom = stored.have
@@ -132,11 +134,12 @@ const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], optio
   )
   tell()
   const storedFile = wantsStored ? yield* stored.finish : undefined
-  if (corrupt !== undefined) {
+  const why = decompressedPath === path && file.size === 0 ? "the file is empty" : corrupt?.message
+  if (why !== undefined) {
     return yield* new CoreUnreadable({
       id: ref.id,
       node: ref.node,
-      detail: `The core cannot be decompressed: ${corrupt.message}.`
+      detail: `The core cannot be decompressed: ${why}.`
     })
   }
   const coreFile = wantsCore ? yield* core.finish : undefined
@@ -159,7 +162,7 @@ const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], optio
  * - A file that is at `path` already is never overwritten. With the stored file's size and time of last change (which
  *   downloads get) it is taken as done; with the same size only, it is compared with the download byte by byte; else
  *   `FileExists`. A decompressed file that is there is judged by its time, or compared.
- * - With both paths one download fills both. With `decompressedPath` alone nothing else is written, and a later call
+ * - With both paths one download fills both; where they are the same (a core that is stored as it is), it is one file. With `decompressedPath` alone nothing else is written, and a later call
  *   begins anew. A core that cannot be decompressed fails with `CoreUnreadable`; the stored file is kept.
  */
 export const downloadCore = (

@@ -232,6 +232,29 @@ describe("downloadCore", () => {
     )
   })
 
+  it.effect("does not take the stored file for the core itself, nor the other way round", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        yield* downloadCore({ ref, path })
+        assert.strictEqual((yield* Effect.flip(downloadCore({ ref, decompressedPath: path })))._tag, "FileExists")
+        sameBytes(yield* read(path), stored)
+        yield* downloadCore({ ref, decompressedPath: join(dir, "core") })
+        assert.isTrue((yield* downloadCore({ ref, decompressedPath: join(dir, "core") })).decompressed!.existed)
+        assert.strictEqual((yield* Effect.flip(downloadCore({ ref, path: join(dir, "core") })))._tag, "FileExists")
+      })
+    ))
+
+  it.effect("an empty file is no core", () =>
+    withCore(({ path, ref }) =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* downloadCore({ ref, path })).stored!.size, 0)
+        const failure = yield* Effect.flip(downloadCore({ ref, path, decompressedPath: path }))
+        assert.deepInclude(failure, {
+          _tag: "CoreUnreadable",
+          detail: "The core cannot be decompressed: the file is empty."
+        })
+      }), { compression: "none", content: new Uint8Array() }))
+
   it.effect("decompresses from the stored file that is there, without a download", () => {
     let opened = 0
     return withCore(
