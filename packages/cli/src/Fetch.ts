@@ -3,7 +3,7 @@ import { downloadCore, type DownloadError, FileExists } from "@koredump/client/n
 import { decompress } from "@koredump/compression"
 import { type CoreRef, CoreSource, coreStem, type Problem } from "@koredump/core"
 import { Effect, FileSystem, Option, Path, Result, Schema, Stdio, Stream } from "effect"
-import { exitCodes, Failure, fromProblem, isProblem, partial } from "./Failure.ts"
+import { batchFailure, exitCodes, Failure, fromProblem, isProblem, partial } from "./Failure.ts"
 import { makeProgress, type Progress } from "./output/progress.ts"
 import { complain, note, print } from "./output/Screen.ts"
 import { visible } from "./output/text.ts"
@@ -16,16 +16,30 @@ export interface Wanted extends CoreRef {
 
 const parallel = 4
 
-const fileFailure = (error: DownloadError): Failure =>
-  new Failure({
+const fileHint = (error: DownloadError) => {
+  if (error._tag === "FileExists") return "Choose another place with -C DIR or -o FILE."
+  switch (error.code) {
+    case "ENOENT":
+      return "Make the directory first."
+    // These come while a file is being written, the others before.
+    case "EDQUOT":
+    case "EFBIG":
+    case "EIO":
+    case "ENOSPC":
+      return "What was fetched so far is kept in a .part file; the same command goes on from there."
+    default:
+      return undefined
+  }
+}
+
+const fileFailure = (error: DownloadError): Failure => {
+  const hint = fileHint(error)
+  return new Failure({
     exitCode: exitCodes.failed,
     message: visible(error.message),
-    hint: error._tag === "FileExists"
-      ? "Choose another place with -C DIR or -o FILE."
-      : error.code === "ENOENT"
-      ? "Make the directory first."
-      : "What was fetched so far is kept in a .part file; the same command goes on from there."
+    ...(hint === undefined ? {} : { hint })
   })
+}
 
 const failed = (message: string) => Effect.fail(new Failure({ exitCode: exitCodes.failed, message }))
 
@@ -74,8 +88,7 @@ const fetchFiles = Effect.fnUntraced(
     const downloaded = yield* downloadCore({
       ref: { node: wanted.node, id: wanted.id },
       path,
-      // A core that is stored as it is needs no second file.
-      decompressedPath: options.decompress && stem !== path ? stem : undefined,
+      decompressedPath: options.decompress ? stem : undefined,
       onProgress: progress.add(wanted.id, wanted.size)
     })
     const metadata = yield* writeMetadata(wanted, `${stem}.json`)
@@ -105,9 +118,12 @@ export const fetchAll = Effect.fnUntraced(
       cores,
       (core) =>
         fetchFiles(core, options, progress).pipe(
-          Effect.tapError(({ hint, message }) =>
-            cores.length === 1 ? Effect.void : Effect.andThen(progress.clear, complain(message, hint))
-          ),
+          Effect.tapError(({ hint, message }) => {
+            if (cores.length === 1) return Effect.void
+            const name = visible(core.id)
+            const which = message.includes(name) ? message : `${name}: ${message}`
+            return Effect.andThen(progress.clear, complain(which, hint))
+          }),
           Effect.result
         ),
       { concurrency: parallel }
@@ -117,8 +133,7 @@ export const fetchAll = Effect.fnUntraced(
     const [failure] = failures
     if (failure === undefined) return yield* options.incomplete ? partial : Effect.void
     if (cores.length === 1) return yield* failure
-    const same = failures.length === cores.length && failures.every(({ exitCode }) => exitCode === failure.exitCode)
-    return yield* same ? new Failure({ exitCode: failure.exitCode, message: "" }) : partial
+    return yield* batchFailure(failures, cores.length)
   },
   Effect.scoped,
   interrupted

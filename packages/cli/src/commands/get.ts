@@ -1,5 +1,5 @@
 /** `koredumpctl get` */
-import { Effect, Option } from "effect"
+import { Effect, Option, Path } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { findCores, listStored } from "../Candidates.ts"
 import { usage } from "../Failure.ts"
@@ -71,11 +71,15 @@ export const get = Command.make(
     }
     const cores = yield* findCores(core, { newest, stored: true, query })
     const [first, another] = cores
+    const path = yield* Path.Path
     if (Option.isNone(output)) return yield* fetchAll(cores, { decompress, directory, incomplete: false })
     if (first === undefined || another !== undefined) return yield* usage("Option -o is for one core.", see)
     return yield* output.value === "-"
       ? fetchToStdout(first, decompress)
-      : fetchOne(first, { decompress, path: output.value })
+      : fetchOne(first, {
+        decompress,
+        path: path.isAbsolute(output.value) ? output.value : path.join(directory, output.value)
+      })
   }, explained)
 ).pipe(
   Command.withDescription("Fetch cores, each with its metadata"),

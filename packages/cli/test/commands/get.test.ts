@@ -80,8 +80,25 @@ describe("koredumpctl get", () => {
       const to = yield* directory
       const { code, stderr } = yield* run("get", "-a", "-C", to)
       assert.strictEqual(code, 3)
-      assert.match(stderr, /koredumpctl: Bad disk\./)
+      assert.strictEqual(stderr, `koredumpctl: ${dbId}: Bad disk.`)
       assert.include(namesIn(to), `${webStem}.zst`)
+    }))
+
+  it.effect("-d of an empty core fails", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([stored({ comm: "zero", pid: 4, time: noon, content: new Uint8Array() })])
+      const { code, stderr } = yield* run("get", "-1d", "-C", yield* directory)
+      assert.deepStrictEqual([code, stderr], [1, "koredumpctl: The core cannot be decompressed: the file is empty."])
+    }))
+
+  it.effect("speaks of a .part file only where there may be one", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([web])
+      const to = yield* directory
+      writeFileSync(join(to, "file"), "")
+      const { code, stderr } = yield* run("get", "-1", "-C", join(to, "file"))
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /^koredumpctl: Cannot write [^\n]*: part of the path is no directory\.$/)
     }))
 
   it.effect("-1 takes the newest that is stored", () =>
@@ -100,6 +117,9 @@ describe("koredumpctl get", () => {
       assert.deepStrictEqual(namesIn(to), ["x"])
       assert.deepStrictEqual(readFileSync(join(to, "x")), plain)
       assert.strictEqual((yield* run("get", "web", "db", "-o", join(to, "y"))).code, 2)
+      assert.strictEqual((yield* run("get", "web", "-C", to, "-o", "z")).code, 0)
+      assert.strictEqual((yield* run("get", "web", "-C", "/does/not/exist", "-o", join(to, "absolute"))).code, 0)
+      assert.deepStrictEqual(namesIn(to), ["absolute", "x", "z"])
     }))
 
   it.effect("-o - is nothing for a terminal", () =>
