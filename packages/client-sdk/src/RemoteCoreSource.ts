@@ -29,6 +29,26 @@ type Headers = HttpClientResponse.HttpClientResponse["headers"]
 
 const urls = HttpApiClient.urlBuilder(Api).cores
 
+/** Where one core is. */
+interface Paths {
+  readonly metadata: (ref: CoreRef) => string
+  readonly download: (ref: CoreRef, query: { readonly decompress?: "true" }) => string
+  readonly delete: (ref: CoreRef) => string
+}
+
+const pathsOf = (oneNode: boolean): Paths =>
+  oneNode
+    ? {
+      metadata: (params) => urls.metadataHere({ params }),
+      download: (params, query) => urls.downloadHere({ params, query }),
+      delete: (params) => urls.deleteHere({ params })
+    }
+    : {
+      metadata: (params) => urls.metadata({ params }),
+      download: (params, query) => urls.download({ params, query }),
+      delete: (params) => urls.delete({ params })
+    }
+
 const maxEventBytes = 1024 * 1024
 
 const withQuery = (path: string, params: URLSearchParams) => params.size === 0 ? path : `${path}?${params}`
@@ -98,22 +118,26 @@ const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stre
   const params = encodeCoreQuery(options.filter ?? {})
   if (options.since !== undefined) params.set("resourceVersion", options.since)
   const request = { path: withQuery(urls.watch({ query: {} }), params), headers: { accept: "application/x-ndjson" } }
-  return Stream.unwrap(Effect.map(transport.send(request), (response) =>
-    transport.body(response).pipe(
-      Stream.pipeThroughChannel(Ndjson.decode<Problem>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })),
-      Stream.catchTag("NdjsonError", ({ reason }) =>
-        Stream.fail(transport.wrong(`sent a line that is no event of a watch (${reason}).`))),
-      Stream.mapEffect(eventOf(transport)),
-      Stream.concat(Stream.fail(transport.wrong("ended the watch.")))
-    ))).pipe(Stream.scoped)
+  return Stream.unwrap(
+    Effect.map(transport.send(request), (response) =>
+      transport.body(response, transport.watchIdleTimeout).pipe(
+        Stream.pipeThroughChannel(Ndjson.decode<Problem>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })),
+        Stream.catchTag("NdjsonError", ({ reason }) =>
+          Stream.fail(transport.wrong(`sent a line that is no event of a watch (${reason}).`))),
+        Stream.mapEffect(eventOf(transport)),
+        Stream.concat(Stream.fail(transport.wrong("ended the watch.")))
+      ))
+  ).pipe(Stream.scoped)
 }
 
-const openOf = (transport: Transport) =>
+const openOf = (transport: Transport, paths: Paths) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
-    const path = urls.download({ params: ref, query: {} })
-    // A HEAD has no body that would say what is wrong; the same GET has.
+    const path = paths.download(ref, {})
+    // A HEAD has no body that would say what is wrong; the same GET has. Its end is read, which is none of bytes, so that
+    // the connection can be used again.
     const { headers } = yield* transport.send({ method: "HEAD", path }).pipe(
-      Effect.catch(() => transport.send({ path })),
+      Effect.tap((response) => Stream.runDrain(transport.body(response))),
+      Effect.catchIf(({ _tag }) => _tag !== "NodeTimeout", () => transport.send({ path })),
       Effect.scoped
     )
     const facts = factsOf(headers)
@@ -139,9 +163,9 @@ const openOf = (transport: Transport) =>
     }
 
     const decompressed = transport.send({
-      path: urls.download({ params: ref, query: { decompress: "true" } }),
+      path: paths.download(ref, { decompress: "true" }),
       headers: conditions
-    }).pipe(Effect.map(transport.body), Stream.unwrap, Stream.scoped)
+    }).pipe(Effect.map((response) => transport.body(response)), Stream.unwrap, Stream.scoped)
 
     return {
       ref,
@@ -185,8 +209,10 @@ const nodesOf = (list: CoreList, since: string): ReadonlyArray<NodeStatus> => {
 const Cores = Schema.Array(CoreSummary)
 const Empty = Schema.Struct({})
 
-const make = Effect.fnUntraced(function*(options: RemoteOptions) {
+/** See `layerRemoteCoreSource`. */
+export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteOptions) {
   const transport = yield* makeTransport(options)
+  const paths = pathsOf(options.oneNode === true)
 
   const list: CoreSource["Service"]["list"] = Effect.fn("RemoteCoreSource.list")((query) =>
     Effect.map(
@@ -198,11 +224,11 @@ const make = Effect.fnUntraced(function*(options: RemoteOptions) {
   return CoreSource.of({
     list,
     get: Effect.fn("RemoteCoreSource.get")((ref) =>
-      Effect.map(transport.json({ path: urls.metadata({ params: ref }) }, CoreMetadata), ([metadata]) => metadata)
+      Effect.map(transport.json({ path: paths.metadata(ref) }, CoreMetadata), ([metadata]) => metadata)
     ),
-    open: openOf(transport),
+    open: openOf(transport, paths),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
-      Effect.asVoid(transport.json({ method: "DELETE", path: urls.delete({ params: ref }) }, Empty))
+      Effect.asVoid(transport.json({ method: "DELETE", path: paths.delete(ref) }, Empty))
     ),
     changes: changesOf(transport),
     // Until servers tell of their nodes themselves: a list says which have cores and which did not answer, and since
@@ -220,4 +246,4 @@ const make = Effect.fnUntraced(function*(options: RemoteOptions) {
  */
 export const layerRemoteCoreSource = (
   options: RemoteOptions
-): Layer.Layer<CoreSource, never, HttpClient.HttpClient> => Layer.effect(CoreSource, make(options))
+): Layer.Layer<CoreSource, never, HttpClient.HttpClient> => Layer.effect(CoreSource, makeRemoteCoreSource(options))

@@ -25,16 +25,25 @@ import {
 export interface RemoteOptions {
   /** `http://…`, `https://…`, with a path where a proxy puts the server below one; `unix:PATH` with `layerNodeHttp`. */
   readonly url: string | URL
-  /** Bearer token. It is sent to this server alone: redirects are errors. */
-  readonly token?: string | Redacted.Redacted
+  /**
+   * Bearer token, or what gives the current one: it is asked before each request. It is sent to this server alone:
+   * redirects are errors.
+   */
+  readonly token?: string | Redacted.Redacted | Effect.Effect<Redacted.Redacted, Problem>
   /** Further headers for every request. */
   readonly headers?: Readonly<Record<string, string>>
   /** How often reads are tried again when the server cannot be reached, is not ready or asks to wait; 3 unless said. */
   readonly retries?: number
+  /** Longest wait asked for by the server that such a retry keeps to; 30 seconds unless said. Beyond it there is none. */
+  readonly maxRetryAfter?: Duration.Input
   /** Longest wait for the head of an answer; 30 seconds unless said. */
   readonly timeout?: Duration.Input
-  /** Longest silence within an answer; 60 seconds unless said. A watch's heartbeats come every 20 to 30. */
+  /** Longest silence within an answer; 60 seconds unless said. */
   readonly idleTimeout?: Duration.Input
+  /** Longest silence of a watch, which has heartbeats; that of other answers unless said. */
+  readonly watchIdleTimeout?: Duration.Input
+  /** Whether the server is that of one node: it is then not asked under the name that the node has here. */
+  readonly oneNode?: boolean
 }
 
 /** A request, relative to the server's address. */
@@ -51,8 +60,13 @@ export interface Transport {
   readonly send: (
     request: RemoteRequest
   ) => Effect.Effect<HttpClientResponse.HttpClientResponse, Problem, Scope.Scope>
-  /** The body of an answer; it fails where it breaks off or stands still. */
-  readonly body: (response: HttpClientResponse.HttpClientResponse) => Stream.Stream<Uint8Array, Problem>
+  /** The body of an answer; it fails where it breaks off or stands still, for `idleTimeout` unless said. */
+  readonly body: (
+    response: HttpClientResponse.HttpClientResponse,
+    idleTimeout?: Duration.Input
+  ) => Stream.Stream<Uint8Array, Problem>
+  /** Longest silence of a watch. */
+  readonly watchIdleTimeout: Duration.Input
   /** Sends a request and decodes the JSON of the answer. */
   readonly json: <A>(
     request: RemoteRequest,
@@ -65,7 +79,6 @@ export interface Transport {
 const maxJsonBytes = 256 * 1024 * 1024
 const maxProblemBytes = 64 * 1024
 const jsonTimeout = Duration.minutes(5)
-const maxRetryAfterMillis = 30_000
 
 /** One attempt that failed. */
 interface Failure {
@@ -114,12 +127,18 @@ const parseBase = (url: string | URL): { readonly base: string; readonly name: s
   return { base: href.replace(/\/+$/, ""), name: href.replace(/\/+$/, "") }
 }
 
+const tokenOf = (token: RemoteOptions["token"]): Effect.Effect<Redacted.Redacted, Problem> | undefined => {
+  if (token === undefined || Effect.isEffect(token)) return token
+  return Effect.succeed(typeof token === "string" ? Redacted.make(token) : token)
+}
+
 /** A transport over the `HttpClient` at hand. An address that is none is a defect: a `TypeError`. */
 export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions) {
   const { base, name } = parseBase(options.url)
-  const token = typeof options.token === "string" ? Redacted.make(options.token) : options.token
+  const token = tokenOf(options.token)
   const timeout = options.timeout ?? "30 seconds"
-  const idleTimeout = options.idleTimeout ?? "60 seconds"
+  const defaultIdleTimeout = options.idleTimeout ?? "60 seconds"
+  const maxRetryAfterMillis = Duration.toMillis(options.maxRetryAfter ?? "30 seconds")
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
   const requestInit = Option.getOrElse(yield* Effect.serviceOption(FetchHttpClient.RequestInit), () => ({}))
 
@@ -135,7 +154,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
     retryAfterMillis: 0
   })
 
-  const body: Transport["body"] = (response) =>
+  const body: Transport["body"] = (response, idleTimeout = defaultIdleTimeout) =>
     response.stream.pipe(
       Stream.catch((error) =>
         error.reason._tag === "EmptyBodyError"
@@ -183,7 +202,10 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
   })
 
   const attempt = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
-    const response = yield* client.execute(request).pipe(
+    const authorized = token === undefined
+      ? request
+      : HttpClientRequest.bearerToken(request, yield* Effect.mapError(token, lasting))
+    const response = yield* client.execute(authorized).pipe(
       Effect.provideService(FetchHttpClient.RequestInit, { ...requestInit, redirect: "manual" }),
       Effect.mapError(unreachable),
       Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(lasting(timedOut())) })
@@ -207,8 +229,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
   )
 
   const send: Transport["send"] = ({ headers, method = "GET", path }) => {
-    const plain = HttpClientRequest.make(method)(base + path, { headers: { ...options.headers, ...headers } })
-    const request = token === undefined ? plain : HttpClientRequest.bearerToken(plain, token)
+    const request = HttpClientRequest.make(method)(base + path, { headers: { ...options.headers, ...headers } })
     return attempt(request).pipe(
       Effect.retry({
         schedule: retrySchedule,
@@ -243,7 +264,13 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
     )
   }
 
-  return { send, body, json, wrong } satisfies Transport
+  return {
+    send,
+    body,
+    watchIdleTimeout: options.watchIdleTimeout ?? defaultIdleTimeout,
+    json,
+    wrong
+  } satisfies Transport
 })
 
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))

@@ -1,0 +1,110 @@
+/**
+ * A node's source, guarded: few requests and downloads at once, and after some failures in a row none at all for a
+ * while, so that a node that is down costs its callers nothing and gets no crowd when it comes back.
+ */
+import { type CoreFile, CoreSource, NodeFailed, NodeTimeout, type Problem } from "@koredump/core"
+import { Duration, Effect, Exit, Option, Schedule, Scope, Semaphore, Stream } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import { isNodeFailure, nodeProblem } from "./nodeProblem.ts"
+
+/** Bounds for each node. */
+export interface NodeBounds {
+  /** Requests at once; 8 unless said. */
+  readonly maxRequests?: number | undefined
+  /** Downloads at once; 16 unless said. */
+  readonly maxDownloads?: number | undefined
+  /** Longest wait until one of these can begin; 10 seconds unless said. */
+  readonly queueTimeout?: Duration.Input | undefined
+}
+
+/** Failures in a row after which a node is not asked for a while. */
+const failuresToOpen = 5
+
+/** The breaker of all nodes: each has its own circuit. */
+export const makeNodeBreaker = CircuitBreaker.make({
+  tripPolicy: CircuitBreaker.consecutive(failuresToOpen),
+  openDuration: Schedule.min([Schedule.exponential("2 seconds"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
+}).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+
+const classify = (exit: Exit.Exit<unknown, Problem>): CircuitBreaker.Outcome => {
+  if (Exit.isSuccess(exit)) return CircuitBreaker.success
+  const failed = Option.match(Exit.findErrorOption(exit), { onNone: () => true, onSome: isNodeFailure })
+  return failed ? CircuitBreaker.failure() : CircuitBreaker.success
+}
+
+const waitOf = (error: CircuitBreaker.CircuitBreakerError): string =>
+  error.reason._tag === "CircuitOpen"
+    ? `in ${Math.max(1, Math.ceil(Duration.toSeconds(error.reason.retryAfter)))} s`
+    : "right now"
+
+/** Guards the source of the node called `node`; `key` tells its circuit from all others. */
+export const guardNode = (
+  source: CoreSource["Service"],
+  breaker: CircuitBreaker.CircuitBreaker,
+  node: string,
+  key: string,
+  bounds: NodeBounds
+): CoreSource["Service"] => {
+  const requests = Semaphore.makeUnsafe(bounds.maxRequests ?? 8)
+  const downloads = Semaphore.makeUnsafe(bounds.maxDownloads ?? 16)
+  const queueTimeout = bounds.queueTimeout ?? "10 seconds"
+  let circuits = 0
+
+  const slotOf = (semaphore: Semaphore.Semaphore, what: string) =>
+    Semaphore.takeScoped(semaphore, 1).pipe(
+      Effect.timeoutOrElse({
+        duration: queueTimeout,
+        orElse: () =>
+          Effect.fail(new NodeTimeout({ node, detail: `As many ${what} of node ${node} run as are allowed at once.` }))
+      })
+    )
+
+  const circuit = () => `${key} ${circuits}`
+
+  const guarded = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
+    Effect.suspend(() =>
+      breaker.execute(
+        // The slot has a scope of its own: what is opened lives on.
+        Effect.scopedWith((scope) => Effect.andThen(Scope.provide(slotOf(requests, "requests"), scope), operation)),
+        { key: circuit(), classify }
+      )
+    ).pipe(
+      Effect.catchTag("CircuitBreakerError", (error) =>
+        Effect.fail(
+          new NodeFailed({ detail: `Node ${node} failed several times in a row; it is tried again ${waitOf(error)}.` })
+        )),
+      Effect.mapError((problem) => nodeProblem(node, problem))
+    )
+
+  const streamed = (stream: Stream.Stream<Uint8Array, Problem>) =>
+    Stream.unwrap(Effect.as(slotOf(downloads, "downloads"), stream)).pipe(
+      Stream.scoped,
+      Stream.mapError((problem) => nodeProblem(node, problem))
+    )
+
+  // A watch that is answered shows that the node is back: what failed before counts no more.
+  const answered = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuit()), () => undefined)).pipe(
+    Effect.map((state) => {
+      if (state?._tag !== "Closed") circuits += 1
+    })
+  )
+
+  return CoreSource.of({
+    list: (query) => guarded(source.list(query)),
+    get: (ref) => Effect.map(guarded(source.get(ref)), (metadata) => ({ ...metadata, node })),
+    open: (ref) =>
+      Effect.map(guarded(source.open(ref)), (file): CoreFile => ({
+        ...file,
+        ref,
+        bytes: (range) => streamed(file.bytes(range)),
+        decompressed: streamed(file.decompressed)
+      })),
+    remove: (ref) => guarded(source.remove(ref)),
+    changes: (options) =>
+      source.changes(options).pipe(
+        Stream.onFirst(() => answered),
+        Stream.mapError((problem) => nodeProblem(node, problem))
+      ),
+    nodes: guarded(source.nodes)
+  })
+}
