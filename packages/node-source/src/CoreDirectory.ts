@@ -45,6 +45,11 @@ export const failureText = (error: unknown): string => {
       return "it does not exist"
     case "ENOTDIR":
       return "it is not a directory"
+    case "ENOSPC":
+    case "EDQUOT":
+      return "no room"
+    case "EROFS":
+      return "read-only"
     default:
       return code
   }

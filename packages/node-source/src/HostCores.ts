@@ -2,28 +2,44 @@
  * The cores of this host: takes what the directory and the journal tell, in any order, and keeps the index in step.
  * Synchronous throughout: once published, a core is visible as soon as it is told.
  */
-import { type CoreId, type CoreIndex, coreStem, type UnversionedCore } from "@koredump/core"
+import { type CoreId, coreIdMicros, type CoreIndex, coreStem, parseCoreId, type UnversionedCore } from "@koredump/core"
+import { Option } from "effect"
 import type { JournalFacts } from "./JournalEntry.ts"
+import type { KnownPod } from "./KnownPod.ts"
 import { type FileFacts, mergeCore } from "./merge.ts"
 
 // A core may have been compressed, or compressed in another way, after its entry was written.
 const extensions = ["", ".zst", ".lz4", ".xz"]
 
+/** What the cores of a host depend on beside the host. */
+export interface HostCoresOptions {
+  readonly node: string
+  readonly maxCores: number
+  /** What is still known of a core's pod from an earlier run. By the stem of the core's name. */
+  readonly recall: (stem: string) => KnownPod | undefined
+  /** Whether the core may be shown at all. */
+  readonly shows: (core: UnversionedCore) => boolean
+}
+
 /** See the module's text. */
 export class HostCores {
   readonly #index: CoreIndex
-  readonly #node: string
+  readonly #options: HostCoresOptions
   readonly #maxEntries: number
   readonly #files = new Map<string, FileFacts>()
   /** By the stem of the core's name. */
   readonly #entries = new Map<string, JournalFacts>()
+  /** By the stem of the core's name. */
+  readonly #pods = new Map<string, KnownPod>()
+  /** Entries without file that are not shown, and when the crash was (microseconds since 1970). */
+  readonly #hidden = new Map<string, number>()
   #bytes = 0
   #published = false
 
-  constructor(index: CoreIndex, node: string, maxCores: number) {
+  constructor(index: CoreIndex, options: HostCoresOptions) {
     this.#index = index
-    this.#node = node
-    this.#maxEntries = Math.ceil(maxCores * 1.1)
+    this.#options = options
+    this.#maxEntries = Math.ceil(options.maxCores * 1.1)
   }
 
   /** Bytes that the files take. */
@@ -43,6 +59,16 @@ export class HostCores {
     return this.#entries.get(coreStem(id))
   }
 
+  /** What is known of the core's pod beside its cgroup. */
+  pod(stem: string): KnownPod | undefined {
+    return this.#pods.get(stem)
+  }
+
+  /** Whether there is a file or an entry. */
+  knows(stem: string): boolean {
+    return this.#entries.has(stem) || this.#filesOf(stem).length > 0
+  }
+
   /** Shows what has been told so far, and from now on everything at once. */
   publish(): void {
     if (this.#published) return
@@ -55,9 +81,11 @@ export class HostCores {
   putFile(file: FileFacts): void {
     const before = this.#files.get(file.id)
     if (before === file) return
+    const stem = coreStem(file.id)
+    if (!this.knows(stem)) this.#recall(stem)
     this.#bytes += file.size - (before?.size ?? 0)
     this.#files.set(file.id, file)
-    this.#show(coreStem(file.id))
+    this.#show(stem)
   }
 
   /** The file is gone, or was never there. */
@@ -66,33 +94,62 @@ export class HostCores {
     if (before === undefined) return
     this.#bytes -= before.size
     this.#files.delete(id)
-    this.#show(coreStem(id))
+    const stem = coreStem(id)
+    if (!this.knows(stem)) this.#pods.delete(stem)
+    this.#show(stem)
   }
 
   /** The journal tells of a crash, perhaps not for the first time. */
   putEntry(entry: JournalFacts): void {
     const stem = coreStem(entry.id)
     if (this.#entries.get(stem)?.cursor === entry.cursor) return
+    if (entry.pod !== undefined && !this.knows(stem)) this.#recall(stem)
     this.#entries.set(stem, entry)
     for (const file of this.#filesOf(stem)) {
       const { xattrs: _, ...facts } = file
       this.#files.set(file.id, facts)
     }
     this.#show(stem)
-    if (this.#published && this.#entries.size > this.#maxEntries) this.#forgetEntries()
+    if (this.#published && this.#entries.size > this.#maxEntries) this.#forgetEntries(0)
+  }
+
+  /** Which pod the core came from has been found out. */
+  putPod(stem: string, pod: KnownPod): void {
+    if (!this.knows(stem)) return
+    this.#pods.set(stem, pod)
+    this.#show(stem)
   }
 
   /** Forgets crashes before `time` (microseconds since 1970) whose core is not there. */
   removeMissingBefore(time: number): void {
     this.#index.removeMissingBefore(time)
-    this.#forgetEntries()
+    this.#forgetEntries(time)
   }
 
-  /** The index is bounded; what it has dropped needs no entry any more. */
-  #forgetEntries(): void {
+  #recall(stem: string): void {
+    const pod = this.#options.recall(stem)
+    if (pod !== undefined) this.#pods.set(stem, pod)
+  }
+
+  /**
+   * The index is bounded; what it has dropped needs no entry any more. Those that are not shown, and so are in no index,
+   * go when the crash was before `time`, and the oldest where they are too many.
+   */
+  #forgetEntries(time: number): void {
     for (const [stem, { id }] of this.#entries) {
-      if (!this.#index.get({ node: this.#node, id }) && this.#filesOf(stem).length === 0) this.#entries.delete(stem)
+      if (this.#index.get({ node: this.#options.node, id }) || this.#filesOf(stem).length > 0) continue
+      if ((this.#hidden.get(stem) ?? -1) < time) this.#forgetEntry(stem)
     }
+    for (const stem of this.#hidden.keys()) {
+      if (this.#entries.size <= this.#maxEntries) break
+      this.#forgetEntry(stem)
+    }
+  }
+
+  #forgetEntry(stem: string): void {
+    this.#entries.delete(stem)
+    this.#pods.delete(stem)
+    this.#hidden.delete(stem)
   }
 
   #filesOf(stem: string): ReadonlyArray<FileFacts> {
@@ -102,16 +159,21 @@ export class HostCores {
   /** Shows each file of the crash as a core; without any, the crash itself as one that is missing. */
   #show(stem: string): void {
     if (!this.#published) return
+    const { node, shows } = this.#options
     const entry = this.#entries.get(stem)
+    const pod = this.#pods.get(stem)
     const cores = new Map<string, UnversionedCore>()
-    for (const file of this.#filesOf(stem)) cores.set(file.id, mergeCore(this.#node, file.id, file, entry))
+    for (const file of this.#filesOf(stem)) cores.set(file.id, mergeCore(node, file.id, file, entry, pod))
+    this.#hidden.delete(stem)
     if (cores.size === 0 && entry !== undefined) {
-      cores.set(entry.id, mergeCore(this.#node, entry.id, undefined, entry))
+      const core = mergeCore(node, entry.id, undefined, entry, pod)
+      cores.set(entry.id, core)
+      if (!shows(core)) this.#hidden.set(stem, coreIdMicros(Option.getOrThrow(parseCoreId(entry.id))))
     }
     for (const extension of extensions) {
       const id = stem + extension
       const core = cores.get(id)
-      if (core === undefined) this.#index.remove({ node: this.#node, id: id as CoreId })
+      if (core === undefined || !shows(core)) this.#index.remove({ node, id: id as CoreId })
       else this.#index.put(core)
     }
   }

@@ -16,6 +16,14 @@ export interface HostPaths {
   readonly passwd: string
   /** The kernel's setting; one kernel serves host and containers alike. */
   readonly corePattern: string
+  /** The processes that can be seen from here. */
+  readonly proc: string
+  /** Links to the logs of running containers, made by the kubelet. */
+  readonly containerLogs: string
+  /** A directory for each pod, made by the kubelet. */
+  readonly podLogs: string
+  /** Where container runtimes keep what they run: a directory for each container, and its configuration in that. */
+  readonly bundles: ReadonlyArray<{ readonly directory: string; readonly config: string }>
   /** The file of a core in the coredump directory. The name must be a core's: such names hold no `/`. */
   readonly core: (name: string) => string
 }
@@ -34,6 +42,14 @@ export const hostPaths = (
     machineId: join(root, "etc/machine-id"),
     passwd: join(root, "etc/passwd"),
     corePattern: "/proc/sys/kernel/core_pattern",
+    proc: "/proc",
+    containerLogs: join(root, "var/log/containers"),
+    podLogs: join(root, "var/log/pods"),
+    bundles: [
+      { directory: join(root, "run/containerd/io.containerd.runtime.v2.task/k8s.io"), config: "config.json" },
+      { directory: join(root, "run/containers/storage/overlay-containers"), config: "userdata/config.json" },
+      { directory: join(root, "var/run/containers/storage/overlay-containers"), config: "userdata/config.json" }
+    ],
     core: (name) => join(coredumpDir, name)
   }
 }

@@ -6,8 +6,9 @@ import {
   crashTitle,
   formatCoreId,
   formatTimestamp,
+  isPodCgroup,
   parseArchitecture,
-  parsePodCgroup,
+  parsePodCgroups,
   parseStackTrace,
   type PodCgroup,
   signalName,
@@ -89,6 +90,8 @@ export interface JournalFacts {
   readonly truncated: boolean
   /** Why there is no file, as far as this entry tells. */
   readonly absence: string
+  /** The pod and container of the crashed process, by its cgroup. */
+  readonly pod: PodCgroup | undefined
   readonly fields: Partial<UnversionedCore>
 }
 
@@ -144,17 +147,18 @@ const idOf = (entry: RawEntry): CoreId | undefined => {
   return Option.getOrUndefined(tryFormatId({ comm, uid, pid, bootId, usec: BigInt(usec!), compression: "none" }))
 }
 
-/** The pod of the crashed process. Where the kernel's cgroup hierarchies name different ones: none. */
-const podOf = (entry: RawEntry): PodCgroup | undefined => {
-  const direct = parsePodCgroup(textOf(entry, "COREDUMP_CGROUP") ?? "")
-  if (direct !== undefined) return direct
-  const pods = (textOf(entry, "COREDUMP_PROC_CGROUP") ?? "")
-    .split("\n")
-    .map((line) => parsePodCgroup(line.split(":").slice(2).join(":")))
-    .filter((pod) => pod !== undefined)
-  const [first] = pods
-  return pods.every((pod) => pod.podUid === first?.podUid && pod.containerId === first.containerId) ? first : undefined
-}
+/** The cgroups of the crashed process, one for each hierarchy of the kernel. */
+const cgroupsOf = (entry: RawEntry): ReadonlyArray<string> => [
+  textOf(entry, "COREDUMP_CGROUP") ?? "",
+  ...(textOf(entry, "COREDUMP_PROC_CGROUP") ?? "").split("\n").map((line) => line.split(":").slice(2).join(":"))
+]
+
+/**
+ * Whether the entry's COREDUMP_CGROUP must not be shown: one that is no pod's is the proof that the process belonged to no
+ * pod, and with it the core to the node. It proves nothing where another hierarchy has the process in a pod.
+ */
+const misleads = (cgroups: ReadonlyArray<string>, pod: PodCgroup | undefined): boolean =>
+  pod === undefined && !isPodCgroup(cgroups[0] ?? "") && cgroups.some(isPodCgroup)
 
 const absenceOf = (entry: RawEntry, message: string | undefined): string => {
   if (entry.has("COREDUMP_FILENAME")) return "the file is gone (vacuumed or deleted)"
@@ -184,19 +188,18 @@ export const readEntry = (entry: RawEntry, host: HostFacts): JournalFacts | unde
   const time = formatTimestamp(micros)
   if (time !== undefined) fields["COREDUMP_TIMESTAMP"] = time
   const message = textOf(entry, "MESSAGE")
+  const cgroups = cgroupsOf(entry)
+  const pod = parsePodCgroups(cgroups)
+  if (misleads(cgroups, pod)) delete fields["COREDUMP_CGROUP"]
   return {
     cursor,
     id,
     truncated: textOf(entry, "COREDUMP_TRUNCATED") === "1",
     absence: absenceOf(entry, message),
-    fields: { ...fields, ...podFields(podOf(entry)), ...crashFields(fields, message, host) } as Partial<UnversionedCore>
+    pod,
+    fields: { ...fields, ...crashFields(fields, message, host) } as Partial<UnversionedCore>
   }
 }
-
-const podFields = (pod: PodCgroup | undefined) =>
-  pod === undefined
-    ? {}
-    : { pod_uid: pod.podUid, ...(pod.containerId === undefined ? {} : { container_id: pod.containerId }) }
 
 const crashFields = (
   fields: Readonly<Record<string, string | number>>,
@@ -230,6 +233,8 @@ export const readMetadata = (entry: RawEntry): Readonly<Record<string, Schema.Js
     const value = textOf(entry, name)
     if (value !== undefined && value !== "") fields[name] = value
   }
+  const cgroups = cgroupsOf(entry)
+  if (misleads(cgroups, parsePodCgroups(cgroups))) delete fields["COREDUMP_CGROUP"]
   const stack = parseStackTrace(textOf(entry, "MESSAGE") ?? "", textOf(entry, "COREDUMP_PACKAGE_JSON"))
   return stack === undefined ? fields : { ...fields, stack }
 }

@@ -8,9 +8,9 @@ import {
   CoreSource,
   DeletionDisabled,
   formatTimestamp,
-  InternalError,
   type NodeStatus,
-  NotReady
+  NotReady,
+  PodResolver
 } from "@koredump/core"
 import {
   Clock,
@@ -27,10 +27,8 @@ import {
   Stream
 } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import { lstatSync } from "node:fs"
-import { unlink } from "node:fs/promises"
 import { machine } from "node:os"
-import { failureText, watchCoreDirectory } from "./CoreDirectory.ts"
+import { watchCoreDirectory } from "./CoreDirectory.ts"
 import { HostCores } from "./HostCores.ts"
 import { hostNameAt, type HostPaths, hostPaths } from "./HostPaths.ts"
 import { Journal, layerJournalctl } from "./Journal.ts"
@@ -38,33 +36,11 @@ import { readMetadata } from "./JournalEntry.ts"
 import { readJournal } from "./JournalReader.ts"
 import { coredumpUid } from "./JournalTrust.ts"
 import { openCore } from "./openCore.ts"
+import { removeCore } from "./removeCore.ts"
+import { makeStateDirectory } from "./StateDirectory.ts"
+import { type SystemdCoreSourceOptions, SystemdHost } from "./SystemdHost.ts"
+import { trackPods } from "./trackPods.ts"
 import { canReadXattrs } from "./Xattrs.ts"
-
-/** What is to be known about the host. */
-export interface SystemdCoreSourceOptions {
-  /** Where the host's file system is mounted; `/` unless said. */
-  readonly root?: string
-  /** `<root>/var/lib/systemd/coredump` unless said. */
-  readonly coredumpDir?: string
-  /** The host's name unless said. */
-  readonly nodeName?: string
-  /** Whether cores may be deleted; not unless said. */
-  readonly allowDelete?: boolean
-  /** Most cores known; beyond it the oldest that are `missing` go first. */
-  readonly maxCores?: number
-  /** How long crashes are known whose core is not there; 30 days unless said. */
-  readonly maxMissingAge?: Duration.Input
-  /** The reading begins when this ends; at once unless said. */
-  readonly begin?: Effect.Effect<void>
-}
-
-/** How things stand with the host. */
-export class SystemdHost extends Context.Service<SystemdHost, {
-  /** Ends when the directory has been scanned and the journal read, or found not to be readable. */
-  readonly ready: Effect.Effect<void>
-  /** What lacks, in words. Empty when all is well. */
-  readonly warnings: Effect.Effect<ReadonlyArray<string>>
-}>()("@koredump/node-source/SystemdHost") {}
 
 const coresGauge = Metric.gauge("koredump_cores", { description: "Cores known, by state" })
 const oddFiles = Metric.counter("koredump_odd_files_total", {
@@ -76,6 +52,8 @@ const maxOddFiles = 100
 /** systemd-coredump may work on the stack trace for five minutes before it writes the entry. */
 const entryDue = Duration.toMillis("6 minutes")
 const heavyTimeout = "10 seconds"
+/** Longer than a large journal is read at start. */
+const sweepInterval = "2 minutes"
 
 const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreSourceOptions) {
   const fs = yield* FileSystem.FileSystem
@@ -84,15 +62,14 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   const maxCores = options.maxCores ?? 100_000
   const maxMissingAge = Duration.toMillis(options.maxMissingAge ?? "30 days")
   const index = yield* CoreIndex.make({ maxCores })
-  const cores = new HostCores(index, node, maxCores)
   const log = Effect.runForkWith(yield* Effect.context<never>())
   const isoNow = Effect.map(Clock.currentTimeMillis, (millis) => formatTimestamp(millis * 1000)!)
   let since = yield* isoNow
 
   const journalRead = yield* Deferred.make<void>()
   const ready = yield* Deferred.make<void>()
-  const lacking = new Map<"journal" | "directory", string>()
-  const setLacking = (what: "journal" | "directory") => (why: string | undefined) => {
+  const lacking = new Map<"journal" | "directory" | "state", string>()
+  const setLacking = (what: "journal" | "directory" | "state") => (why: string | undefined) => {
     if (why === lacking.get(what)) return
     if (why === undefined) lacking.delete(what)
     else {
@@ -100,6 +77,30 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
       log(Effect.logWarning(why))
     }
   }
+
+  const oddState = new Set<string>()
+  const state = options.stateDir === undefined ? undefined : makeStateDirectory(options.stateDir, {
+    lacking: setLacking("state"),
+    odd: (name, why) => {
+      if (oddState.has(name) || oddState.size > maxOddFiles) return
+      oddState.add(name)
+      log(Effect.logWarning(`A file in the state directory is not used: ${why}`).pipe(Effect.annotateLogs({ name })))
+    }
+  })
+  const { namespaceRegex } = options
+  const cores = new HostCores(index, {
+    node,
+    maxCores,
+    recall: (stem) => state?.recall(stem),
+    shows: ({ namespace }) =>
+      namespaceRegex === undefined || (namespace !== undefined && namespaceRegex.test(namespace))
+  })
+  const resolver = yield* Effect.serviceOption(PodResolver)
+  const pods = Option.isNone(resolver) ? undefined : yield* trackPods({
+    cores,
+    resolver: resolver.value,
+    found: (stem, pod) => state?.keep(stem, pod)
+  })
 
   const odd = new Set<string>()
   const meetOddFile = (name: string, why: string) => {
@@ -134,6 +135,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   }, {
     entry: (facts) => {
       cores.putEntry(facts)
+      pods?.met(facts)
       stopAwaiting(facts.id)
     },
     expecting: expecting.await,
@@ -174,6 +176,15 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     }
   })
 
+  const keepState = Effect.gen(function*() {
+    pods?.tidy()
+    // A core may well be known to the one that cannot be read now.
+    const isBlind = lacking.has("journal") || lacking.has("directory") || (yield* journal.lacking).length > 0
+    if (state !== undefined && !isBlind) yield* state.sweep((stem) => cores.knows(stem))
+  })
+
+  if (pods !== undefined) yield* Effect.forkScoped(pods.run)
+  if (state !== undefined) yield* Effect.forkScoped(state.run)
   yield* Effect.forkScoped(Effect.andThen(options.begin ?? Effect.void, reader))
   yield* Effect.forkScoped(Effect.andThen(Deferred.await(journalRead), directory))
   yield* Deferred.await(ready).pipe(
@@ -183,7 +194,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
         since = now
       })
     ),
-    Effect.andThen(Effect.repeat(keepHouse, Schedule.spaced("10 seconds"))),
+    Effect.andThen(Effect.all([
+      Effect.repeat(keepHouse, Schedule.spaced("10 seconds")),
+      Effect.repeat(Effect.delay(keepState, sweepInterval), Schedule.forever)
+    ], { concurrency: "unbounded" })),
     Effect.forkScoped
   )
 
@@ -271,39 +285,14 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
 /** The reference alone, where more was given: problems take no other keys. */
 const refOf = ({ id, node }: CoreRef): CoreRef => ({ node, id })
 
-/** Deletes the file of a core; never what a link points to, and nothing outside the directory. */
-const removeCore = (paths: HostPaths, ref: CoreRef) =>
-  Effect.tryPromise({
-    try: async () => {
-      const path = paths.core(ref.id)
-      if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw new NotAFile()
-      await unlink(path)
-    },
-    catch: (error) => {
-      if (error instanceof NotAFile) return new CoreNotStored({ ...ref, detail: "The file is gone." })
-      if (!(error instanceof Error && "code" in error)) return new InternalError({})
-      switch (error.code) {
-        case "ENOENT":
-          return new CoreNotStored({ ...ref, detail: "The file is gone." })
-        case "EROFS":
-        case "EACCES":
-        case "EPERM":
-          return new DeletionDisabled({ detail: `The file cannot be deleted: ${failureText(error)}.` })
-        default:
-          return new InternalError({ detail: `The file cannot be deleted: ${failureText(error)}.` })
-      }
-    }
-  })
-
-class NotAFile extends Error {}
-
 /** The source over a journal of the caller's choice, for tests. */
 export const layerSystemdCoreSourceNoJournal = (
   options: SystemdCoreSourceOptions = {}
 ): Layer.Layer<CoreSource | SystemdHost, never, Journal | FileSystem.FileSystem> =>
   Layer.effectContext(make(hostPaths(options), options))
 
-/** The cores of this host. The layer is there at once; until `SystemdHost.ready` the source fails with `NotReady`. */
+/**
+ * The cores of this host. Where there is a `PodResolver`, it tells their pods; else the cgroup alone does. The layer is there at once; until `SystemdHost.ready` the source fails with `NotReady`. */
 export const layerSystemdCoreSource = (
   options: SystemdCoreSourceOptions = {}
 ): Layer.Layer<

@@ -2,9 +2,6 @@
 export { hostNameAt } from "./HostPaths.ts"
 export { Journal, JournalFailure } from "./Journal.ts"
 export type { RawEntry } from "./JournalExport.ts"
-export {
-  layerSystemdCoreSource,
-  layerSystemdCoreSourceNoJournal,
-  type SystemdCoreSourceOptions,
-  SystemdHost
-} from "./SystemdCoreSource.ts"
+export { parseNamespaceRegex } from "./namespaceRegex.ts"
+export { layerSystemdCoreSource, layerSystemdCoreSourceNoJournal } from "./SystemdCoreSource.ts"
+export { type SystemdCoreSourceOptions, SystemdHost } from "./SystemdHost.ts"

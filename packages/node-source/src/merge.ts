@@ -10,6 +10,7 @@ import {
 } from "@koredump/core"
 import { Option } from "effect"
 import type { JournalFacts } from "./JournalEntry.ts"
+import { type KnownPod, podFacts } from "./KnownPod.ts"
 
 /** A core's file. */
 export interface FileFacts {
@@ -25,13 +26,14 @@ export interface FileFacts {
 
 /**
  * One core. The journal's word counts more than the attributes', theirs more than the file name's. At least one of
- * `file` and `entry` is there.
+ * `file` and `entry` is there; `pod` is what is known of the core's pod beside its cgroup.
  */
 export const mergeCore = (
   node: string,
   id: CoreId,
   file: FileFacts | undefined,
-  entry: JournalFacts | undefined
+  entry: JournalFacts | undefined,
+  pod?: KnownPod
 ): UnversionedCore => {
   const parts = Option.getOrThrow(parseCoreId(id))
   const facts: Partial<UnversionedCore> = {
@@ -40,7 +42,9 @@ export const mergeCore = (
     ...(parts.comm === "" ? {} : { COREDUMP_COMM: parts.comm }),
     COREDUMP_TIMESTAMP: formatTimestamp(coreIdMicros(parts)) ?? "1970-01-01T00:00:00Z",
     _BOOT_ID: parts.bootId,
-    ...(entry === undefined ? file?.xattrs : entry.fields)
+    ...(entry === undefined ? file?.xattrs : entry.fields),
+    // Without its entry, because the journal has lost it, a core is of the pod that it was known to be of.
+    ...podFacts(entry === undefined ? pod?.cgroup : entry.pod, pod)
   }
   const reason = file === undefined ? entry?.absence : file.unreadable
   return {

@@ -11,7 +11,7 @@ const podUid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
 
 const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}/${id.repeat(64)}`
 const pod = (lines: ReadonlyArray<string>) =>
-  read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })).fields
+  read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") }))
 
 describe("JournalEntry", () => {
   it("believes every real entry, whatever the passwd says", () => {
@@ -75,17 +75,42 @@ describe("JournalEntry", () => {
   })
 
   it.each(["pod", "pod-user-1000", "pod-cgroupfs", "pod-crio-crun"])("knows the pod of case %s", (name) => {
-    const { fields } = read(fixtureEntry(name))
-    assert.match(fields.pod_uid!, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
-    assert.match(fields.container_id!, /^[0-9a-f]{64}$/)
+    const { fields, pod } = read(fixtureEntry(name))
+    assert.match(pod!.podUid, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+    assert.match(pod!.containerId!, /^[0-9a-f]{64}$/)
+    assert.include(fields.COREDUMP_CGROUP, "kubepods")
   })
 
   it("falls back to the other hierarchies for the pod, unless they disagree", () => {
     const other = podUid.replace("dde", "abc")
     const one = pod(["1:name=systemd:/system.slice", `2${line(podUid, "a")}`, `3${line(podUid, "a")}`, ""])
-    assert.deepInclude(one, { pod_uid: podUid, container_id: "a".repeat(64) })
-    assert.notProperty(pod([`2${line(podUid, "a")}`, `3${line(other, "a")}`]), "pod_uid")
-    assert.notProperty(pod([`2${line(podUid, "a")}`, `3${line(podUid, "b")}`]), "pod_uid")
+    assert.deepStrictEqual(one.pod, { podUid, containerId: "a".repeat(64) })
+    assert.isUndefined(pod([`2${line(podUid, "a")}`, `3${line(other, "a")}`]).pod)
+    assert.isUndefined(pod([`2${line(podUid, "a")}`, `3${line(podUid, "b")}`]).pod)
+  })
+
+  // COREDUMP_CGROUP of these entries is /system.slice/demo.service
+  it.each([
+    ["no pod anywhere", ["0::/system.slice/demo.service"], true],
+    ["a pod by other hierarchies", [`2${line(podUid, "a")}`], true],
+    ["two pods", [`2${line(podUid, "a")}`, `3${line(podUid.replace("dde", "abc"), "a")}`], false],
+    ["two containers", [`2${line(podUid, "a")}`, `3${line(podUid, "b")}`], false],
+    ["something of the kubelet's", ["2:memory:/kubepods/burstable/unheard-of"], false]
+  ])("shows a cgroup as proof of no pod only where it is one: %s", (_, lines, shown) => {
+    const entry = changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })
+    assert.strictEqual("COREDUMP_CGROUP" in read(entry).fields, shown)
+    assert.strictEqual("COREDUMP_CGROUP" in readMetadata(entry), shown)
+  })
+
+  it("believes no cgroup that the others contradict", () => {
+    const path = `/kubepods/burstable/pod${podUid}/${"a".repeat(64)}`
+    const entry = changed(fixtureEntry("deep"), {
+      COREDUMP_CGROUP: path,
+      COREDUMP_PROC_CGROUP: `2${line(podUid, "b")}`
+    })
+    const { fields, pod } = read(entry)
+    assert.isUndefined(pod)
+    assert.strictEqual(fields.COREDUMP_CGROUP, path)
   })
 
   it("takes entries with any bytes, and bounds them", () => {

@@ -14,7 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import { SystemdHost } from "../src/SystemdCoreSource.ts"
+import { SystemdHost } from "../src/SystemdHost.ts"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"
 

@@ -9,11 +9,8 @@ import { Context, Effect, FileSystem, Layer } from "effect"
 import { renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Journal } from "../../src/Journal.ts"
-import {
-  layerSystemdCoreSourceNoJournal,
-  type SystemdCoreSourceOptions,
-  SystemdHost
-} from "../../src/SystemdCoreSource.ts"
+import { layerSystemdCoreSourceNoJournal } from "../../src/SystemdCoreSource.ts"
+import { type SystemdCoreSourceOptions, SystemdHost } from "../../src/SystemdHost.ts"
 import { JournalScript, layerScripted, trusted } from "./ScriptedJournal.ts"
 
 /** The directory of the fake host's cores. */
