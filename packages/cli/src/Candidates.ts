@@ -1,5 +1,5 @@
 /** Finding the core that a verb is about. */
-import { type CoreQuery, CoreSource, type CoreSummary, refKey } from "@koredump/core"
+import { type CoreQuery, CoreSource, type CoreSummary, type Problem, refKey } from "@koredump/core"
 import { Clock, Console, Effect } from "effect"
 import { exitCodes, Failure, notFound } from "./Failure.ts"
 import type { Wanted } from "./Fetch.ts"
@@ -18,20 +18,20 @@ export interface FindOptions {
 
 const maxShown = 10
 
-/** The newest candidates, as `list` shows them: by their process ids one can be named. */
-const showCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<CoreSummary>) {
+/** Cores as `list` shows them, for a person to decide on. */
+export const showCores = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>) {
   const { color, stderr } = yield* Screen
   const now = yield* Clock.currentTimeMillis
+  yield* Console.error(
+    formatTable(cores, { wide: false, width: stderr?.columns, color: color && stderr !== undefined, now })
+  )
+})
+
+/** The newest candidates: by their process ids one can be named. */
+const showCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<CoreSummary>) {
   const older = candidates.length - maxShown
-  yield* Console.error([
-    formatTable(candidates.slice(-maxShown), {
-      wide: false,
-      width: stderr?.columns,
-      color: color && stderr !== undefined,
-      now
-    }),
-    ...(older > 0 ? [`(and ${older} older)`] : [])
-  ].join("\n"))
+  yield* showCores(candidates.slice(-maxShown))
+  if (older > 0) yield* Console.error(`(and ${older} older)`)
 })
 
 /** Says that what is shown may not be all. */
@@ -62,12 +62,9 @@ const findOne = Effect.fnUntraced(function*(name: string | undefined, options: F
   })
 })
 
-/** The cores that the operands name; without operands the one that the filters leave. */
-export const findCores = Effect.fnUntraced(function*(operands: ReadonlyArray<string>, options: FindOptions) {
-  const naming = readNaming(operands)
-  if (naming._tag === "Ref") return [naming.ref as Wanted]
-  const names: ReadonlyArray<string | undefined> = naming.names.length === 0 ? [undefined] : naming.names
-  const found = new Map<string, Wanted>()
+const findNamed = Effect.fnUntraced(function*(operands: ReadonlyArray<string>, options: FindOptions) {
+  const names: ReadonlyArray<string | undefined> = operands.length === 0 ? [undefined] : operands
+  const found = new Map<string, CoreSummary>()
   for (const name of names) {
     const core = yield* findOne(name, options)
     found.set(refKey(core), core)
@@ -75,11 +72,36 @@ export const findCores = Effect.fnUntraced(function*(operands: ReadonlyArray<str
   return [...found.values()]
 })
 
-/** All cores that can be fetched. What cannot be is said. */
+/** The cores that the operands name; without operands the one that the filters leave. */
+export const findCores = Effect.fnUntraced(
+  function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
+    ReadonlyArray<Wanted>,
+    Failure | Problem,
+    CoreSource | Screen
+  > {
+    const naming = readNaming(operands)
+    return naming._tag === "Ref" ? [naming.ref] : yield* findNamed(naming.names, options)
+  }
+)
+
+/** As {@link findCores}, with what a list shows of each. */
+export const findSummaries = Effect.fnUntraced(
+  function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
+    ReadonlyArray<CoreSummary>,
+    Failure | Problem,
+    CoreSource | Screen
+  > {
+    const naming = readNaming(operands)
+    if (naming._tag === "Names") return yield* findNamed(naming.names, options)
+    return [yield* CoreSource.use((source) => source.get(naming.ref))]
+  }
+)
+
+/** All cores that are stored. Crashes without a core are said. */
 export const listStored = Effect.fnUntraced(function*(query: CoreQuery) {
   const list = yield* CoreSource.use((source) => source.list(query))
   yield* noteUnreachable(list.unreachable)
-  const cores: ReadonlyArray<Wanted> = list.cores.filter(({ state }) => state !== "missing")
+  const cores = list.cores.filter(({ state }) => state !== "missing")
   const missing = list.cores.length - cores.length
   if (missing > 0) {
     yield* note(`${plural(missing, "crash", "crashes")} without a stored core: skipped.`)

@@ -36,6 +36,15 @@ export const notFound = (message: string, hint?: string): Failure =>
 /** All that could be done is done and said, but it was not all. */
 export const partial = new Failure({ exitCode: exitCodes.partial, message: "" })
 
+/** How a run over several cores ends where some failed; each failure has been said. */
+export const batchFailure = (failures: ReadonlyArray<Failure>, count: number): Failure => {
+  const [first] = failures
+  return first !== undefined && failures.length === count &&
+      failures.every(({ exitCode }) => exitCode === first.exitCode)
+    ? new Failure({ exitCode: first.exitCode, message: "" })
+    : partial
+}
+
 /** Whether it is a problem that a source told. */
 export const isProblem = Schema.is(Problem)
 

@@ -22,7 +22,9 @@ export const switches: ReadonlySet<string> = new Set([
   "verbose",
   "version",
   "w",
-  "watch"
+  "watch",
+  "y",
+  "yes"
 ])
 
 const shortNames: Readonly<Record<string, string>> = { 1: "--newest" }

@@ -3,10 +3,13 @@ import type { CoreSource } from "@koredump/core"
 import { Effect, Layer, Logger, References } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import { normalizeArgv } from "./argv.ts"
+import { remove } from "./commands/delete.ts"
 import { get } from "./commands/get.ts"
 import { info } from "./commands/info.ts"
 import { list } from "./commands/list.ts"
+import { nodes } from "./commands/nodes.ts"
 import { type Connection, root } from "./commands/root.ts"
+import { status } from "./commands/status.ts"
 import { version } from "./commands/version.ts"
 import { Failure } from "./Failure.ts"
 import { complain, layerPresenter } from "./output/Screen.ts"
@@ -36,6 +39,9 @@ export const makeRun = <R>(layerSource: (connection: Connection) => Layer.Layer<
       list.pipe(Command.provide(source)),
       info.pipe(Command.provide(source)),
       get.pipe(Command.provide(source)),
+      remove.pipe(Command.provide(source)),
+      nodes.pipe(Command.provide(source)),
+      status.pipe(Command.provide(source)),
       version
     ]),
     Command.provide(verbosity)

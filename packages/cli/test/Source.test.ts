@@ -65,7 +65,8 @@ describe("layerSource", () => {
                 stdout: undefined,
                 stderr: undefined,
                 color: false,
-                draw: () => Effect.void
+                draw: () => Effect.void,
+                confirm: undefined
               })
             )
           ])

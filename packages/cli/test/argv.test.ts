@@ -21,6 +21,8 @@ describe("normalizeArgv", () => {
     ["--token T list", "list --token=T"],
     ["get node-1 core.x", "get -- node-1 core.x"],
     ["get -d node-1 core.x", "get -d=true -- node-1 core.x"],
+    ["delete -ay", "delete -a=true -y=true"],
+    ["delete --yes 42", "delete --yes=true -- 42"],
     // a program named like a value of a switch is a program
     ["get -d true", "get -d=true -- true"],
     ["--local list", "list --local=true"],
@@ -52,10 +54,11 @@ describe("switches", () => {
         formatHelpDoc: (doc: HelpDoc.HelpDoc) => (docs.push(doc), "")
       }
       const { run } = yield* makeShell([])
-      for (const verb of ["list", "info", "get", "version"]) {
+      const verbs = ["list", "info", "get", "delete", "nodes", "status", "version"]
+      for (const verb of verbs) {
         yield* run(verb, "--help").pipe(Effect.provideService(CliOutput.Formatter, formatter))
       }
-      assert.strictEqual(docs.length, 4)
+      assert.strictEqual(docs.length, verbs.length)
       for (const { flags, globalFlags = [], inheritedFlags = [] } of docs) {
         for (const { aliases, name, type } of [...flags, ...globalFlags, ...inheritedFlags]) {
           for (const spelling of [name, ...aliases]) {

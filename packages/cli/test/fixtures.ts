@@ -1,6 +1,6 @@
 /** Cores, a screen and a way to run command lines, for all tests. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { CoreSource, type CoreSummary } from "@koredump/core"
+import { CoreSource, type CoreSummary, type NodeStatus } from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { ConfigProvider, Console, Context, Effect, Layer } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
@@ -40,6 +40,17 @@ export const core = (fields: Record<string, unknown> = {}): CoreSummary =>
     ...fields
   }) as unknown as CoreSummary
 
+/** A node with 2 cores, ready since an hour before the tests' time. */
+export const node = (name: string, fields: Partial<NodeStatus> = {}): NodeStatus => ({
+  name,
+  state: "ready",
+  since: "2023-11-14T22:13:20Z",
+  lastContact: "2023-11-14T23:13:18Z",
+  cores: 2,
+  bytes: 2048,
+  ...fields
+})
+
 /** What a run left behind. */
 export interface Outcome {
   readonly code: number
@@ -64,6 +75,8 @@ export const makeShell = Effect.fnUntraced(function*(
   cores: ReadonlyArray<FakeCore>,
   options: {
     readonly columns?: number
+    /** Answers what a person at the terminal is asked. */
+    readonly confirm?: (question: string) => Effect.Effect<boolean>
     readonly wrap?: (source: CoreSource["Service"], script: FakeCores["Service"]) => Partial<CoreSource["Service"]>
   } = {}
 ) {
@@ -77,7 +90,8 @@ export const makeShell = Effect.fnUntraced(function*(
     stdout: options.columns === undefined ? undefined : { columns: options.columns },
     stderr: undefined,
     color: false,
-    draw: () => Effect.void
+    draw: () => Effect.void,
+    confirm: options.confirm
   })
 
   const run = (...argv: ReadonlyArray<string>) =>

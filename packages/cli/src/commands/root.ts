@@ -1,8 +1,8 @@
 /** The root command: where the cores are, for all verbs. */
-import type { Problem } from "@koredump/core"
+import type { Forbidden, Problem } from "@koredump/core"
 import { Config, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { type Failure, fromProblem, isProblem } from "../Failure.ts"
+import { Failure, fromProblem, isProblem } from "../Failure.ts"
 import { flag } from "../flags.ts"
 
 /** The options before or after any verb; verbs read them with `yield* root`. */
@@ -32,6 +32,16 @@ export const root = Command.make("koredumpctl").pipe(
 
 /** What the root's options say. */
 export type Connection = Effect.Success<typeof root>
+
+/** What nodes there are is for those who may list the cores that belong to no pod. */
+export const nodesForbidden = (problem: Forbidden): Failure => {
+  const { exitCode, message } = fromProblem(problem)
+  return new Failure({
+    exitCode,
+    message,
+    hint: "Nodes are shown to those who may list nodecoredumps (API group koredump.dev)."
+  })
+}
 
 /** Puts problems of the source into words. */
 export const explained = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

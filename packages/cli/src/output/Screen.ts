@@ -1,6 +1,7 @@
 /** Where output goes: data to stdout, everything said to the person to stderr. */
 import { Config, Console, Context, Effect, Layer, Option } from "effect"
 import { type CliError, CliOutput } from "effect/cli"
+import { createInterface } from "node:readline"
 import { visible } from "./text.ts"
 
 /** One of the two streams, if it is a terminal. */
@@ -18,6 +19,19 @@ const sizeOf = (stream: NodeJS.WriteStream): TerminalSize | undefined =>
     }
     : undefined
 
+/** Asks on stderr and reads a line from stdin. */
+const askOnTerminal = (question: string): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    // The terminal does the editing, and Ctrl-C stays a signal.
+    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+    lines.once("close", () => resume(Effect.succeed(false)))
+    lines.question(`${question} [y/N] `, (answer) => {
+      resume(Effect.succeed(/^\s*y(es)?\s*$/i.test(answer)))
+      lines.close()
+    })
+    return Effect.sync(() => lines.close())
+  })
+
 /** What is known of the terminal, if there is one. */
 export class Screen extends Context.Service<Screen, {
   readonly stdout: TerminalSize | undefined
@@ -26,6 +40,8 @@ export class Screen extends Context.Service<Screen, {
   readonly color: boolean
   /** Writes to stderr without a line end, for progress. */
   readonly draw: (text: string) => Effect.Effect<void>
+  /** Asks the person at the terminal; no unless yes is said. Undefined where nobody can answer. */
+  readonly confirm: ((question: string) => Effect.Effect<boolean>) | undefined
 }>()("@koredump/cli/Screen") {
   /** This process's own streams. `NO_COLOR` and `TERM=dumb` are respected. */
   static readonly layer = Layer.effect(
@@ -37,7 +53,8 @@ export class Screen extends Context.Service<Screen, {
         stdout: sizeOf(process.stdout),
         stderr: sizeOf(process.stderr),
         color: Option.getOrElse(noColor, () => "") === "" && Option.getOrUndefined(term) !== "dumb",
-        draw: (text) => Effect.sync(() => process.stderr.write(text))
+        draw: (text) => Effect.sync(() => process.stderr.write(text)),
+        confirm: process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined
       })
     }).pipe(Effect.orDie)
   )
@@ -84,7 +101,10 @@ export const layerPresenter = Layer.effect(
         case "Help":
           return event.reason === "Requested"
             ? CliOutput.defaultPresenter.present(event)
-            : complain("Say what to do: list, info, get or version.", `See: ${event.commandPath.join(" ")} --help`)
+            : complain(
+              "Say what to do: list, info, get, delete, nodes, status or version.",
+              `See: ${event.commandPath.join(" ")} --help`
+            )
               .pipe(
                 Effect.provideService(Screen, screen)
               )

@@ -7,6 +7,7 @@ import {
   type StackFrame,
   type StackTrace
 } from "@koredump/core"
+import { type Fact, formatFacts } from "./facts.ts"
 import { painted } from "./Screen.ts"
 import { signalMeaning } from "./signals.ts"
 import { padLeft, plural, shellQuoted, visible } from "./text.ts"
@@ -36,8 +37,6 @@ const hints = (core: CoreMetadata, { fetchCommand, root }: InfoOptions): Readonl
     ...(heavy.length === 0 ? [] : [`-o json has more: ${heavy.map(spoken).join(", ")}`])
   ]
 }
-
-type Line = readonly [label: string, value: string | undefined]
 
 const text = (value: string | undefined) => value === undefined ? undefined : visible(value)
 
@@ -79,7 +78,7 @@ const stateOf = (core: CoreMetadata): string => {
   return said[core.state] + (core.reason === undefined ? "" : ` (${visible(core.reason)})`)
 }
 
-const factsOf = (core: CoreMetadata, now: number): ReadonlyArray<Line> => [
+const factsOf = (core: CoreMetadata, now: number): ReadonlyArray<Fact> => [
   ["Program", text(core.COREDUMP_EXE ?? core.COREDUMP_COMM)],
   ["Command line", text(core.COREDUMP_CMDLINE)],
   [
@@ -130,14 +129,11 @@ const stackOf = (stack: StackTrace, color: boolean): ReadonlyArray<string> =>
   ])
 
 /** See the module's text. */
-export const formatInfo = (core: CoreMetadata, options: InfoOptions): string => {
-  const facts = factsOf(core, options.now).filter(([, value]) => value !== undefined)
-  const width = Math.max(...facts.map(([label]) => label.length)) + 2
-  return [
+export const formatInfo = (core: CoreMetadata, options: InfoOptions): string =>
+  [
     ...(core.title === undefined ? [] : [painted(visible(core.title), 1, options.color), ""]),
-    ...facts.map(([label, value]) => `${padLeft(label, width)}: ${value}`),
+    formatFacts(factsOf(core, options.now)),
     ...(core.stack === undefined ? [] : stackOf(core.stack, options.color)),
     "",
     ...hints(core, options)
   ].join("\n").trimEnd()
-}

@@ -1,5 +1,4 @@
 /** Output for programs. The same values as the server has; characters that a terminal would act upon are escaped. */
-import type { CoreSummary } from "@koredump/core"
 import { Effect } from "effect"
 import { escapeInQuotes, hasHidden } from "./text.ts"
 
@@ -9,8 +8,8 @@ export const formatJson = (value: unknown): string => escapeInQuotes(JSON.string
 /** JSON in one line. */
 export const formatJsonLine = (value: unknown): string => escapeInQuotes(JSON.stringify(value))
 
-/** One core a line. */
-export const formatNdjson = (cores: ReadonlyArray<CoreSummary>): string => cores.map(formatJsonLine).join("\n")
+/** One value a line. */
+export const formatNdjson = (values: ReadonlyArray<unknown>): string => values.map(formatJsonLine).join("\n")
 
 /** YAML that readers of YAML 1.1 and 1.2 alike understand. */
 export const formatYaml = (value: unknown): Effect.Effect<string> =>

@@ -1,15 +1,7 @@
-/** The table of cores: as many columns as fit, what matters least goes first. */
+/** The table of cores. */
 import { type CoreSummary, parseTimestamp } from "@koredump/core"
-import { pad, padLeft, truncate, visible, widthOf } from "./text.ts"
+import { type Column, type Design, formatRows, layOut, type Table, type TableOptions } from "./layout.ts"
 import { formatAge, formatBytes, formatLocalTime } from "./units.ts"
-
-interface Column {
-  readonly title: string
-  readonly value: (core: CoreSummary, now: number) => string | number | undefined
-  readonly right?: true
-  /** Columns down to which long texts may be cut. */
-  readonly shrinkTo?: number
-}
 
 const millis = (core: CoreSummary) => parseTimestamp(core.COREDUMP_TIMESTAMP) / 1000
 
@@ -33,7 +25,7 @@ const columns = {
   },
   title: { title: "TITLE", value: (core) => core.title, shrinkTo: 20 },
   id: { title: "ID", value: (core) => core.id }
-} as const satisfies Record<string, Column>
+} as const satisfies Record<string, Column<CoreSummary>>
 
 type ColumnName = keyof typeof columns
 
@@ -73,30 +65,7 @@ const wide: ReadonlyArray<ColumnName> = [
 /** What goes first where the terminal is narrow. */
 const expendable: ReadonlyArray<ColumnName> = ["title", "uid", "node", "time", "size", "namespace", "age"]
 
-const gap = "  "
-
-/** How the table is to look. */
-export interface TableOptions {
-  readonly wide: boolean
-  /** Columns of the terminal; undefined: as wide as it gets. */
-  readonly width: number | undefined
-  /** Milliseconds since 1970, for ages. */
-  readonly now: number
-  readonly color: boolean
-}
-
-/** A table whose columns are laid out: rows can be added, as a watch does. */
-export interface Table {
-  readonly header: string
-  readonly row: (core: CoreSummary, now: number) => string
-}
-
-const cell = (column: Column, core: CoreSummary, now: number): string => {
-  const value = column.value(core, now)
-  return value === undefined || value === "" ? "-" : visible(String(value))
-}
-
-const worthShowing = (cores: ReadonlyArray<CoreSummary>) => (name: ColumnName): boolean => {
+const tells = (name: ColumnName, cores: ReadonlyArray<CoreSummary>): boolean => {
   // Columns that say nothing where no pods, or only one node, are concerned.
   if (name === "node") return new Set(cores.map(({ node }) => node)).size > 1
   if (name !== "namespace" && name !== "pod" && name !== "container" && name !== "title") return true
@@ -105,67 +74,21 @@ const worthShowing = (cores: ReadonlyArray<CoreSummary>) => (name: ColumnName): 
 
 const stateColors: Readonly<Record<string, number>> = { truncated: 33, pending: 36, missing: 2, deleted: 2 }
 
+const design: Design<CoreSummary, ColumnName> = {
+  columns,
+  normal,
+  wide,
+  expendable,
+  // The title says again what other columns do.
+  luxury: "title",
+  tells,
+  color: (name, text) => name === "state" ? stateColors[text] : undefined
+}
+
 /** Lays out a table by the cores it starts with. */
-export const layOutTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): Table => {
-  const shown = options.wide ? wide : normal.filter(worthShowing(cores))
-  const natural = new Map(shown.map((name) => {
-    const column: Column = columns[name]
-    return [name, Math.max(column.title.length, ...cores.map((core) => widthOf(cell(column, core, options.now))))]
-  }))
-  const widths = options.width === undefined || options.wide ? natural : fit(natural, options.width)
-  const names = [...widths.keys()]
-  const line = (texts: ReadonlyArray<string>, paint = (_: ColumnName, text: string) => text) =>
-    names.map((name, i) => {
-      const column: Column = columns[name]
-      const width = widths.get(name)!
-      const text = options.wide ? texts[i]! : truncate(texts[i]!, options.width === undefined ? Infinity : width)
-      // The last column needs no padding, and nothing to trail.
-      const padded = column.right === true ? padLeft(text, width) : i === names.length - 1 ? text : pad(text, width)
-      return paint(name, padded)
-    }).join(gap)
-
-  return {
-    header: line(names.map((name) => columns[name].title)),
-    row: (core, now) =>
-      line(names.map((name) => cell(columns[name], core, now)), (name, text) => {
-        const color = name === "state" && options.color ? stateColors[text.trim()] : undefined
-        return color === undefined ? text : `\u001b[${color}m${text}\u001b[0m`
-      })
-  }
-}
-
-const total = (widths: Iterable<number>) => {
-  let sum = -gap.length
-  for (const width of widths) sum += width + gap.length
-  return sum
-}
-
-const smallest = (name: ColumnName, width: number) => {
-  const { shrinkTo, title }: Column = columns[name]
-  return shrinkTo === undefined ? width : Math.min(width, Math.max(shrinkTo, title.length))
-}
-
-/** Drops columns until the rest can fit, then cuts the longest until it does. */
-const fit = (natural: ReadonlyMap<ColumnName, number>, available: number): Map<ColumnName, number> => {
-  const widths = new Map(natural)
-  for (const name of expendable) {
-    // The title says again what other columns do: nothing is cut for its sake.
-    const uncut = widths.has("title")
-    const least = [...widths].map(([name, width]) => uncut && name !== "title" ? width : smallest(name, width))
-    if (total(least) <= available) break
-    widths.delete(name)
-  }
-  for (let excess = total(widths.values()) - available; excess > 0; excess--) {
-    const shrinkable = [...widths].filter(([name, width]) => width > smallest(name, natural.get(name)!))
-    if (shrinkable.length === 0) break
-    const [name, width] = shrinkable.reduce((a, b) => b[1] > a[1] ? b : a)
-    widths.set(name, width - 1)
-  }
-  return widths
-}
+export const layOutTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): Table<CoreSummary> =>
+  layOut(design, cores, options)
 
 /** The whole table, header first. */
-export const formatTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): string => {
-  const table = layOutTable(cores, options)
-  return [table.header, ...cores.map((core) => table.row(core, options.now))].join("\n")
-}
+export const formatTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): string =>
+  formatRows(design, cores, options)

@@ -34,7 +34,8 @@ const drawing = (stderr: { readonly columns: number } | undefined) => {
     stdout: undefined,
     stderr,
     color: false,
-    draw: (text) => Effect.sync(() => void drawn.push(text))
+    draw: (text) => Effect.sync(() => void drawn.push(text)),
+    confirm: undefined
   })
   return { drawn, screen }
 }

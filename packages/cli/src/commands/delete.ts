@@ -1,0 +1,93 @@
+/** `koredumpctl delete` */
+import { CoreNotStored, CoreSource, type CoreSummary } from "@koredump/core"
+import { Effect, Result } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { findSummaries, listStored, showCores } from "../Candidates.ts"
+import { batchFailure, exitCodes, Failure, fromProblem, partial, usage } from "../Failure.ts"
+import { allNamespacesFlag, filterFlags, flag, hasFilter, newestFlag, queryOf } from "../flags.ts"
+import { complain, note, print, Screen } from "../output/Screen.ts"
+import { plural, visible } from "../output/text.ts"
+import { explained } from "./root.ts"
+
+const see = "See: koredumpctl delete --help"
+const parallel = 4
+
+/** Asks whether these are to go; without a terminal a yes must have been given. */
+const confirm = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>) {
+  const { confirm } = yield* Screen
+  yield* showCores(cores)
+  return confirm === undefined ? false : yield* confirm(`Delete ${plural(cores.length, "core")}?`)
+})
+
+const deleteOne = Effect.fnUntraced(function*({ id, node }: CoreSummary) {
+  yield* CoreSource.use((source) => source.remove({ node, id })).pipe(Effect.mapError(fromProblem))
+  yield* print(`${visible(id)}  deleted`)
+})
+
+/** Deletes these, and no others. */
+const deleteAll = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>, incomplete: boolean) {
+  const [only, another] = cores
+  if (only !== undefined && another === undefined && !incomplete) return yield* deleteOne(only)
+  const results = yield* Effect.forEach(cores, (core) =>
+    deleteOne(core).pipe(
+      Effect.tapError(({ hint, message }) => complain(`${visible(core.id)}: ${message}`, hint)),
+      Effect.result
+    ), { concurrency: parallel })
+  const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
+  if (failures.length > 0) return yield* batchFailure(failures, cores.length)
+  if (incomplete) return yield* partial
+})
+
+export const remove = Command.make(
+  "delete",
+  {
+    core: Argument.String("core").pipe(
+      Argument.withDescription(
+        "NODE ID, or one or more of: an id or its beginning, a process id, a program's name or path"
+      ),
+      Argument.atLeast(0)
+    ),
+    ...filterFlags,
+    newest: newestFlag,
+    all: flag("all", "All cores that the options leave").pipe(Flag.withAlias("a")),
+    yes: flag("yes", "Do not ask").pipe(Flag.withAlias("y")),
+    allNamespaces: allNamespacesFlag
+  },
+  Effect.fn(function*({ all, core, newest, yes, ...filter }) {
+    if (all && newest) return yield* usage("Options -1 and -a exclude each other.", see)
+    if (all && core.length > 0) return yield* usage("Option -a takes all cores: name none beside it.", see)
+    if (!all && !newest && core.length === 0 && !hasFilter(filter)) {
+      return yield* usage("Name a core, or take the newest with -1, or all with -a.", see)
+    }
+    const screen = yield* Screen
+    if (!yes && screen.confirm === undefined) {
+      return yield* usage("There is no terminal to ask on.", "Say --yes to delete without being asked.")
+    }
+    const query = yield* queryOf(filter)
+    const { cores, incomplete } = all
+      ? yield* listStored(query)
+      : { cores: yield* findSummaries(core, { newest, stored: true, query }), incomplete: false }
+    if (cores.length === 0) {
+      yield* note("No cores to delete.")
+      return yield* incomplete ? partial : Effect.void
+    }
+    const gone = cores.find(({ state }) => state === "missing")
+    if (gone !== undefined) {
+      const { id, node, reason } = gone
+      return yield* new CoreNotStored({ id, node, ...(reason === undefined ? {} : { detail: reason }) })
+    }
+    if (!yes && !(yield* confirm(cores))) {
+      return yield* new Failure({ exitCode: exitCodes.failed, message: "Nothing was deleted." })
+    }
+    yield* deleteAll(cores, incomplete)
+  }, explained)
+).pipe(
+  Command.withDescription("Delete stored cores, after asking; what is known of the crashes stays"),
+  Command.withExamples([
+    { command: "koredumpctl delete 4242", description: "The core of process 4242" },
+    {
+      command: "koredumpctl delete -a -n demo --until 30d",
+      description: "A namespace's cores of more than 30 days ago"
+    }
+  ])
+)

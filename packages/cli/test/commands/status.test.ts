@@ -1,0 +1,148 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type CoreSource,
+  Forbidden,
+  NodeFailed,
+  NodeTimeout,
+  NotReady,
+  RouteNotFound,
+  Unauthorized
+} from "@koredump/core"
+import { Effect } from "effect"
+import { makeShell, node, stored } from "../fixtures.ts"
+
+const supported = "|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h"
+
+const shell = (source: Partial<CoreSource["Service"]>) => makeShell([stored()], { wrap: () => source })
+
+describe("koredumpctl status", () => {
+  it.effect("says that all is well", () =>
+    Effect.gen(function*() {
+      const { run } = yield* shell({
+        nodes: Effect.succeed(["a", "b"].map((name) => node(name, { agentVersion: "0.1.0", corePattern: supported })))
+      })
+      assert.deepStrictEqual(yield* run("status"), {
+        code: 0,
+        stdout: `
+        Server: http://127.0.0.1:5000, answered in 0 ms
+   koredumpctl: 0.0.0-dev
+        Agents: 0.1.0
+         Nodes: 2: 2 ready
+         Cores: 4, 4 KiB
+  Core pattern: systemd-coredump, as it should be
+
+Nothing is wrong.`.slice(1),
+        stderr: ""
+      })
+    }))
+
+  it.effect("says in words what is wrong, and exits with 3 where a node cannot be reached", () =>
+    Effect.gen(function*() {
+      const { run } = yield* shell({
+        nodes: Effect.succeed([
+          node("a", { agentVersion: "0.1.0", corePattern: supported }),
+          node("b", { agentVersion: "0.1.0", corePattern: "core" }),
+          node("c", {
+            agentVersion: "0.0.9",
+            state: "unreachable",
+            lastError: "Cannot reach https://c (ECONNREFUSED)."
+          })
+        ])
+      })
+      assert.deepStrictEqual(yield* run("status", "--server", "https://koredump.example"), {
+        code: 3,
+        stdout: `
+        Server: https://koredump.example, answered in 0 ms
+   koredumpctl: 0.0.0-dev
+        Agents: 0.1.0 (2), 0.0.9 (1)
+         Nodes: 3: 2 ready, 1 unreachable
+         Cores: 6, 6 KiB
+  Core pattern: systemd-coredump, as it should be (1), not systemd-coredump (1), not told (1)
+
+What is wrong:
+- b: kernel.core_pattern is "core": systemd-coredump gets no cores.
+  Install systemd-coredump there; if it is, \`sysctl --system\` sets the pattern to its own.
+- c: unreachable: Cannot reach https://c (ECONNREFUSED).
+  Its cores are missing here or may be out of date. Does its koredump agent run, and can it be reached?`.slice(1),
+        stderr: ""
+      })
+    }))
+
+  it.effect("names a few of many nodes", () =>
+    Effect.gen(function*() {
+      const { run } = yield* shell({
+        nodes: Effect.succeed(Array.from({ length: 1000 }, (_, i) => node(`n${i}`, { corePattern: "core" })))
+      })
+      assert.include((yield* run("status")).stdout, "\n- n0, n1, n2, n3, n4 and 995 more: kernel.core_pattern")
+    }))
+
+  it.effect("goes on without the right to list nodes", () =>
+    Effect.gen(function*() {
+      const { run } = yield* shell({ nodes: Effect.fail(new Forbidden({})) })
+      const { code, stdout } = yield* run("status")
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /Nodes: not shown to you: [^\n]*nodecoredumps\n +Cores: 1 that you may see, 5 B\n\nNothing/)
+    }))
+
+  it.effect("goes on where the server tells of no nodes", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([stored()], {
+        wrap: ({ list }) => ({
+          nodes: Effect.fail(new RouteNotFound({})),
+          list: (query) => Effect.map(list(query), (all) => ({ ...all, unreachable: ["node-2"] }))
+        })
+      })
+      const { code, stdout } = yield* run("status")
+      assert.strictEqual(code, 3)
+      assert.match(stdout, /Nodes: not told by this server\n[^]*- node-2: unreachable\./)
+    }))
+
+  it.effect("is a value for programs", () =>
+    Effect.gen(function*() {
+      const { run } = yield* shell({ nodes: Effect.succeed([node("a", { corePattern: "core" }), node("b")]) })
+      const value = JSON.parse((yield* run("status", "-o", "json")).stdout)
+      assert.deepInclude(value, {
+        server: "http://127.0.0.1:5000",
+        version: "0.0.0-dev",
+        usable: true,
+        nodesByState: { ready: 2 },
+        unreachable: [],
+        cores: 4,
+        bytes: 4096
+      })
+      assert.deepStrictEqual(value.nodes, [
+        { ...node("a"), corePattern: "core", corePatternSupported: "no" },
+        { ...node("b") }
+      ])
+      assert.strictEqual(value.troubles.length, 1)
+      assert.match((yield* run("status", "-o", "yaml")).stdout, /^server: http:\/\/127\.0\.0\.1:5000\n/)
+    }))
+
+  const failures: ReadonlyArray<readonly [string, Partial<CoreSource["Service"]>, number, RegExp]> = [
+    [
+      "cannot be reached",
+      {
+        nodes: Effect.fail(new NodeFailed({ detail: "Cannot reach http://x (ECONNREFUSED)." })),
+        list: () => Effect.fail(new NodeFailed({ detail: "Cannot reach http://x (ECONNREFUSED)." }))
+      },
+      1,
+      /Cannot reach http:\/\/x/
+    ],
+    ["does not answer in time", { nodes: Effect.fail(new NodeTimeout({ detail: "No answer." })) }, 1, /No answer/],
+    ["is not ready", { nodes: Effect.fail(new NotReady({ detail: "Not synced." })) }, 1, /Not synced/],
+    ["wants a token", { nodes: Effect.fail(new Unauthorized({})) }, 5, /token/]
+  ]
+  for (const [name, source, expected, message] of failures) {
+    it.effect(`says that the server ${name}`, () =>
+      Effect.gen(function*() {
+        const { run } = yield* shell(source)
+        const { code, stderr, stdout } = yield* run("status")
+        assert.strictEqual(code, expected)
+        assert.match(stdout, /Server: http:\/\/127\.0\.0\.1:5000, no use of it\n +koredumpctl: /)
+        assert.match(stderr, message)
+        const value = JSON.parse((yield* run("status", "-o", "json")).stdout)
+        assert.strictEqual(value.usable, false)
+        assert.match(value.error, message)
+      }))
+  }
+})
