@@ -58,11 +58,10 @@ export const layerServe = (
     yield* Deferred.succeed(announced, undefined)
   }))
   const app = Layer.mergeAll(layerHttpApp(options), layerRequireHost, extra)
-  return Layer.merge(
-    running.pipe(
-      Layer.provide(HttpRouter.serve(app, { ...serving, middleware: accessLog })),
-      Layer.provide(layerHttpServer(options.listen, options.gracePeriod, options.tls))
-    ),
-    ops
+  return running.pipe(
+    Layer.provide(HttpRouter.serve(app, { ...serving, middleware: accessLog })),
+    Layer.provide(layerHttpServer(options.listen, options.gracePeriod, options.tls)),
+    // Probes and metrics are there until the last download has ended.
+    Layer.provide(ops)
   )
 }

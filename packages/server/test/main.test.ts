@@ -37,12 +37,14 @@ const bytesOf = async (response: IncomingMessage) => {
 describe("shutdown", () => {
   it("SIGTERM: watches end, nobody gets in, a running download ends whole, exit code 0", async () => {
     await using host = await makeHost()
-    await using server = await startLocal(host.root)
+    await using server = await startLocal(host.root, "--ops-listen", "127.0.0.1:0")
     const watch = await watchCore(server.address)
     const download = await begin(server.address)
     server.child.kill("SIGTERM")
     while (!(await watch.read()).done);
     await fetch(`${server.address}/health`).then(() => assert.fail("it answers"), () => {})
+    const ops = /Probes and metrics at (http:[^"]+)/.exec(server.log.join())![1]!
+    assert.strictEqual((await fetch(`${ops}/livez`)).status, 200)
     const before = performance.now()
     assert.strictEqual(await bytesOf(download), size)
     assert.strictEqual(await server.ended, 0)
