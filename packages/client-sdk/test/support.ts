@@ -80,3 +80,9 @@ export const coreServer = (
   }
   return { handler, requests }
 }
+
+/** Waits for what happens soon. */
+export const until = (condition: () => boolean) =>
+  Effect.promise(async () => {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  })
