@@ -1,4 +1,7 @@
 /** koredump on Kubernetes: which nodes there are, who asks, who may, and which pod crashed. */
-
-/** The API group of the virtual resources that permissions are given on: `coredumps`, `nodecoredumps`. */
-export const apiGroup = "koredump.dev"
+export * from "./KubeApi.ts"
+export * from "./KubeAuthenticator.ts"
+export * from "./KubeAuthorizer.ts"
+export { KubeConfigError, type KubeConfigOptions } from "./KubeCredentials.ts"
+export * from "./KubeNodeDirectory.ts"
+export * from "./PodWatchResolver.ts"

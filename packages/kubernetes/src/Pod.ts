@@ -1,0 +1,56 @@
+/** What koredump reads of a pod. Everything else that the API server tells of it is dropped when it is decoded. */
+import { Schema } from "effect"
+
+const Container = Schema.Struct({ name: Schema.String, image: Schema.optionalKey(Schema.String) })
+
+const Ended = Schema.Struct({
+  terminated: Schema.optionalKey(Schema.Struct({ containerID: Schema.optionalKey(Schema.String) }))
+})
+
+const ContainerStatus = Schema.Struct({
+  name: Schema.String,
+  containerID: Schema.optionalKey(Schema.String),
+  image: Schema.optionalKey(Schema.String),
+  imageID: Schema.optionalKey(Schema.String),
+  state: Schema.optionalKey(Ended),
+  lastState: Schema.optionalKey(Ended)
+})
+
+const containers = Schema.optionalKey(Schema.Array(Container))
+const statuses = Schema.optionalKey(Schema.Array(ContainerStatus))
+
+/** A pod, by the names of the Kubernetes API. */
+export const Pod = Schema.Struct({
+  metadata: Schema.Struct({
+    name: Schema.String,
+    namespace: Schema.String,
+    uid: Schema.String,
+    creationTimestamp: Schema.optionalKey(Schema.String),
+    deletionTimestamp: Schema.optionalKey(Schema.String),
+    labels: Schema.optionalKey(Schema.Struct({ "pod-template-hash": Schema.optionalKey(Schema.String) })),
+    annotations: Schema.optionalKey(Schema.Struct({
+      "kubernetes.io/config.hash": Schema.optionalKey(Schema.String),
+      "kubernetes.io/config.mirror": Schema.optionalKey(Schema.String)
+    })),
+    ownerReferences: Schema.optionalKey(Schema.Array(Schema.Struct({
+      kind: Schema.String,
+      name: Schema.String,
+      controller: Schema.optionalKey(Schema.Boolean)
+    })))
+  }),
+  spec: Schema.Struct({
+    nodeName: Schema.optionalKey(Schema.String),
+    containers,
+    initContainers: containers,
+    ephemeralContainers: containers
+  }),
+  status: Schema.optionalKey(Schema.Struct({
+    phase: Schema.optionalKey(Schema.String),
+    podIP: Schema.optionalKey(Schema.String),
+    conditions: Schema.optionalKey(Schema.Array(Schema.Struct({ type: Schema.String, status: Schema.String }))),
+    containerStatuses: statuses,
+    initContainerStatuses: statuses,
+    ephemeralContainerStatuses: statuses
+  }))
+})
+export type Pod = typeof Pod.Type

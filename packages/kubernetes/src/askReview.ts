@@ -1,0 +1,55 @@
+/** Asks the API server for a review. Where it cannot answer, nobody is let in: `NotReady`. */
+import { NotReady } from "@koredump/core"
+import { Effect, Schema } from "effect"
+import type { KubeApi, KubeApiError } from "./KubeApi.ts"
+
+/** For the log. */
+const reasonOf = (resource: string, { message, reason }: KubeApiError): string => {
+  switch (reason) {
+    case "forbidden":
+      return `koredump lacks the right to create ${resource}. ${message}`
+    case "unauthorized":
+      return `The API server does not accept koredump's own credentials. ${message}`
+    default:
+      return message
+  }
+}
+
+/** Asks for reviews of one kind and decodes their status. The same failure is logged once, until it is over. */
+export const makeAskReview = <Status>(
+  api: KubeApi["Service"],
+  kind: { readonly path: string; readonly apiVersion: string; readonly kind: string; readonly resource: string },
+  status: Schema.ConstraintDecoder<Status>
+) => {
+  const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
+  let told: string | undefined
+
+  const failed = Effect.fnUntraced(function*(reason: string, lacksRight: boolean) {
+    if (reason !== told) {
+      told = reason
+      yield* Effect.logWarning("Requests are refused: the API server cannot be asked who may do what").pipe(
+        Effect.annotateLogs({ reason })
+      )
+    }
+    // More than this is for the log, not for callers who have not yet proved who they are.
+    const why = lacksRight
+      ? `koredump itself lacks the right to create ${kind.resource}`
+      : "the API server does not answer"
+    return yield* new NotReady({ detail: `Who may do what is not known: ${why}.` })
+  })
+
+  return (spec: unknown): Effect.Effect<Status, NotReady> =>
+    api.create(kind.path, { apiVersion: kind.apiVersion, kind: kind.kind, spec }).pipe(
+      Effect.flatMap(decode),
+      Effect.matchEffect({
+        onFailure: (error) =>
+          error._tag === "KubeApiError"
+            ? failed(reasonOf(kind.resource, error), error.reason === "forbidden")
+            : failed(`The API server's answer is no ${kind.kind}.`, false),
+        onSuccess: ({ status }) => {
+          told = undefined
+          return Effect.succeed(status)
+        }
+      })
+    )
+}
