@@ -12,8 +12,7 @@ export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return Option.exists(Cause.findErrorOption(exit.cause), isUsage) ? 2 : 1
 }
 
-/** Says why the server cannot run; the command line's own errors have been said. */
-export const sayWhy = (error: unknown): Effect.Effect<void> => {
+const sayFailure = (error: unknown): Effect.Effect<void> => {
   if (CliError.isCliError(error)) return Effect.void
   if (error instanceof SettingsError) return Console.error(`koredump-server: ${error.message}`)
   if (error instanceof HttpServerError.ServeError) {
@@ -22,3 +21,14 @@ export const sayWhy = (error: unknown): Effect.Effect<void> => {
   }
   return Console.error(`koredump-server: ${String(error)}`)
 }
+
+/** Says why the server cannot run, or what it died of; the command line's own errors have been said. */
+export const sayWhy = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  self.pipe(
+    Effect.tapError(sayFailure),
+    Effect.tapDefect((defect) =>
+      Console.error(
+        `koredump-server: unexpected: ${defect instanceof Error ? defect.stack ?? defect.message : String(defect)}`
+      )
+    )
+  )

@@ -23,7 +23,7 @@ Command.make("koredump-server").pipe(
   Command.withDescription("The koredump REST API over the core dumps of a host"),
   Command.withSubcommands([local, node]),
   Command.run({ version: serverVersion }),
-  Effect.tapError(sayWhy),
+  sayWhy,
   Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(exitCodeOf(exit)) })
 )

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Exit } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { CliError } from "effect/cli"
 import { HttpServerError } from "effect/http"
-import { exitCodeOf } from "../src/exit.ts"
+import { TestConsole } from "effect/testing"
+import { exitCodeOf, sayWhy } from "../src/exit.ts"
 import { SettingsError } from "../src/index.ts"
 
 const bad = new SettingsError({ message: "No." })
@@ -22,4 +23,22 @@ describe("exitCodeOf", () => {
   ])("%s", (_name, exit, code) => {
     assert.strictEqual(exitCodeOf(exit), code)
   })
+})
+
+describe("sayWhy", () => {
+  it.effect.each<readonly [string, Effect.Effect<never, unknown>, ReadonlyArray<RegExp>]>([
+    ["bad settings", Effect.fail(bad), [/^koredump-server: No\.$/]],
+    ["no address", Effect.fail(inUse), [/^koredump-server: it cannot listen: EADDRINUSE$/]],
+    ["bad arguments, which have been said", Effect.fail(new CliError.MissingArgument({ argument: "x" })), []],
+    ["a signal", Effect.interrupt, []],
+    ["a defect, with where it came from", Effect.die(new Error("no")), [
+      /^koredump-server: unexpected: Error: no\n.*at /
+    ]]
+  ])("%s", ([_name, effect, said]) =>
+    Effect.gen(function*() {
+      yield* Effect.exit(sayWhy(effect))
+      const lines = yield* TestConsole.errorLines
+      assert.strictEqual(lines.length, said.length)
+      said.forEach((pattern, i) => assert.match(String(lines[i]), pattern))
+    }))
 })
