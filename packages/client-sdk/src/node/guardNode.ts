@@ -5,7 +5,6 @@
 import { type CoreFile, CoreSource, NodeFailed, NodeTimeout, type Problem } from "@koredump/core"
 import { Duration, Effect, Exit, Option, Schedule, Scope, Semaphore, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
-import { isNodeFailure, nodeProblem } from "./nodeProblem.ts"
 
 /** Bounds for each node. */
 export interface NodeBounds {
@@ -25,6 +24,11 @@ export const makeNodeBreaker = CircuitBreaker.make({
   tripPolicy: CircuitBreaker.consecutive(failuresToOpen),
   openDuration: Schedule.min([Schedule.exponential("2 seconds"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
 }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+
+// What a node says of one core, or of this server's request, does not speak against the node as a whole.
+const failureTags: ReadonlySet<string> = new Set(["NodeFailed", "NodeTimeout", "NotReady", "InternalError"])
+
+const isNodeFailure = ({ _tag }: Problem): boolean => failureTags.has(_tag)
 
 const classify = (exit: Exit.Exit<unknown, Problem>): CircuitBreaker.Outcome => {
   if (Exit.isSuccess(exit)) return CircuitBreaker.success
@@ -71,16 +75,15 @@ export const guardNode = (
     ).pipe(
       Effect.catchTag("CircuitBreakerError", (error) =>
         Effect.fail(
-          new NodeFailed({ detail: `Node ${node} failed several times in a row; it is tried again ${waitOf(error)}.` })
-        )),
-      Effect.mapError((problem) => nodeProblem(node, problem))
+          new NodeFailed({
+            node,
+            detail: `Node ${node} failed several times in a row; it is tried again ${waitOf(error)}.`
+          })
+        ))
     )
 
   const streamed = (stream: Stream.Stream<Uint8Array, Problem>) =>
-    Stream.unwrap(Effect.as(slotOf(downloads, "downloads"), stream)).pipe(
-      Stream.scoped,
-      Stream.mapError((problem) => nodeProblem(node, problem))
-    )
+    Stream.scoped(Stream.unwrap(Effect.as(slotOf(downloads, "downloads"), stream)))
 
   // A watch that is answered shows that the node is back: what failed before counts no more.
   const answered = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuit()), () => undefined)).pipe(
@@ -91,20 +94,15 @@ export const guardNode = (
 
   return CoreSource.of({
     list: (query) => guarded(source.list(query)),
-    get: (ref) => Effect.map(guarded(source.get(ref)), (metadata) => ({ ...metadata, node })),
+    get: (ref) => guarded(source.get(ref)),
     open: (ref) =>
       Effect.map(guarded(source.open(ref)), (file): CoreFile => ({
         ...file,
-        ref,
         bytes: (range) => streamed(file.bytes(range)),
         decompressed: streamed(file.decompressed)
       })),
     remove: (ref) => guarded(source.remove(ref)),
-    changes: (options) =>
-      source.changes(options).pipe(
-        Stream.onFirst(() => answered),
-        Stream.mapError((problem) => nodeProblem(node, problem))
-      ),
+    changes: (options) => Stream.onFirst(source.changes(options), () => answered),
     nodes: guarded(source.nodes)
   })
 }

@@ -4,8 +4,13 @@ import {
   type CoreFile,
   CoreNotFound,
   type CoreSource,
+  CoreUnreadable,
+  InternalError,
   NodeFailed,
+  NodeTimeout,
+  NotReady,
   type Problem,
+  TooManyDownloads,
   Unauthorized
 } from "@koredump/core"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
@@ -34,7 +39,7 @@ const makeNode = (bounds: NodeBounds = {}) =>
     const bytes = () => Stream.suspend(() => node.body)
     const source: CoreSource["Service"] = {
       list: () => answer,
-      get: () => Effect.as(answer, { ...summary, node: "another" }),
+      get: () => Effect.as(answer, summary),
       open: (ref) =>
         Effect.acquireRelease(Effect.sync(() => node.open += 1), () => Effect.sync(() => node.open -= 1)).pipe(
           Effect.as<CoreFile>({
@@ -57,6 +62,19 @@ const makeNode = (bounds: NodeBounds = {}) =>
 const broken = Effect.fail(new NodeFailed({ detail: "broken" }))
 
 describe("a node that fails", () => {
+  it.effect.each<Problem>([
+    new NodeFailed({}),
+    new NodeTimeout({}),
+    new NotReady({}),
+    new InternalError({})
+  ])("by $_tag is left alone after five", (problem) =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = Effect.fail(problem)
+      for (let i = 0; i < 7; i++) yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.asked, 5)
+    }).pipe(Effect.scoped))
+
   it.effect("is left alone after five failures in a row, then tried once, and is back when that succeeds", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
@@ -108,11 +126,18 @@ describe("a node that fails", () => {
   it.effect("does not fail by what it says of a core, or of this server's request", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
-      for (const problem of [new CoreNotFound({ id: ref.id }), new Unauthorized({})]) {
+      for (
+        const problem of [
+          new CoreNotFound({ id: ref.id }),
+          new CoreUnreadable({ id: ref.id }),
+          new TooManyDownloads({}),
+          new Unauthorized({})
+        ]
+      ) {
         node.answer = Effect.fail(problem)
         for (let i = 0; i < 10; i++) yield* Effect.flip(source.list({}))
       }
-      assert.strictEqual(node.asked, 20)
+      assert.strictEqual(node.asked, 40)
     }).pipe(Effect.scoped))
 })
 
@@ -157,13 +182,5 @@ describe("at once", () => {
       assert.strictEqual((yield* Stream.runCollect(file.bytes({ start: 0, end: 3 })))[0]?.length, 3)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(node.open, 0)
-    }).pipe(Effect.scoped))
-})
-
-describe("a node's answers", () => {
-  it.effect("are under the name that the node has here", () =>
-    Effect.gen(function*() {
-      const { source } = yield* makeNode()
-      assert.strictEqual((yield* source.get(ref)).node, "node-1")
     }).pipe(Effect.scoped))
 })
