@@ -6,6 +6,7 @@ import { type CoreState, type CoreSummary, parseTimestamp } from "./Core.ts"
  * `missing` are left out: who lists to download meets no 404.
  */
 export interface CoreFilter {
+  readonly id?: ReadonlyArray<string>
   readonly namespace?: ReadonlyArray<string>
   readonly pod?: ReadonlyArray<string>
   readonly container?: ReadonlyArray<string>
@@ -41,6 +42,7 @@ export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean =>
   (filter.state === undefined
     ? core.state !== "missing"
     : filter.state === "any" || filter.state.includes(core.state)) &&
+  among(filter.id, core.id) &&
   among(filter.namespace, core.namespace) &&
   among(filter.pod, core.pod) &&
   among(filter.container, core.container) &&

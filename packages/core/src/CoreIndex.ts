@@ -4,7 +4,7 @@
  */
 import { Clock, Effect, Equal, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "./Core.ts"
-import type { CoreEvent } from "./CoreEvent.ts"
+import { type CoreEvent, modified } from "./CoreEvent.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
 import { type CoreRef, refKey } from "./CoreId.ts"
 import {
@@ -36,10 +36,13 @@ export interface CoreIndexOptions {
   readonly maxCores?: number
   /** Changes kept for watchers. One that falls further behind has to list again. */
   readonly maxChanges?: number
+  /** Told of each core that is dropped for the bound. */
+  readonly onEvict?: (core: CoreSummary) => void
 }
 
 const chunkSize = 512
-const heartbeatMillis = 20_000
+/** Often enough for who listens to tell a silent connection from a dead one within seconds. */
+const heartbeatMillis = 5000
 
 /** See the module's text. All methods that change it are synchronous: a change is visible as soon as they return. */
 export class CoreIndex {
@@ -47,6 +50,7 @@ export class CoreIndex {
   readonly #epoch: string
   readonly #maxCores: number
   readonly #maxChanges: number
+  readonly #onEvict: CoreIndexOptions["onEvict"]
   readonly #byKey = new Map<string, Entry>()
   /** By position, oldest first. */
   #ordered: Array<Entry> = []
@@ -61,6 +65,7 @@ export class CoreIndex {
     this.#epoch = epoch
     this.#maxCores = options.maxCores ?? 100_000
     this.#maxChanges = options.maxChanges ?? 16_384
+    this.#onEvict = options.onEvict
   }
 
   static readonly make = (options: CoreIndexOptions = {}): Effect.Effect<CoreIndex> =>
@@ -124,11 +129,12 @@ export class CoreIndex {
 
   /** A page of the cores that match, in the order asked for. Nothing here is unreachable. */
   list(query: CoreQuery = {}): CoreList {
+    const candidates = this.#candidates(query)
     const entries = query.sort === "size"
-      ? this.#ordered
+      ? candidates
         .map(({ core }) => ({ core, position: positionOf(core, "size") }))
         .toSorted((a, b) => comparePositions(a.position, b.position))
-      : this.#ordered
+      : candidates
     const from = query.continue === undefined ? undefined : Option.getOrUndefined(decodeContinue(query, query.continue))
     const limit = query.limit ?? Number.POSITIVE_INFINITY
     const down = query.order === "desc"
@@ -180,6 +186,14 @@ export class CoreIndex {
     })
   }
 
+  /** The cores that a filter may let through, oldest first: those that it names, else all. */
+  #candidates({ id, node }: CoreFilter): ReadonlyArray<Entry> {
+    if (id === undefined || node === undefined) return this.#ordered
+    const keys = new Set(node.flatMap((node) => id.map((id) => `${node}/${id}`)))
+    return [...keys].flatMap((key) => this.#byKey.get(key) ?? [])
+      .toSorted((a, b) => comparePositions(a.position, b.position))
+  }
+
   #follow(since: number, filter: CoreFilter): Stream.Stream<CoreEvent, ResourceVersionExpired> {
     // `told`: when the watcher last got anything. Changes that its filter hides do not put the heartbeat off.
     return Stream.unwrap(
@@ -210,7 +224,7 @@ export class CoreIndex {
   #eventFor({ after, before, version }: Change, filter: CoreFilter): ReadonlyArray<CoreEvent> {
     const was = before !== undefined && matchesFilter(filter, before)
     const is = after !== undefined && matchesFilter(filter, after)
-    if (is) return [{ type: was ? "MODIFIED" : "ADDED", object: after }]
+    if (is) return [was ? modified(before, after) : { type: "ADDED", object: after }]
     if (was) return [{ type: "DELETED", object: { ...before, resourceVersion: this.#versionText(version) } }]
     return []
   }
@@ -270,6 +284,7 @@ export class CoreIndex {
     if (victim === undefined) return
     this.#evicted += 1
     this.remove(victim.core)
+    this.#onEvict?.(victim.core)
   }
 
   #versionText(version: number): string {

@@ -64,6 +64,7 @@ const text = (values: ReadonlyArray<string>) => values
 
 // For each parameter of a filter: how its values are read (undefined: malformed), and what they should be, in words.
 const filterParameters = {
+  id: [text, "a core's id"],
   namespace: [text, "a namespace"],
   pod: [text, "a pod's name"],
   container: [text, "a container's name"],

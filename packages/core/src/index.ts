@@ -3,8 +3,10 @@
  */
 export * from "./Api.ts"
 export * from "./Authenticator.ts"
+export * from "./authorizeCoreSource.ts"
 export * from "./Authorizer.ts"
 export * from "./Core.ts"
+export * from "./CoreAccess.ts"
 export * from "./CoreEvent.ts"
 export * from "./CoreFilter.ts"
 export * from "./CoreId.ts"

@@ -1,0 +1,109 @@
+/** The watch of an authorized source: what `authorizeCoreSource` does, for as long as it runs and rights change. */
+import { Clock, type Duration, Effect, Schedule, Stream } from "effect"
+import { type CoreEvent, previousOf } from "./CoreEvent.ts"
+import type { ChangesOptions, CoreSource } from "./CoreSource.ts"
+import { NodeFailed, type NotReady, type Problem, ResourceVersionExpired } from "./Problem.ts"
+import type { Decisions, Rights } from "./Rights.ts"
+import { WatchView } from "./WatchView.ts"
+
+/** What of the authorization a watch needs. */
+export interface WatchAuthorization {
+  readonly recheck: Duration.Input
+  /** The right to watch, nothing decided yet. */
+  readonly rights: () => Rights
+  /** Fails where none of the namespaces may be watched. */
+  readonly permitNamespaces: (
+    rights: Rights,
+    namespaces: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<string>, Problem>
+}
+
+/** What is hidden is asked about less often than what is shown: there may be many more namespaces of others. */
+const roundsOfAll = 5
+
+// A watch outlasts an authorizer that is away for a moment; what is not decided waits. Then it ends with `NotReady`.
+const patience = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])
+
+const expired = new ResourceVersionExpired({
+  detail: "What you may see has changed. List again, and watch from the version of that list."
+})
+
+const ended = new NodeFailed({ detail: "The watch ended." })
+
+/** Waits until something about the rights is different, and answers what. */
+const untilDifferent = (rights: Rights, recheck: Duration.Input): Effect.Effect<Decisions, NotReady> => {
+  let round = 0
+  return Effect.suspend(() => rights.review(++round % roundsOfAll === 0 ? "all" : "allowed")).pipe(
+    Effect.retry(patience),
+    Effect.delay(recheck),
+    Effect.repeat({ until: (different) => different.length > 0 })
+  )
+}
+
+const coresOf = (events: ReadonlyArray<CoreEvent>) =>
+  events.flatMap((event) => event.type === "BOOKMARK" ? [] : [event.object, previousOf(event) ?? event.object])
+
+/**
+ * - Who may see all gets the source's own stream; so does who asks for namespaces and may see them all.
+ * - Who may see the cores of all pods, but not those of nodes, gets what is visible of it.
+ * - Others are shown cores by namespace. When their rights change, so does what they see: the present cores are gone
+ *   through again, and the difference to what was shown is told.
+ *
+ * The first two remember nothing of what they were shown, however many cores that is: when their rights change the watch
+ * ends with `ResourceVersionExpired`, and the client lists again.
+ */
+export const authorizeChanges =
+  (source: CoreSource["Service"], { permitNamespaces, recheck, rights: makeRights }: WatchAuthorization) =>
+  (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> =>
+    Stream.unwrap(Effect.gen(function*(): Effect.fn.Return<Stream.Stream<CoreEvent, Problem>, Problem> {
+      const rights = makeRights()
+      yield* rights.decide
+      const namespaces = options.filter?.namespace
+      if (namespaces !== undefined) yield* permitNamespaces(rights, namespaces)
+      const untilOther = untilDifferent(rights, recheck)
+      const whileSame = Stream.interruptWhen(Effect.andThen(untilOther, Effect.fail(expired)))
+      if (rights.everywhere && (rights.onNodes || namespaces !== undefined)) return whileSame(source.changes(options))
+
+      const view = new WatchView(rights.allows, !rights.everywhere)
+      const show = Stream.mapAccumArrayEffect(
+        () => view,
+        (view, events: ReadonlyArray<CoreEvent>) =>
+          rights.decideCores(coresOf(events)).pipe(
+            Effect.retry(patience),
+            Effect.andThen(Clock.currentTimeMillis),
+            Effect.map((now) => [view, events.flatMap((event) => view.take(event, now))] as const)
+          )
+      )
+      if (rights.everywhere) {
+        if (options.since === undefined) view.beginReplay()
+        return source.changes(options).pipe(whileSame, show)
+      }
+
+      if (options.since !== undefined) {
+        const present = yield* source.list(options.filter ?? {})
+        yield* rights.decideCores(present.cores)
+        view.seed(present, options.since)
+      }
+      let from = options
+      // Taken over between two connections, when nothing is under way that was decided otherwise.
+      let other: Decisions = []
+      const connection = Stream.suspend(() => {
+        const { since, ...rest } = from
+        from = rest
+        rights.take(other)
+        other = []
+        if (since === undefined) view.beginReplay()
+        return source.changes(since === undefined ? rest : { ...rest, since }).pipe(
+          Stream.interruptWhen(
+            Effect.flatMap(untilOther, (different) =>
+              view.isCaughtUp
+                ? Effect.sync(() => {
+                  other = different
+                })
+                : Effect.fail(expired))
+          ),
+          Stream.concat(Stream.suspend(() => other.length === 0 ? Stream.fail(ended) : Stream.empty))
+        )
+      })
+      return connection.pipe(Stream.forever, show)
+    }))
