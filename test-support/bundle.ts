@@ -42,13 +42,13 @@ export const publicEntries = async (directory: string): Promise<ReadonlyArray<st
   return Object.keys(exports).filter((entry) => entry !== "./package.json").map((entry) => name + entry.slice(1))
 }
 
-/** Bundles `entry` (`@koredump/core/testing`, or a file) from the sources, for a browser or for Node. */
-export const bundle = async (entry: string, platform: "browser" | "node"): Promise<Bundle> => {
-  const { metafile } = await build({
+const bundled = (entry: string, platform: "browser" | "node", splitting: boolean) =>
+  build({
     entryPoints: [entry],
     absWorkingDir: root,
     bundle: true,
     conditions: ["@koredump/source"],
+    entryNames: "entry",
     // Native addons are packages like any other here.
     loader: { ".node": "empty" },
     external: [...builtins],
@@ -57,8 +57,13 @@ export const bundle = async (entry: string, platform: "browser" | "node"): Promi
     metafile: true,
     outdir: "unwritten",
     platform,
+    splitting,
     write: false
   })
+
+/** Bundles `entry` (`@koredump/core/testing`, or a file) from the sources, for a browser or for Node. */
+export const bundle = async (entry: string, platform: "browser" | "node"): Promise<Bundle> => {
+  const { metafile } = await bundled(entry, platform, false)
   const outputs = Object.values(metafile.outputs)
   const files = outputs.flatMap(({ inputs }) => Object.keys(inputs))
   const imports = outputs.flatMap(({ imports }) => imports).filter(({ external }) => external === true)
@@ -66,4 +71,17 @@ export const bundle = async (entry: string, platform: "browser" | "node"): Promi
     packages: unique(await Promise.all(files.map(packageOf))),
     builtins: unique(imports.map(({ path }) => path.replace(/^node:/, "")))
   }
+}
+
+/** The packages that a program loads at its start, on Node; what it imports on demand is not among them. */
+export const loadedAtStart = async (entry: string): Promise<ReadonlyArray<string>> => {
+  const { metafile: { outputs } } = await bundled(entry, "node", true)
+  const loaded = new Set([outputs["unwritten/entry.js"]!])
+  for (const output of loaded) {
+    for (const { external, kind, path } of output.imports) {
+      if (external !== true && kind !== "dynamic-import") loaded.add(outputs[path]!)
+    }
+  }
+  const files = [...loaded].flatMap(({ inputs }) => Object.keys(inputs))
+  return unique(await Promise.all(files.map(packageOf)))
 }

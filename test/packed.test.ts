@@ -69,7 +69,7 @@ describe("the packed packages", () => {
     const programs = manifests.flatMap(({ bin, name }) =>
       Object.values(bin ?? {}).map((path) => join(project, "node_modules", name, path))
     )
-    assert.strictEqual(programs.length, 2)
+    assert.strictEqual(programs.length, 3)
     for (const program of programs) {
       const { stdout } = await exec(process.execPath, [program, "--help"])
       assert.match(stdout, /USAGE/)

@@ -12,10 +12,10 @@ const withoutDocsPages = {
   }
 }
 
-// One bundle with all that it needs: fast to load. What few runs need (YAML, this host's cores, decompressors) is
+// One bundle with all that it needs: fast to load. What few runs need (YAML, this host's cores, decompressors, Kubernetes) is
 // imported on demand and becomes chunks of its own.
 export default defineConfig({
-  entry: ["src/main.ts"],
+  entry: ["src/main.ts", "src/kubectl-koredump.ts"],
   format: ["esm"],
   splitting: true,
   minify: true,

@@ -2,37 +2,20 @@
 import { layerRemoteCoreSource } from "@koredump/client/effect"
 import { layerNodeHttp } from "@koredump/client/node"
 import { CoreSource } from "@koredump/core"
-import { Config, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
+import { Config, Context, Effect, FileSystem, Layer, Option, Redacted, Scope } from "effect"
 import { HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
+import { X509Certificate } from "node:crypto"
 import type { Connection } from "./commands/root.ts"
 import { type Failure, usage } from "./Failure.ts"
+import { findToken, isToken } from "./findToken.ts"
 import { note, type Screen } from "./output/Screen.ts"
 import { visible } from "./output/text.ts"
-
-/** The old koredumpctl's last resort, and where `koredump-server local` listens. */
-const defaultServer = "http://127.0.0.1:5000"
-
-/** The server's URL: `--server`, else `KOREDUMP_SERVER`, else the one that a server on this host has. */
-export const serverUrl = (connection: Connection): Effect.Effect<string, Failure> =>
-  Effect.gen(function*() {
-    const environment = yield* Effect.orDie(Config.option(Config.String("KOREDUMP_SERVER")))
-    const text = Option.getOrElse(connection.server, () => Option.getOrElse(environment, () => ""))
-    if (text === "") return defaultServer
-    if (text.startsWith("unix:/")) return text
-    const url = URL.parse(text)
-    if (url !== null && url.username + url.password + url.search + url.hash !== "") {
-      return yield* usage("The server's URL can have no user, query or fragment.", "A token goes with --token.")
-    }
-    if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return text
-    return yield* usage(
-      `The server's URL must begin with http://, https:// or unix:/, not "${visible(text)}".`,
-      `For example: --server ${defaultServer}`
-    )
-  })
+import { chooseServer } from "./Server.ts"
+import { tokenOnDemand } from "./tokenOnDemand.ts"
 
 /** HTTP that says with `--verbose` what it does. Headers, and with them the token, are never shown. */
-const layerHttp = (url: string) =>
+const layerHttp = (url: string, ca: string | undefined) =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(HttpClient.HttpClient, (client) =>
@@ -41,27 +24,63 @@ const layerHttp = (url: string) =>
         HttpClient.tap((response) => Effect.logDebug(`${response.status} ${response.request.url}`)),
         HttpClient.tapError((error) => Effect.logDebug(error.message))
       ))
-  ).pipe(Layer.provide(layerNodeHttp(url)))
+  ).pipe(Layer.provide(layerNodeHttp(url, ca === undefined ? {} : { ca })))
 
-/** The token to send, if any. One that no header can hold would be shown by the error of whoever tries. */
-const bearerToken = (connection: Connection): Effect.Effect<{ readonly token?: Redacted.Redacted }, Failure> => {
-  const token = Option.getOrUndefined(connection.token)
-  if (token === undefined || Redacted.value(token) === "") return Effect.succeed({})
-  return /^[\x21-\x7e]+$/.test(Redacted.value(token))
-    ? Effect.succeed({ token })
-    : Effect.fail(usage("The token holds characters that no token can have.", "Is there a line end or a space in it?"))
-}
+/** The token that was given: on the command line, or in `KOREDUMP_TOKEN`. */
+const givenToken = Effect.fnUntraced(function*({ asServiceAccount, token }: Connection) {
+  if (Option.isSome(token) && Option.isSome(asServiceAccount)) {
+    return yield* usage("Options --token and --as-service-account exclude each other.", "Leave one of them out.")
+  }
+  // What is said on the command line goes before what stands in the environment.
+  if (Option.isSome(asServiceAccount)) return Option.none()
+  const environment = yield* Effect.orDie(Config.option(Config.Redacted("KOREDUMP_TOKEN")))
+  const given = Option.filter(Option.orElse(token, () => environment), (token) => Redacted.value(token) !== "")
+  if (Option.isSome(given) && !isToken(Redacted.value(given.value))) {
+    return yield* usage("The token holds characters that no token can have.", "Is there a line end or a space in it?")
+  }
+  return given
+})
+
+/** The certificates by which the server's is verified; those that Node knows unless said. */
+const readCa = Effect.fnUntraced(function*({ certificateAuthority }: Connection) {
+  const environment = yield* Effect.orDie(Config.option(Config.String("KOREDUMP_CERTIFICATE_AUTHORITY")))
+  const path = Option.getOrElse(Option.orElse(certificateAuthority, () => environment), () => "")
+  if (path === "") return undefined
+  const fs = yield* FileSystem.FileSystem
+  const refuse = (what: string) =>
+    usage(`The certificate authority ${visible(path)} ${what}.`, "A file with certificates in PEM is needed.")
+  const pem = yield* Effect.mapError(
+    fs.readFileString(path),
+    ({ reason }) => refuse(`cannot be read: ${reason._tag}`)
+  )
+  yield* Effect.try({ try: () => new X509Certificate(pem), catch: () => refuse("is no certificate") })
+  return pem
+})
 
 const layerRemote = (connection: Connection) =>
-  Layer.unwrap(Effect.gen(function*() {
-    const url = yield* serverUrl(connection)
-    return layerRemoteCoreSource({
-      url,
-      // A person waits: a server that cannot be reached is said at once.
-      retries: 1,
-      ...(yield* bearerToken(connection))
-    }).pipe(Layer.provide(layerHttp(url)))
-  }))
+  Layer.effect(
+    CoreSource,
+    Effect.gen(function*() {
+      const server = yield* chooseServer(connection)
+      const given = yield* givenToken(connection)
+      const http = yield* Layer.build(layerHttp(server.url, yield* readCa(connection)))
+      const scope = yield* Effect.scope
+      const sourceWith = (token: { readonly token?: Redacted.Redacted }) =>
+        // A person waits: a server that cannot be reached is said at once.
+        Layer.build(layerRemoteCoreSource({ url: server.url, retries: 1, ...token })).pipe(
+          Effect.map(Context.get(CoreSource)),
+          Effect.provide(http),
+          Scope.provide(scope)
+        )
+      if (Option.isSome(given)) return yield* sourceWith({ token: given.value })
+      const context = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Screen>()
+      return yield* tokenOnDemand({
+        anonymous: yield* sourceWith({}),
+        findToken: Effect.provideContext(findToken(connection, server), context),
+        withToken: (token) => sourceWith({ token })
+      })
+    })
+  )
 
 const layerLocal = ({ root }: Connection) =>
   Layer.unwrap(Effect.gen(function*() {

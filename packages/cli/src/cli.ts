@@ -1,6 +1,6 @@
 /** koredumpctl, put together: verbs, source, output. */
 import type { CoreSource } from "@koredump/core"
-import { Effect, Layer, Logger, References } from "effect"
+import { Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
 import { normalizeArgv } from "./argv.ts"
 import { remove } from "./commands/delete.ts"
@@ -11,7 +11,9 @@ import { nodes } from "./commands/nodes.ts"
 import { type Connection, root } from "./commands/root.ts"
 import { status } from "./commands/status.ts"
 import { version } from "./commands/version.ts"
-import { Failure } from "./Failure.ts"
+import { exitCodes, Failure } from "./Failure.ts"
+import { DefaultNamespace } from "./flags.ts"
+import { readKubeContext } from "./Kubeconfig.ts"
 import { complain, layerPresenter } from "./output/Screen.ts"
 import { cliVersion } from "./version.ts"
 
@@ -31,8 +33,29 @@ const verbosity = ({ verbose }: Connection) =>
     Layer.succeed(Logger.LogToStderr, true)
   )
 
+/** As a plugin of kubectl the kubeconfig says which namespace is meant. */
+const layerKubectlNamespace = (connection: Connection) =>
+  Layer.effect(
+    DefaultNamespace,
+    Effect.map(FileSystem.FileSystem, (fs) =>
+      connection.local ? Effect.undefined : readKubeContext(connection).pipe(
+        Effect.map(Option.match({ onNone: () => undefined, onSome: ({ namespace }) => namespace ?? "default" })),
+        Effect.mapError(({ message }) => new Failure({ exitCode: exitCodes.failed, message, hint: "Say -n or -A." })),
+        Effect.provideService(FileSystem.FileSystem, fs)
+      ))
+  )
+
+/** How the program was called. */
+export interface RunOptions {
+  /** As `kubectl koredump`. */
+  readonly kubectl?: boolean
+}
+
 /** Runs a command line over the sources that `layerSource` makes of the options. All that fails has been said. */
-export const makeRun = <R>(layerSource: (connection: Connection) => Layer.Layer<CoreSource, Failure, R>) => {
+export const makeRun = <R>(
+  layerSource: (connection: Connection) => Layer.Layer<CoreSource, Failure, R>,
+  { kubectl = false }: RunOptions = {}
+) => {
   const source = Layer.unwrap(Effect.map(root, layerSource))
   const command = root.pipe(
     Command.withSubcommands([
@@ -44,7 +67,8 @@ export const makeRun = <R>(layerSource: (connection: Connection) => Layer.Layer<
       status.pipe(Command.provide(source)),
       version
     ]),
-    Command.provide(verbosity)
+    Command.provide(verbosity),
+    Command.provide((connection) => kubectl ? layerKubectlNamespace(connection) : Layer.empty)
   )
   const parseAndRun = Command.runWith(command, { version: cliVersion })
   return (argv: ReadonlyArray<string>) =>

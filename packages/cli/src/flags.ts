@@ -1,6 +1,6 @@
 /** Options that several verbs share, and what they mean as a query. */
 import { type CoreQuery, decodeCoreQuery, groupParams } from "@koredump/core"
-import { Clock, Effect } from "effect"
+import { Clock, Context, Effect } from "effect"
 import { Flag } from "effect/cli"
 import { type Failure, fromProblem } from "./Failure.ts"
 
@@ -37,8 +37,8 @@ export type FilterValues = { readonly [K in keyof typeof filterFlags]: ReadonlyA
 /** Takes the newest of several. */
 export const newestFlag = flag("newest", "The newest only; also -1")
 
-/** For those who come from kubectl: all namespaces are what is shown anyway. */
-export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces (as without -n)").pipe(
+/** All namespaces are what is shown anyway, but as a plugin of kubectl. */
+export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces (as without -n, but in kubectl)").pipe(
   Flag.withAlias("A")
 )
 
@@ -46,13 +46,21 @@ export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces
 export const hasFilter = (values: FilterValues): boolean =>
   Object.keys(filterFlags).some((name) => values[name as keyof FilterValues].some((value) => value !== ""))
 
+/** The namespace that is meant where neither -n nor -A is given; undefined: all. */
+export const DefaultNamespace = Context.Reference<Effect.Effect<string | undefined, Failure>>(
+  "@koredump/cli/DefaultNamespace",
+  { defaultValue: () => Effect.undefined }
+)
+
 /** The query that the options ask for. Cores in all states, missing ones too, unless said. */
 export const queryOf = (
-  values: FilterValues,
+  values: FilterValues & { readonly allNamespaces: boolean },
   more: Readonly<Record<string, string | undefined>> = {}
 ): Effect.Effect<CoreQuery, Failure> =>
   Effect.gen(function*() {
+    const namespace = values.allNamespaces || values.namespace.length > 0 ? undefined : yield* yield* DefaultNamespace
     const params = [
+      ...(namespace === undefined ? [] : [["namespace", namespace] as const]),
       ...Object.keys(filterFlags).flatMap((name) =>
         values[name as keyof FilterValues].map((value) => [name, value] as const)
       ),

@@ -1,11 +1,6 @@
 #!/usr/bin/env node
-/** The executable: sets up V8, then loads the program. */
-import { setFlagsFromString } from "node:v8"
+/** `koredumpctl`: sets up V8, then loads the program. */
+import "./v8.ts"
 
-// A young generation that stays small is collected often, and the buffers that streams leave behind with it. Otherwise
-// V8 lets 64 MiB of them gather, and more: measured, `get -d` of 2 GiB took twice the memory and twice the CPU time.
-// Before anything else is loaded, for it never shrinks to less than it was.
-setFlagsFromString("--semi-space-growth-factor=1")
-setFlagsFromString("--min-semi-space-size=1")
-setFlagsFromString("--max-semi-space-size=1")
-await import("./program.ts")
+const { main } = await import("./program.ts")
+main()

@@ -2,20 +2,23 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
-import { makeRun } from "./cli.ts"
+import { makeRun, type RunOptions } from "./cli.ts"
 import { exitCodeOf } from "./Failure.ts"
 import { Screen } from "./output/Screen.ts"
 import { layerSource } from "./Source.ts"
 
-// Whoever reads has seen enough (`| head`): that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1)
-})
-
-makeRun(layerSource)(process.argv.slice(2)).pipe(
-  Effect.provide([Screen.layer, NodeServices.layer]),
-  NodeRuntime.runMain({
-    disableErrorReporting: true,
-    teardown: (exit, onExit) => onExit(exitCodeOf(exit))
+/** Runs the command line of this process to its end. */
+export const main = (options: RunOptions = {}): void => {
+  // Whoever reads has seen enough (`| head`): that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : 1)
   })
-)
+
+  makeRun(layerSource, options)(process.argv.slice(2)).pipe(
+    Effect.provide([Screen.layer, NodeServices.layer]),
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => onExit(exitCodeOf(exit))
+    })
+  )
+}

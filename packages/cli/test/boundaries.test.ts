@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { bundle, publicEntries } from "../../../test-support/bundle.ts"
+import { bundle, loadedAtStart, publicEntries } from "../../../test-support/bundle.ts"
 
 describe("the package's boundaries", () => {
   it("publishes the program alone", async () => {
@@ -13,7 +13,18 @@ describe("the package's boundaries", () => {
       "@koredump/client",
       "@koredump/compression",
       "@koredump/core",
+      "@koredump/kubernetes",
       "@koredump/node-source"
     ])
+  })
+
+  it("loads what few runs need on demand", async () => {
+    const loaded = await loadedAtStart("./packages/cli/src/program.ts")
+    assert.deepStrictEqual(loaded.filter((name) => name.startsWith("@koredump/")), [
+      "@koredump/cli",
+      "@koredump/client",
+      "@koredump/core"
+    ])
+    for (const large of ["@kubernetes/client-node", "yaml"]) assert.notInclude(loaded, large)
   })
 })

@@ -2,9 +2,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CoreSource, type CoreSummary, type NodeStatus } from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
-import { ConfigProvider, Console, Context, Effect, Layer } from "effect"
+import { ConfigProvider, Console, Context, Effect, Layer, Option } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
 import { makeRun } from "../src/cli.ts"
+import type { Connection } from "../src/commands/root.ts"
 import { exitCodeOf } from "../src/Failure.ts"
 import { Screen } from "../src/output/Screen.ts"
 
@@ -51,6 +52,31 @@ export const node = (name: string, fields: Partial<NodeStatus> = {}): NodeStatus
   ...fields
 })
 
+/** Where the cores come from where no option says. */
+export const connection = (options: Partial<Connection> = {}): Connection => ({
+  server: Option.none(),
+  local: false,
+  root: Option.none(),
+  token: Option.none(),
+  kubeconfig: Option.none(),
+  context: Option.none(),
+  asServiceAccount: Option.none(),
+  certificateAuthority: Option.none(),
+  koredumpNamespace: "koredump",
+  verbose: false,
+  ...options
+})
+
+/** Environment variables. */
+export const environment = (variables: Record<string, string>) =>
+  ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
+
+/** Nobody looks at these. */
+export const noScreen = Layer.succeed(
+  Screen,
+  Screen.of({ stdout: undefined, stderr: undefined, color: false, draw: () => Effect.void, confirm: undefined })
+)
+
 /** What a run left behind. */
 export interface Outcome {
   readonly code: number
@@ -75,6 +101,8 @@ export const makeShell = Effect.fnUntraced(function*(
   cores: ReadonlyArray<FakeCore>,
   options: {
     readonly columns?: number
+    readonly kubectl?: boolean
+    readonly environment?: Record<string, string>
     /** Answers what a person at the terminal is asked. */
     readonly confirm?: (question: string) => Effect.Effect<boolean>
     readonly wrap?: (source: CoreSource["Service"], script: FakeCores["Service"]) => Partial<CoreSource["Service"]>
@@ -98,7 +126,7 @@ export const makeShell = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       // Each run has a console of its own.
       const console = yield* TestConsole.make
-      const exit = yield* Effect.exit(makeRun(() => layerSource)(argv)).pipe(
+      const exit = yield* Effect.exit(makeRun(() => layerSource, { kubectl: options.kubectl ?? false })(argv)).pipe(
         Effect.provideService(Console.Console, console as never)
       )
       const stdout = (yield* console.logLines).join("\n")
@@ -107,7 +135,7 @@ export const makeShell = Effect.fnUntraced(function*(
     }).pipe(Effect.provide([
       NodeServices.layer,
       Layer.succeed(Screen, screen),
-      ConfigProvider.layer(ConfigProvider.fromUnknown({}))
+      environment(options.environment ?? {})
     ]))
 
   return { run, script, source } satisfies Shell

@@ -1,30 +1,45 @@
 /** The root command: where the cores are, for all verbs. */
 import type { Forbidden, Problem } from "@koredump/core"
-import { Config, Effect } from "effect"
+import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Failure, fromProblem, isProblem } from "../Failure.ts"
 import { flag } from "../flags.ts"
+
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
 
 /** The options before or after any verb; verbs read them with `yield* root`. */
 export const root = Command.make("koredumpctl").pipe(
   Command.withDescription("Find and fetch core dumps"),
   Command.withSharedFlags({
-    server: Flag.String("server").pipe(
-      Flag.withMetavar("URL"),
-      Flag.withDescription("The koredump server; without it KOREDUMP_SERVER, else http://127.0.0.1:5000"),
-      Flag.optional
+    server: text(
+      "server",
+      "URL",
+      "The koredump server; without it KOREDUMP_SERVER, in a pod koredump's own Service, " +
+        "else http://127.0.0.1:5000"
     ),
     local: flag("local", "The cores of this host, without a server"),
-    root: Flag.String("root").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("With --local: where the host's file system is mounted"),
-      Flag.optional
-    ),
+    root: text("root", "DIR", "With --local: where the host's file system is mounted"),
     token: Flag.Redacted("token").pipe(
       Flag.withMetavar("TOKEN"),
-      Flag.withDescription("Bearer token for the server; without it KOREDUMP_TOKEN"),
-      Flag.withFallbackConfig(Config.Redacted("KOREDUMP_TOKEN")),
+      Flag.withDescription(
+        "Bearer token for the server; without it KOREDUMP_TOKEN, else that of the pod or kubeconfig"
+      ),
       Flag.optional
+    ),
+    kubeconfig: text("kubeconfig", "FILE", "Where a token is looked for; without it KUBECONFIG, else ~/.kube/config"),
+    context: text("context", "NAME", "The kubeconfig's context; without it the current one"),
+    asServiceAccount: text("as-service-account", "NAMESPACE/NAME", "Get a short-lived token of this service account"),
+    certificateAuthority: text(
+      "certificate-authority",
+      "FILE",
+      "Certificates to verify the server's by; without it " +
+        "KOREDUMP_CERTIFICATE_AUTHORITY, else those of public authorities"
+    ),
+    koredumpNamespace: Flag.String("koredump-namespace").pipe(
+      Flag.withMetavar("NAMESPACE"),
+      Flag.withDescription("In a pod: where koredump's own Service is"),
+      Flag.withDefault("koredump")
     ),
     verbose: flag("verbose", "Say on stderr what is asked of the server").pipe(Flag.withAlias("v"))
   })

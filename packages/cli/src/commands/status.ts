@@ -5,7 +5,7 @@ import { partial } from "../Failure.ts"
 import { print, Screen } from "../output/Screen.ts"
 import { formatStatus, statusValue } from "../output/status.ts"
 import { formatJson, formatYaml } from "../output/structured.ts"
-import { serverUrl } from "../Source.ts"
+import { chooseServer } from "../Server.ts"
 import { gatherStatus } from "../Status.ts"
 import { cliVersion } from "../version.ts"
 import { root } from "./root.ts"
@@ -25,7 +25,7 @@ export const status = Command.make(
     const { color, stdout } = yield* Screen
     const result = yield* Effect.result(gatherStatus)
     const report = {
-      server: connection.local ? undefined : yield* serverUrl(connection),
+      server: connection.local ? undefined : (yield* chooseServer(connection)).url,
       version: cliVersion,
       known: Result.merge(result)
     }

@@ -3,8 +3,20 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Layer } from "effect"
 import type { HttpClient } from "effect/http"
 
+/** How connections are made. */
+export interface NodeHttpOptions {
+  /** Certificates in PEM by which the server's is verified; those that Node knows unless said. */
+  readonly ca?: string
+}
+
 /** An `HttpClient` for the server at `url`: `http://…`, `https://…`, or `unix:PATH`. Redirects are not followed. */
-export const layerNodeHttp = (url: string | URL): Layer.Layer<HttpClient.HttpClient> => {
+export const layerNodeHttp = (
+  url: string | URL,
+  options: NodeHttpOptions = {}
+): Layer.Layer<HttpClient.HttpClient> => {
   const text = String(url)
-  return NodeHttpClient.layerNodeHttpOptions(text.startsWith("unix:") ? { socketPath: text.slice("unix:".length) } : {})
+  return NodeHttpClient.layerNodeHttpOptions({
+    ...options,
+    ...(text.startsWith("unix:") ? { socketPath: text.slice("unix:".length) } : {})
+  })
 }
