@@ -1,5 +1,5 @@
 /** Which nodes there are, and how to reach the cores of one: what a `ClusterCoreSource` is made of. */
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { CoreSource } from "./CoreSource.ts"
 import type { NotReady } from "./Problem.ts"
 
@@ -24,7 +24,17 @@ export class NodeDirectory extends Context.Service<NodeDirectory, {
   readonly lacking: Effect.Effect<string | undefined>
 }>()("@koredump/core/NodeDirectory") {}
 
-/** Turns a node into the source of its cores. The source is used until the scope ends. */
+/** A directory of nodes that never changes, for use without Kubernetes. */
+export const layerStaticNodeDirectory = (nodes: ReadonlyArray<NodeAddress>): Layer.Layer<NodeDirectory> =>
+  Layer.succeed(NodeDirectory, {
+    nodes: Stream.concat(Stream.succeed(nodes), Stream.never),
+    lacking: Effect.undefined
+  })
+
+/**
+ * Turns a node into the source of its cores. The source is used until the scope ends: as long as the node is at this
+ * address, failures between included.
+ */
 export class NodeConnector extends Context.Service<NodeConnector, {
   readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], NotReady, Scope.Scope>
 }>()("@koredump/core/NodeConnector") {}

@@ -2,3 +2,4 @@
 export * from "./testing/contract.ts"
 export * from "./testing/FakeAuthorizer.ts"
 export * from "./testing/FakeCoreSource.ts"
+export * from "./testing/FakeNodes.ts"

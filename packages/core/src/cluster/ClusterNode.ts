@@ -1,0 +1,133 @@
+/** How things stand with one node of a cluster: where its agent is, when it was heard of, what it holds. No I/O. */
+import { formatTimestamp } from "../Core.ts"
+import type { CoreIndex } from "../CoreIndex.ts"
+import type { CoreSource, NodeStatus } from "../CoreSource.ts"
+import type { NodeAddress } from "../NodeDirectory.ts"
+import { NodeFailed, type NodeTimeout } from "../Problem.ts"
+import { type NodeBounds, NodeCores } from "./NodeCores.ts"
+import { excerpt } from "./nodeProblem.ts"
+
+const maxWarnings = 20
+
+/** What only the node itself knows. */
+type NodeFacts = Pick<NodeStatus, "warnings" | "corePattern" | "agentVersion">
+
+const iso = (millis: number) => formatTimestamp(millis * 1000)!
+
+/** See the module's text. */
+export class ClusterNode {
+  readonly name: string
+  readonly cores: NodeCores
+  /** Its source, while there is a connection. */
+  source: CoreSource["Service"] | undefined
+  #address: NodeAddress
+  #inDirectory = true
+  #state: NodeStatus["state"] = "syncing"
+  #since: number
+  #lastContact: number | undefined
+  #failure: NodeFailed | NodeTimeout | undefined
+  #facts: NodeFacts = {}
+
+  constructor(index: CoreIndex, bounds: NodeBounds, address: NodeAddress, now: number) {
+    this.name = address.name
+    this.cores = new NodeCores(index, address.name, bounds)
+    this.#address = address
+    this.#since = now
+  }
+
+  get address(): NodeAddress {
+    return this.#address
+  }
+
+  get state(): NodeStatus["state"] {
+    return this.#state
+  }
+
+  /** Whether the directory still has it. */
+  get inDirectory(): boolean {
+    return this.#inDirectory
+  }
+
+  /** Why nothing can be had of it; undefined unless it is unreachable. */
+  get failure(): NodeFailed | NodeTimeout | undefined {
+    return this.#state === "unreachable" ? this.#failure : undefined
+  }
+
+  /** The directory tells where it is: true where that is news, and a connection has to begin. */
+  locate(address: NodeAddress, now: number): boolean {
+    const same = address.address === this.#address.address && address.incarnation === this.#address.incarnation
+    if (same && this.#inDirectory) return false
+    if (!same) this.cores.expire()
+    this.#address = address
+    this.#inDirectory = true
+    this.#enter("syncing", now)
+    return true
+  }
+
+  /** The directory has it no more. */
+  leave(now: number): void {
+    this.#inDirectory = false
+    this.failed(new NodeFailed({ node: this.name, detail: "There is no koredump agent on this node any more." }), now)
+  }
+
+  /** Something has come, be it a heartbeat. */
+  heard(now: number): void {
+    this.#lastContact = now
+    if (this.#state === "unreachable") this.#enter("syncing", now)
+  }
+
+  /** The index has all that the node has. True where it had not been so. */
+  synced(now: number): boolean {
+    this.#failure = undefined
+    return this.#enter("ready", now)
+  }
+
+  /** Everything has to be told again. */
+  resync(now: number): void {
+    if (this.#state === "ready") this.#enter("syncing", now)
+  }
+
+  /** The connection failed. True where it had not failed before. */
+  failed(problem: NodeFailed | NodeTimeout, now: number): boolean {
+    this.#failure = problem
+    return this.#enter("unreachable", now)
+  }
+
+  /** What the node says of itself. It is not trusted: bounded. */
+  learn({ agentVersion, corePattern, warnings = [] }: NodeStatus): void {
+    this.#facts = {
+      ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(excerpt) }),
+      ...(corePattern === undefined ? {} : { corePattern: excerpt(corePattern) }),
+      ...(agentVersion === undefined ? {} : { agentVersion: excerpt(agentVersion) })
+    }
+  }
+
+  get status(): NodeStatus {
+    const { dropped } = this.cores
+    const warnings = [
+      ...this.#facts.warnings ?? [],
+      ...(dropped === 0
+        ? []
+        : [`${dropped} cores are not shown: what the node tells of them is too large or malformed`])
+    ]
+    return {
+      name: this.name,
+      address: this.#address.address,
+      state: this.#state,
+      since: iso(this.#since),
+      ...(this.#lastContact === undefined ? {} : { lastContact: iso(this.#lastContact) }),
+      cores: this.cores.count,
+      bytes: this.cores.bytes,
+      ...(this.#failure === undefined ? {} : { lastError: this.#failure.message }),
+      ...this.#facts,
+      ...(warnings.length === 0 ? {} : { warnings })
+    }
+  }
+
+  #enter(state: NodeStatus["state"], now: number): boolean {
+    if (this.#state === state) return false
+    this.#state = state
+    this.#since = now
+    return true
+  }
+}

@@ -1,0 +1,217 @@
+/** Keeps the cluster's index at one with one node, for ever: connects, follows the node's watch, begins again. */
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Metric,
+  Option,
+  Schedule,
+  Scope,
+  type Semaphore,
+  Stream
+} from "effect"
+import { RateLimiter } from "effect/persistence"
+import type { CoreEvent } from "../CoreEvent.ts"
+import type { CoreSource } from "../CoreSource.ts"
+import type { NodeConnector } from "../NodeDirectory.ts"
+import { NodeFailed, NodeTimeout, type Problem } from "../Problem.ts"
+import type { ClusterNode } from "./ClusterNode.ts"
+import type { CoreChange } from "./NodeCores.ts"
+import { nodeFailure } from "./nodeProblem.ts"
+
+/** What the followers of all nodes share. */
+export interface Following {
+  readonly connector: NodeConnector["Service"]
+  /** Bounds how many nodes synchronise at once. */
+  readonly turns: Semaphore.Semaphore
+  /** Bounds how many are asked for their own facts at once. */
+  readonly asking: Semaphore.Semaphore
+  readonly limiter: RateLimiter.RateLimiter
+  /** Changes a second that one node may make for long, and how many at once. */
+  readonly rate: { readonly perSecond: number; readonly burst: number }
+  /** The node has answered, or failed. */
+  readonly tried: (node: ClusterNode) => void
+}
+
+// Heartbeats come every 5 seconds.
+const silence = "15 seconds"
+/** How long a node may keep others waiting for their turn. */
+const turn = "1 second"
+const factsTimeout = "5 seconds"
+const changesAtOnce = 512
+
+const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
+  Schedule.jittered
+)
+
+const reconnects = Metric.counter("koredump_cluster_reconnects_total", {
+  description: "Connections to nodes that failed and are tried again",
+  incremental: true
+})
+const droppedCores = Metric.counter("koredump_cluster_dropped_cores_total", {
+  description: "Cores that nodes told of and that were refused: too large or malformed",
+  incremental: true
+})
+
+/** Makes the changes, without holding up everything else meanwhile; tells how many there were. */
+export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, changes: ReadonlyArray<CoreChange>) {
+  let made = 0
+  for (const change of changes) {
+    if (node.cores.apply(change) && ++made % changesAtOnce === 0) yield* Effect.yieldNow
+  }
+  return made
+})
+
+/** Follows the node where it is now. Never ends. */
+export const followNode = (node: ClusterNode, following: Following): Effect.Effect<void> =>
+  Effect.scopedWith((scope) => {
+    const { address, name } = node
+    const timedOut = (what: string) => new NodeTimeout({ node: name, detail: `The node ${what} for ${silence}.` })
+    let source: CoreSource["Service"] | undefined
+    let toldOfDropped = false
+
+    // One connection serves all watches and downloads for as long as the agent is there: a watch that breaks off must
+    // not break off the downloads.
+    const connect = Effect.suspend(() => {
+      const own = Scope.forkUnsafe(scope)
+      return following.connector.connect(address).pipe(
+        Scope.provide(own),
+        Effect.timeoutOrElse({ duration: silence, orElse: () => Effect.fail(timedOut("could not be connected to")) }),
+        Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit))
+      )
+    })
+
+    const connected = Effect.gen(function*() {
+      node.source = source ??= yield* connect
+      return source
+    })
+
+    const watchOnce = (source: CoreSource["Service"]): Stream.Stream<CoreEvent, Problem> =>
+      Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
+        node.cores.begin()
+        const { since } = node.cores
+        if (since === undefined) node.resync(now)
+        return source.changes({ filter: { state: "any" }, ...(since === undefined ? {} : { since }) })
+      }))
+
+    const watch = (source: CoreSource["Service"]) =>
+      watchOnce(source).pipe(
+        // A version that is too old is no failure: everything is told again at once.
+        Stream.catchTag("ResourceVersionExpired", (problem) => {
+          if (node.cores.since === undefined) return Stream.fail(problem)
+          node.cores.expire()
+          return watchOnce(source)
+        }),
+        Stream.concat(Stream.fail(new NodeFailed({ node: name, detail: "The node ended the watch." }))),
+        Stream.timeoutOrElse({ duration: silence, orElse: () => Stream.fail(timedOut("was silent")) })
+      )
+
+    const tellDropped = (more: number, synced: boolean) =>
+      Effect.gen(function*() {
+        if (more > 0) yield* Metric.update(droppedCores, more)
+        if (toldOfDropped || !synced || node.cores.dropped === 0) return
+        toldOfDropped = true
+        yield* Effect.logWarning(`${node.cores.dropped} cores of a node are not shown: too large or malformed`)
+      })
+
+    /** Makes what the events change; tells how many changes that were, and whether a BOOKMARK was among the events. */
+    const take = Effect.fnUntraced(function*(events: ReadonlyArray<CoreEvent>) {
+      node.heard(yield* Clock.currentTimeMillis)
+      const { dropped } = node.cores
+      let changes = 0
+      let synced = false
+      for (const event of events) {
+        changes += yield* applyChanges(node, node.cores.changesBy(event))
+        if (node.cores.seen(event)) synced = true
+      }
+      yield* tellDropped(node.cores.dropped - dropped, synced)
+      if (synced && node.synced(yield* Clock.currentTimeMillis)) yield* Effect.logDebug("A node is ready")
+      return { changes, synced }
+    })
+
+    const throttle = (changes: number) => {
+      const { burst, perSecond } = following.rate
+      if (changes === 0) return Effect.void
+      return Effect.orDie(
+        RateLimiter.sleep(following.limiter)({
+          algorithm: "token-bucket",
+          key: name,
+          limit: burst,
+          window: Duration.seconds(burst / perSecond),
+          tokens: changes
+        })
+      )
+    }
+
+    const learn = (source: CoreSource["Service"]) =>
+      following.asking.withPermit(Effect.timeout(source.nodes, factsTimeout)).pipe(
+        Effect.map((nodes) => nodes.find((status) => status.name === name) ?? nodes[0]),
+        Effect.tap((status) => Effect.sync(() => status === undefined || node.learn(status))),
+        Effect.catchCause((cause) => Effect.logDebug("A node does not tell of itself", cause))
+      )
+
+    const takeTurn = Effect.fnUntraced(function*(synced: Deferred.Deferred<void>) {
+      const mine = yield* Deferred.make<void>()
+      yield* Deferred.succeed(mine, undefined).pipe(
+        Effect.andThen(Effect.timeoutOption(Deferred.await(synced), turn)),
+        following.turns.withPermit,
+        Effect.forkScoped
+      )
+      yield* Deferred.await(mine)
+    })
+
+    const attempt = Stream.unwrap(Effect.gen(function*() {
+      const synced = yield* Deferred.make<void>()
+      yield* takeTurn(synced)
+      const source = yield* connected
+      yield* Deferred.await(synced).pipe(
+        Effect.andThen(Effect.repeat(learn(source), Schedule.spaced("1 minute"))),
+        Effect.forkScoped
+      )
+      return watch(source).pipe(
+        Stream.mapArrayEffect(Effect.fnUntraced(function*(events) {
+          const taken = yield* take(events)
+          if (taken.synced) {
+            yield* Deferred.succeed(synced, undefined)
+            following.tried(node)
+          }
+          yield* throttle(taken.changes)
+          return [taken.synced] as const
+        })),
+        // What passes here begins the delays anew.
+        Stream.filter((synced) => synced)
+      )
+    }))
+
+    const fail = Effect.fnUntraced(function*(cause: Cause.Cause<Problem>) {
+      const problem = Cause.findErrorOption(cause)
+      const failure = Option.isSome(problem)
+        ? nodeFailure(name, problem.value)
+        : new NodeFailed({ node: name, detail: "The connection to the node broke in an unforeseen way." })
+      yield* Metric.update(reconnects, 1)
+      if (node.failed(failure, yield* Clock.currentTimeMillis)) {
+        yield* Effect.logWarning(
+          "A node is unreachable",
+          failure.message,
+          ...(Option.isSome(problem) ? [] : [cause])
+        )
+      }
+      following.tried(node)
+      return Stream.fail(failure)
+    })
+
+    node.source = undefined
+    return attempt.pipe(
+      Stream.catchCause((cause) => Stream.unwrap(fail(cause))),
+      Stream.retry(backoff),
+      Stream.runDrain,
+      Effect.ensuring(Effect.sync(() => {
+        if (node.source === source) node.source = undefined
+      })),
+      // Each failure has been recorded, and is tried again for ever.
+      Effect.ignore
+    )
+  }).pipe(Effect.annotateLogs({ node: node.name }))

@@ -1,0 +1,62 @@
+/** What a node's refusal means to somebody who asked the cluster, not the node. */
+import type { CoreRef } from "../CoreId.ts"
+import {
+  CoreNotFound,
+  CoreNotStored,
+  CoreUnreadable,
+  DeletionDisabled,
+  NodeFailed,
+  NodeTimeout,
+  type Problem,
+  TooManyDownloads,
+  UnsupportedCompression
+} from "../Problem.ts"
+
+const maxLength = 1024
+
+/** Foreign text: one line, bounded. */
+export const excerpt = (text: string): string => text.slice(0, maxLength).replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+
+/**
+ * A problem of a node as the cluster's own: it names the node and the core by the cluster's names. What concerns only
+ * the hop (the cluster's token is refused, the node is not ready, a request that it does not understand) is no matter of
+ * the caller's: the node has failed.
+ */
+export const nodeProblem = ({ id, node }: CoreRef, problem: Problem): Problem => {
+  const detail = problem.detail === undefined ? {} : { detail: excerpt(problem.detail) }
+  switch (problem._tag) {
+    case "CoreNotFound":
+      return new CoreNotFound({ id, node, ...detail })
+    case "CoreNotStored":
+      return new CoreNotStored({ id, node, ...detail })
+    case "CoreUnreadable":
+      return new CoreUnreadable({ id, node, ...detail })
+    case "DeletionDisabled":
+      return new DeletionDisabled(detail)
+    case "UnsupportedCompression":
+      return new UnsupportedCompression({ compression: excerpt(problem.compression), ...detail })
+    case "TooManyDownloads":
+      return new TooManyDownloads(detail)
+    default:
+      return nodeFailure(node, problem)
+  }
+}
+
+/** Why nothing can be had of a node. */
+export const nodeFailure = (node: string, problem: Problem): NodeFailed | NodeTimeout => {
+  if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: excerpt(problem.message) })
+  return new NodeFailed({ node, detail: failureText(problem) })
+}
+
+const failureText = (problem: Problem): string => {
+  const text = excerpt(problem.message)
+  switch (problem._tag) {
+    case "NodeFailed":
+      return text
+    case "Unauthorized":
+    case "Forbidden":
+      return `The node refuses the cluster's own access: ${text}`
+    default:
+      return `The node answered: ${text}`
+  }
+}
