@@ -45,6 +45,8 @@ export const failureText = (error: unknown): string => {
       return "it does not exist"
     case "ENOTDIR":
       return "it is not a directory"
+    case "ELOOP":
+      return "a link"
     case "ENOSPC":
     case "EDQUOT":
       return "no room"

@@ -62,7 +62,7 @@ const maxBytes = 64 * 1024
 const maxName = 255
 const extension = ".json"
 const temporary = /^\.tmp-/
-const retryAfter = "10 seconds"
+const retryAfter = "3 seconds"
 const temporaryAge = Duration.toMillis("10 minutes")
 
 class Odd extends Error {}
@@ -135,9 +135,9 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
     yield* attempt(() => mkdir(path, { recursive: true, mode: 0o700 }))
     yield* attempt(() => access(path, constants.W_OK))
     for (;;) {
-      while (unwritten.size > 0) yield* write
-      listener.lacking(undefined)
       wanted.closeUnsafe()
+      if (unwritten.size > 0) yield* write
+      listener.lacking(undefined)
       yield* wanted.await
     }
   })

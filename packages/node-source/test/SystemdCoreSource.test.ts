@@ -228,6 +228,11 @@ describe("SystemdCoreSource", () => {
       mkdirSync(dir)
       yield* store(dir, idOf({ pid: 2 }), content)
       yield* until((cores) => cores[0]?.COREDUMP_PID === 2)
+      // Made anew at once it may well have the inode number that it had.
+      rmSync(dir, { recursive: true })
+      mkdirSync(dir)
+      yield* store(dir, idOf({ pid: 3 }), content)
+      yield* until((cores) => cores[0]?.COREDUMP_PID === 3)
       rmSync(`${dir}.old`, { recursive: true })
     }).pipe(Effect.provide(layerFakeHost({ prepare: (dir) => rmSync(dir, { recursive: true }) }))), 10_000)
 

@@ -1,0 +1,54 @@
+/** Tells every name that a directory of the host has, or has had since it is watched. */
+import { Deferred, Effect, FileSystem, Schema, Stream } from "effect"
+import { readdir, stat } from "node:fs/promises"
+import { failureText } from "../CoreDirectory.ts"
+
+class NamesFailure extends Schema.TaggedError<NamesFailure>()("NamesFailure", { message: Schema.String }) {}
+
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, NamesFailure> =>
+  Effect.tryPromise({ try: run, catch: (cause) => new NamesFailure({ message: failureText(cause) }) })
+
+const identity = (path: string) =>
+  Effect.map(attempt(() => stat(path, { bigint: true })), ({ dev, ino }) => `${dev}-${ino}`)
+
+const chunkSize = 256
+const tick = "5 seconds"
+const ticksPerScan = 12
+
+/** Watches one and the same directory; ends when another has come to its place. */
+const follow = Effect.fnUntraced(function*(path: string, take: (name: string) => void) {
+  const fs = yield* FileSystem.FileSystem
+  const first = yield* identity(path)
+  const watching = yield* Deferred.make<void>()
+  const watch = fs.watch(path, { onReady: () => Deferred.doneUnsafe(watching, Effect.void) }).pipe(
+    Stream.runForEach((event) => Effect.sync(() => take(event.path))),
+    Effect.mapError((error) => new NamesFailure({ message: error.message }))
+  )
+  const scan = Effect.gen(function*() {
+    const names = yield* attempt(() => readdir(path))
+    for (let i = 0; i < names.length; i += chunkSize) {
+      for (const name of names.slice(i, i + chunkSize)) take(name)
+      yield* Effect.yieldNow
+    }
+  })
+  const look = Effect.gen(function*() {
+    yield* Deferred.await(watching)
+    for (let ticks = 0;; ticks++) {
+      if (ticks % ticksPerScan === 0) yield* scan
+      yield* Effect.sleep(tick)
+      if ((yield* identity(path)) !== first) return
+    }
+  })
+  yield* Effect.raceFirst(watch, look)
+})
+
+/** For ever: a directory that is not there (yet), or is replaced, is waited for. */
+export const watchNames = (
+  path: string,
+  take: (name: string) => void
+): Effect.Effect<never, never, FileSystem.FileSystem> =>
+  follow(path, take).pipe(
+    Effect.catch(({ message }) => Effect.logDebug(`${path} is not read: ${message}`)),
+    Effect.andThen(Effect.sleep(tick)),
+    Effect.forever
+  )
