@@ -127,7 +127,8 @@ const identity = (path: string): Effect.Effect<string, DirectoryFailure> =>
       (stats) => stats.isDirectory(),
       () => new DirectoryFailure({ message: "it is not a directory" })
     ),
-    Effect.map(({ dev, ino }) => `${dev}-${ino}`)
+    // A directory that is made anew may have the inode number that the other had.
+    Effect.map(({ birthtimeNs, dev, ino }) => `${dev}-${ino}-${birthtimeNs}`)
   )
 
 const tick = "1 second"
