@@ -9,6 +9,7 @@ import {
   CoreSource,
   coreStem,
   type CoreSummary,
+  type NodeStatus,
   type Problem,
   watchCores
 } from "@koredump/core"
@@ -75,6 +76,8 @@ export class Koredump extends Context.Service<Koredump, {
   ) => Effect.Effect<DownloadFacts & { readonly body: Stream.Stream<Uint8Array, Problem> }, Problem, Scope.Scope>
   /** What happens, without end: reconnects and resumes, see `watchCores`. */
   readonly watch: (query?: WatchQuery) => Stream.Stream<CoreEvent, Problem>
+  /** How things stand with each node. */
+  readonly nodes: Effect.Effect<ReadonlyArray<NodeStatus>, Problem>
   /** Deletes a stored core. Most servers do not allow it. */
   readonly delete: (core: CoreName) => Effect.Effect<void, Problem>
 }>()("@koredump/client/Koredump") {
@@ -125,6 +128,7 @@ export class Koredump extends Context.Service<Koredump, {
         metadata: (core) => source.get(refOf(core)),
         download,
         watch,
+        nodes: source.nodes,
         delete: (core) => source.remove(refOf(core))
       })
     })

@@ -1,5 +1,5 @@
 /** The Promise form of `Koredump`, over any layer of it. */
-import type { CoreEvent, CoreList, CoreMetadata, CoreSource } from "@koredump/core"
+import type { CoreEvent, CoreList, CoreMetadata, CoreSource, NodeStatus } from "@koredump/core"
 import { Cause, Effect, Exit, type Layer, ManagedRuntime, Scope, Stream } from "effect"
 import type { CoresQuery } from "./CoresQuery.ts"
 import { type CoreName, type DownloadFacts, type DownloadQuery, Koredump, type WatchQuery } from "./Koredump.ts"
@@ -31,6 +31,8 @@ export interface KoredumpClient extends AsyncDisposable {
   download(core: CoreName, options?: DownloadQuery & CallOptions): Promise<Download>
   /** What happens, without end: reconnects and resumes, and after a gap tells only the difference. */
   watch(query?: WatchQuery, options?: CallOptions): AsyncIterable<CoreEvent>
+  /** How things stand with each node. */
+  nodes(options?: CallOptions): Promise<ReadonlyArray<NodeStatus>>
   /** Deletes a stored core. Most servers do not allow it. */
   delete(core: CoreName, options?: CallOptions): Promise<void>
   /** Ends all that is still going on. The same as `await using`. */
@@ -125,6 +127,7 @@ export const makeKoredumpClient = (layer: Layer.Layer<CoreSource | Koredump>): K
     metadata: (core, options) => run((koredump) => koredump.metadata(core), options),
     download,
     watch: (query, options) => iterable((koredump) => koredump.watch(query), options),
+    nodes: (options) => run((koredump) => koredump.nodes, options),
     delete: (core, options) => run((koredump) => koredump.delete(core), options),
     close: () => runtime.dispose(),
     [Symbol.asyncDispose]: () => runtime.dispose()

@@ -12,14 +12,13 @@ import {
   CoreSummary,
   encodeCoreQuery,
   ErrorEvent,
-  formatTimestamp,
   type NodeFailed,
-  type NodeStatus,
+  NodeStatus,
   parseCoreId,
   type Problem,
   problemFromJson
 } from "@koredump/core"
-import { Clock, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Effect, Layer, Option, Schema, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import type { HttpClient, HttpClientResponse } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
@@ -27,7 +26,7 @@ import { makeTransport, type RemoteOptions, type Transport } from "./Transport.t
 
 type Headers = HttpClientResponse.HttpClientResponse["headers"]
 
-const urls = HttpApiClient.urlBuilder(Api).cores
+const urls = HttpApiClient.urlBuilder(Api)
 
 /** Where one core is. */
 interface Paths {
@@ -39,14 +38,14 @@ interface Paths {
 const pathsOf = (oneNode: boolean): Paths =>
   oneNode
     ? {
-      metadata: (params) => urls.metadataHere({ params }),
-      download: (params, query) => urls.downloadHere({ params, query }),
-      delete: (params) => urls.deleteHere({ params })
+      metadata: (params) => urls.cores.metadataHere({ params }),
+      download: (params, query) => urls.cores.downloadHere({ params, query }),
+      delete: (params) => urls.cores.deleteHere({ params })
     }
     : {
-      metadata: (params) => urls.metadata({ params }),
-      download: (params, query) => urls.download({ params, query }),
-      delete: (params) => urls.delete({ params })
+      metadata: (params) => urls.cores.metadata({ params }),
+      download: (params, query) => urls.cores.download({ params, query }),
+      delete: (params) => urls.cores.delete({ params })
     }
 
 const maxEventBytes = 1024 * 1024
@@ -117,7 +116,10 @@ const eventOf = (transport: Transport) => (line: unknown): Effect.Effect<CoreEve
 const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> => {
   const params = encodeCoreQuery(options.filter ?? {})
   if (options.since !== undefined) params.set("resourceVersion", options.since)
-  const request = { path: withQuery(urls.watch({ query: {} }), params), headers: { accept: "application/x-ndjson" } }
+  const request = {
+    path: withQuery(urls.cores.watch({ query: {} }), params),
+    headers: { accept: "application/x-ndjson" }
+  }
   return Stream.unwrap(
     Effect.map(transport.send(request), (response) =>
       transport.body(response, transport.watchIdleTimeout).pipe(
@@ -186,27 +188,8 @@ const isAnswerTo = (
   return status === 206 && (headers["content-range"] ?? "").startsWith(`bytes ${range.start}-${range.end - 1}/`)
 }
 
-/** The nodes as a list tells them: those that have cores, and those that could not answer. */
-const nodesOf = (list: CoreList, since: string): ReadonlyArray<NodeStatus> => {
-  const nodes = new Map<
-    string,
-    { name: string; state: NodeStatus["state"]; since: string; cores: number; bytes: number }
-  >()
-  const nodeOf = (name: string) => {
-    let node = nodes.get(name)
-    if (node === undefined) nodes.set(name, node = { name, state: "ready", since, cores: 0, bytes: 0 })
-    return node
-  }
-  for (const core of list.cores) {
-    const node = nodeOf(core.node)
-    node.cores += 1
-    node.bytes += core.size ?? 0
-  }
-  for (const name of list.unreachable) nodeOf(name).state = "unreachable"
-  return [...nodes.values()]
-}
-
 const Cores = Schema.Array(CoreSummary)
+const Nodes = Schema.Array(NodeStatus)
 const Empty = Schema.Struct({})
 
 /** See `layerRemoteCoreSource`. */
@@ -216,7 +199,7 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteO
 
   const list: CoreSource["Service"]["list"] = Effect.fn("RemoteCoreSource.list")((query) =>
     Effect.map(
-      transport.json({ path: withQuery(urls.list({ query: {} }), encodeCoreQuery(query)) }, Cores),
+      transport.json({ path: withQuery(urls.cores.list({ query: {} }), encodeCoreQuery(query)) }, Cores),
       ([cores, headers]) => listOf(cores, headers)
     )
   )
@@ -231,12 +214,7 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteO
       Effect.asVoid(transport.json({ method: "DELETE", path: paths.delete(ref) }, Empty))
     ),
     changes: changesOf(transport),
-    // Until servers tell of their nodes themselves: a list says which have cores and which did not answer, and since
-    // when is not known further back than now.
-    nodes: Effect.gen(function*() {
-      const now = yield* Clock.currentTimeMillis
-      return nodesOf(yield* list({ state: "any" }), formatTimestamp(now * 1000)!)
-    })
+    nodes: Effect.map(transport.json({ path: urls.nodes.list() }, Nodes), ([nodes]) => nodes)
   })
 })
 

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotStored, CoreSource, type Problem, problemToJson, watchCores } from "@koredump/core"
+import { CoreNotStored, CoreSource, type NodeStatus, type Problem, problemToJson, watchCores } from "@koredump/core"
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { layerRemoteCoreSource } from "../src/effect.ts"
 import { against, coreServer, etag, type Handler, json, ref, serve, summary } from "./support.ts"
 
 const list = (source: CoreSource["Service"]) => source.list({})
+const nodes = (source: CoreSource["Service"]) => source.nodes
 const text = (chunks: Iterable<Uint8Array>) => Buffer.concat([...chunks]).toString()
 
 const failureOf = <A>(
@@ -74,6 +75,34 @@ describe("a list", () => {
       yield* CoreSource.use(list).pipe(Effect.provide(client))
       assert.strictEqual(seen, "/kore/apiv1/cores")
     }).pipe(Effect.scoped))
+})
+
+describe("nodes", () => {
+  it.live("are those that the server tells of", () =>
+    Effect.gen(function*() {
+      let seen: unknown
+      const status: NodeStatus = {
+        name: "node-1",
+        state: "unreachable",
+        since: "2023-11-14T22:13:20Z",
+        cores: 1,
+        bytes: 2
+      }
+      const found = yield* against((request, response) => {
+        seen = request.url
+        json(response, [{ ...status, further: "of a later version" }])
+      }, nodes)
+      assert.strictEqual(seen, "/apiv1/nodes")
+      assert.deepStrictEqual(found, [status])
+    }))
+
+  it.live("a server that does not know them, or answers something else, fails", () =>
+    Effect.gen(function*() {
+      const older = yield* failureOf((_, response) => response.writeHead(404).end("no"), nodes)
+      assert.match(older.message, /404/)
+      const odd = yield* failureOf((_, response) => json(response, [{ name: "node-1", state: "fine" }]), nodes)
+      assert.strictEqual(odd._tag, "NodeFailed")
+    }))
 })
 
 describe("failures", () => {

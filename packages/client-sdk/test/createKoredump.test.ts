@@ -50,6 +50,18 @@ describe("createKoredump", () => {
     })
   })
 
+  it.live("tells of nodes", () =>
+    program(
+      (_, response) =>
+        json(response, [{ name: "node-1", state: "ready", since: "2023-11-14T22:13:20Z", cores: 1, bytes: 2 }]),
+      async (
+        koredump
+      ) => {
+        const [node] = await koredump.nodes()
+        assert.include(node, { name: "node-1", state: "ready", cores: 1 })
+      }
+    ))
+
   it.live("refuses a bad query as a server would", () =>
     program(() => {}, async (koredump) => {
       for (const query of [{ since: "soon" }, { signal: "nosuch" }, { limit: 0 }, { nosuch: "x" } as object]) {

@@ -14,6 +14,7 @@ import {
 } from "effect/http-api"
 import type { Principal } from "./Authenticator.ts"
 import { CoreMetadata, CoreSummary } from "./Core.ts"
+import { NodeStatus } from "./CoreSource.ts"
 import * as Problem from "./Problem.ts"
 
 /** The caller of the request at hand. */
@@ -36,7 +37,8 @@ const param = (description: string) =>
 
 /** The parameters of list, watch and crashes as they stand in a URL; `decodeCoreFilter` gives them their meaning. */
 export const FilterParams = {
-  namespace: param("Namespace of the pod. Repeatable, as all that are compared exactly: any of them."),
+  id: param("The core's file name. Repeatable, as all that are compared exactly: any of them."),
+  namespace: param("Namespace of the pod. Repeatable."),
   pod: param("Name of the pod. Repeatable."),
   container: param("Name of the container. Repeatable."),
   node: param("Name of the node. Repeatable."),
@@ -151,6 +153,20 @@ export class CoresApi extends HttpApiGroup.make("cores")
   .middleware(Authorization)
 {}
 
+/** Nodes: how things stand with each. */
+export class NodesApi extends HttpApiGroup.make("nodes")
+  .add(
+    HttpApiEndpoint.get("list", "/apiv1/nodes", {
+      success: Schema.Array(NodeStatus),
+      error: [Problem.Forbidden]
+    }).annotateMerge(described(
+      "List nodes",
+      "How things stand with each node. Needs the right to list nodecoredumps."
+    ))
+  )
+  .middleware(Authorization)
+{}
+
 /** What needs no token. */
 export class SystemApi extends HttpApiGroup.make("system", { topLevel: true })
   .add(
@@ -163,6 +179,7 @@ export class SystemApi extends HttpApiGroup.make("system", { topLevel: true })
 /** The whole API. */
 export class Api extends HttpApi.make("koredump")
   .add(CoresApi)
+  .add(NodesApi)
   .add(SystemApi)
   .annotateMerge(OpenApi.annotations({
     title: "koredump",

@@ -1,5 +1,5 @@
 /** A server of any source, from the settings that all modes have: log, address, shutdown. */
-import type { Authorization, CoreSource } from "@koredump/core"
+import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, Duration, Effect, Layer, Option, Result } from "effect"
 import type { HttpRouter } from "effect/http"
 import { type ListenAddress, parseListenAddress } from "./listenAddress.ts"
@@ -18,7 +18,7 @@ export interface CommonSettings {
 
 /** What a mode of the server settles. */
 export interface ServerMode extends Pick<ServeOptions, "listen" | "opsListen" | "tls" | "node"> {
-  readonly authorization: Layer.Layer<Authorization, SettingsError>
+  readonly authorization: Layer.Layer<Authorization | Authorizer, SettingsError>
   readonly extra?: Layer.Layer<never, never, HttpRouter.HttpRouter>
   /** Logged behind the address. */
   readonly warning?: string

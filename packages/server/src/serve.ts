@@ -1,5 +1,5 @@
 /** An app on an address, with everything around it: access log, ops port, shutdown. */
-import type { Authorization, CoreSource } from "@koredump/core"
+import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, type Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, type HttpServerError } from "effect/http"
 import { Admission } from "./Admission.ts"
@@ -35,7 +35,7 @@ const url = (server: HttpServer.HttpServer["Service"], tls: boolean): string => 
 export const layerServe = (
   options: ServeOptions,
   extra: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty
-): Layer.Layer<never, HttpServerError.ServeError, Authorization | CoreSource> => {
+): Layer.Layer<never, HttpServerError.ServeError, Authorization | Authorizer | CoreSource> => {
   // The first line of the log is that of the address.
   const announced = Deferred.makeUnsafe<void>()
   const ops = options.opsListen === undefined

@@ -1,6 +1,6 @@
 /** The document is committed, and the server does what it says. */
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Authenticator, type CoreRef, Unauthorized } from "@koredump/core"
+import { Authenticator, type CoreRef, layerAllowAll, Unauthorized } from "@koredump/core"
 import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
@@ -34,7 +34,7 @@ const makeApp = async (closed: boolean) => {
   const { dispose, handler } = HttpRouter.toWebHandler(
     layerHttpApp({ node: "node-1", ...(closed ? { maxDownloads: 0, maxWatches: 0 } : {}) }).pipe(
       Layer.provide(layerTokenAuthorization),
-      Layer.provide([oneToken, source])
+      Layer.provide([oneToken, source, layerAllowAll])
     ),
     { disableLogger: true, routerConfig }
   )
@@ -81,6 +81,7 @@ const tries = {
     closed
   ],
   "delete /apiv1/cores/delete": [badQuery, noToken, closed, notThere, {}],
+  "get /apiv1/nodes": [{}, badQuery, noToken],
   "get /health": [{}]
 } satisfies Record<string, ReadonlyArray<Try>>
 
@@ -89,7 +90,8 @@ const elsewhere: Readonly<Record<string, ReadonlyArray<string>>> = {
   "get /apiv1/cores": ["403"],
   "get /apiv1/cores/download": ["403", "415"],
   "head /apiv1/cores/download": ["403", "415"],
-  "get /apiv1/watch": ["403"]
+  "get /apiv1/watch": ["403"],
+  "get /apiv1/nodes": ["403"]
 }
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

@@ -1,7 +1,14 @@
 /** The app on real sockets: for what only they have. */
-import { type CoreFile, type CoreRef, CoreSource, type NodeStatus } from "@koredump/core"
+import {
+  type Authorization,
+  type Authorizer,
+  type CoreFile,
+  type CoreRef,
+  CoreSource,
+  type NodeStatus
+} from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
-import { Context, Deferred, Effect, Layer, Logger, type Scope } from "effect"
+import { Context, Deferred, Effect, Layer, Logger, type LogLevel, References, type Scope } from "effect"
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { connect } from "node:net"
@@ -33,6 +40,9 @@ export interface Settings extends Partial<ServeOptions> {
   readonly core?: FakeCore
   readonly file?: (file: CoreFile) => Partial<CoreFile>
   readonly nodes?: () => ReadonlyArray<NodeStatus>
+  /** Without them all is allowed to everybody. */
+  readonly authorization?: Layer.Layer<Authorization | Authorizer>
+  readonly logLevel?: LogLevel.LogLevel
 }
 
 /** Serves one core on a free port; its file can be read, as that of a host. */
@@ -62,7 +72,11 @@ export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, S
         node: "node-1",
         ...settings,
         listening: (url) => Effect.asVoid(Deferred.succeed(address, url))
-      }).pipe(Layer.provide([source, layerNoAuthorization]), Layer.provide(Logger.layer([logger])))
+      }).pipe(
+        Layer.provide([source, settings.authorization ?? layerNoAuthorization]),
+        Layer.provide(Logger.layer([logger])),
+        Layer.provide(Layer.succeed(References.MinimumLogLevel, settings.logLevel ?? "Info"))
+      )
     )
     return { url: yield* Deferred.await(address), log, ref, open: () => open }
   })

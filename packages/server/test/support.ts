@@ -1,5 +1,5 @@
 /** An app in process: its handler is called without a socket. */
-import type { Authorization, CoreSource } from "@koredump/core"
+import { type Authorization, type Authorizer, type CoreSource, layerAllowAll } from "@koredump/core"
 import { type FakeCore, FakeCores, type FakeCoreSourceOptions, layerFakeCoreSource } from "@koredump/core/testing"
 import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { HttpRouter } from "effect/http"
@@ -8,6 +8,8 @@ import { type AppOptions, layerHttpApp, layerNoAuthorization, routerConfig } fro
 export interface AppSettings extends AppOptions, FakeCoreSourceOptions {
   readonly cores?: ReadonlyArray<FakeCore>
   readonly authorization?: Layer.Layer<Authorization>
+  /** Without it all is allowed. */
+  readonly authorizer?: Layer.Layer<Authorizer>
   /** Takes the lines of the log, JSON; without it they are not written. */
   readonly log?: (line: string) => void
   /** Puts something around the fake source. */
@@ -35,7 +37,11 @@ export const makeApp = (settings: AppSettings = {}): Effect.Effect<App, never, S
       Effect.sync(() =>
         HttpRouter.toWebHandler(
           layerHttpApp({ node: "node-1", ...settings }).pipe(
-            Layer.provide([settings.around?.(source) ?? source, settings.authorization ?? layerNoAuthorization]),
+            Layer.provide([
+              settings.around?.(source) ?? source,
+              settings.authorization ?? layerNoAuthorization,
+              settings.authorizer ?? layerAllowAll
+            ]),
             Layer.merge(Logger.layer([Logger.map(Logger.formatJson, (line) => settings.log?.(line))]))
           ),
           { disableLogger: true, routerConfig }

@@ -1,10 +1,17 @@
 /** Who may ask: implementations of the API's `Authorization`. */
-import { Authenticator, Authorization, CurrentPrincipal, Unauthorized } from "@koredump/core"
+import {
+  Authenticator,
+  Authorization,
+  type Authorizer,
+  CurrentPrincipal,
+  layerAllowAll,
+  Unauthorized
+} from "@koredump/core"
 import { Effect, Layer, Redacted } from "effect"
 import { problemResponse } from "../http/problemResponse.ts"
 import { setUser } from "../http/RequestInfo.ts"
 
-/** Lets requests through whose bearer token the `Authenticator` accepts. */
+/** Lets requests through whose bearer token the `Authenticator` accepts. What they may see is the `Authorizer`'s to say. */
 export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenticator> = Layer.effect(
   Authorization,
   Effect.map(Authenticator, (authenticator) =>
@@ -22,7 +29,10 @@ export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenti
     }))
 )
 
-/** Lets every request through: for servers that only the users of one host reach. */
-export const layerNoAuthorization: Layer.Layer<Authorization> = Layer.succeed(Authorization, {
-  bearer: (handler) => Effect.provideService(handler, CurrentPrincipal, { username: "local", groups: [] })
-})
+/** Lets every request through, to everything: for servers that only the users of one host reach. */
+export const layerNoAuthorization: Layer.Layer<Authorization | Authorizer> = Layer.merge(
+  Layer.succeed(Authorization, {
+    bearer: (handler) => Effect.provideService(handler, CurrentPrincipal, { username: "local", groups: [] })
+  }),
+  layerAllowAll
+)

@@ -5,6 +5,7 @@ import {
   type CoreQuery,
   CoreSource,
   type CoreSummary,
+  type CurrentPrincipal,
   decodeCoreQuery,
   encodeCore,
   InvalidQuery,
@@ -17,6 +18,7 @@ import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { jsonArray } from "../http/jsonArray.ts"
 import { pathOf } from "../http/problemResponse.ts"
 import { queryOf, takeFlag } from "../http/queryOf.ts"
+import { addAudit } from "../http/RequestInfo.ts"
 
 /** Lists read the disk only for so many cores. */
 const maxHeavyLimit = 100
@@ -48,6 +50,9 @@ const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: Core
   const shown = wantsHeavy(query) ? yield* withHeavyFields(cores) : cores
   const { fields } = query
   if (fields === undefined) return cores.map(encodeCore)
+  if (fields === "all" || fields.includes("COREDUMP_ENVIRON")) {
+    for (const core of shown) if ("COREDUMP_ENVIRON" in core) yield* addAudit("read-environment", core)
+  }
   return shown.map((core) => fields === "all" ? encodeCore(core) : pick(core, fields))
 })
 
@@ -62,7 +67,7 @@ const nextPage = (url: string, next: string) => {
 export const list = Effect.gen(function*(): Effect.fn.Return<
   HttpServerResponse.HttpServerResponse,
   Problem,
-  CoreSource | HttpServerRequest.HttpServerRequest
+  CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
 > {
   const request = yield* HttpServerRequest.HttpServerRequest
   const source = yield* CoreSource

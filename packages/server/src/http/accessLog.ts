@@ -1,6 +1,7 @@
-/** One line for each request, when its answer has been sent. */
-import { Clock, Effect, Exit, Metric } from "effect"
+/** One line for each request, when its answer has been sent, and one for each core that it had to do with. */
+import { Clock, Effect, Exit, Metric, Option } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { auditLog } from "./auditLog.ts"
 import { requestInfo } from "./errors.ts"
 import { pathOf } from "./problemResponse.ts"
 import { RequestInfo } from "./RequestInfo.ts"
@@ -55,6 +56,13 @@ export const accessLog = <E, R>(
             ...(info.user === undefined ? {} : { user: info.user })
           }
           yield* Effect.logInfo("request").pipe(Effect.annotateLogs(line))
+          const audited = {
+            ...line,
+            // Those of the core: a problem's are none of them.
+            bytes: info.bytes ?? (status < 400 ? line.bytes : 0),
+            remote: Option.getOrUndefined(request.remoteAddress)
+          }
+          yield* Effect.forEach(info.audits, (entry) => auditLog(entry, audited), { discard: true })
         })
       )
     )

@@ -30,7 +30,7 @@ const withoutSemicolons = (request: HttpServerRequest.HttpServerRequest) => {
 /** What is remembered of a request. */
 export const requestInfo = (request: HttpServerRequest.HttpServerRequest): RequestInfoFields => {
   const id = request.headers["x-request-id"]
-  return { id: id !== undefined && saneId.test(id) ? id : globalThis.crypto.randomUUID() }
+  return { id: id !== undefined && saneId.test(id) ? id : globalThis.crypto.randomUUID(), audits: [] }
 }
 
 /** Answers what no handler of these routes answered. The log has of a defect what the response does not tell. */

@@ -83,8 +83,8 @@ const send = async (
       unlessAborted(signal, (done) => response.write(current.subarray(0, length), done)),
       next > 0 ? fill(read, other.subarray(0, next), position) : undefined
     ])
+    if (results[0].status === "fulfilled") sent(position - start)
     for (const result of results) if (result.status === "rejected") throw result.reason
-    sent(position - start)
     ;[current, other] = [other, current]
   }
   await unlessAborted(signal, (done) => response.end(done))

@@ -35,7 +35,7 @@ describe("downloads over a socket", () => {
       }
       assert.strictEqual(ports.size, 1)
       assert.strictEqual(served.open(), 0)
-      yield* until(() => served.log.length === ranges.length)
+      yield* until(() => served.log.filter(({ message }) => message === "request").length === ranges.length)
       const path = new URL(downloadUrl(served)).pathname
       assert.include(annotations(served, path), { method: "GET", status: 200, bytes: large.length, request_id: "id-1" })
     }))
