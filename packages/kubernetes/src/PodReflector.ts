@@ -34,7 +34,7 @@ export interface PodListener {
 const pageSize = 500
 const maxPods = 50_000
 
-const backoff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(
+const backoff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered
 )
 /** A watch that lasted this long was a good one: after it the waiting begins anew, with the shortest. */
@@ -181,11 +181,14 @@ export const followPods = Effect.fnUntraced(function*(
   }).pipe(Effect.scoped)
 
   const round = Effect.gen(function*() {
-    if (version === undefined) yield* list
+    const listed = version === undefined
+    if (listed) yield* list
     const begun = yield* Clock.currentTimeMillis
     const failed = yield* Effect.match(watch, { onFailure: (error) => error, onSuccess: () => undefined })
-    if ((yield* Clock.currentTimeMillis) - begun < goodWatch) return yield* Effect.fail(failed)
-    cached = selection.cached ?? false
+    const good = (yield* Clock.currentTimeMillis) - begun >= goodWatch
+    // After a restart an API server remembers little: then all is listed at once, however long it was away.
+    if (!good && (listed || failed?.reason !== "gone")) return yield* Effect.fail(failed)
+    if (good) cached = selection.cached ?? false
     if (failed !== undefined) yield* lost(failed)
   })
 

@@ -1,0 +1,65 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PodResolver } from "@koredump/core"
+import { Effect, Layer, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { KubeQuery } from "../src/KubeApi.ts"
+import { layerPodWatchResolver } from "../src/PodWatchResolver.ts"
+import { event, layerFakeApi, page } from "./support/api.ts"
+import { id, pending, staticPod, web } from "./support/pods.ts"
+
+describe("layerPodWatchResolver", () => {
+  it.effect("knows the pods of its node, tells of which it knows more, and remembers those that are gone", () =>
+    Effect.gen(function*() {
+      const events = yield* Queue.unbounded<unknown>()
+      let asked: KubeQuery = {}
+      const api = layerFakeApi({
+        get: (path, query) => {
+          asked = { path, ...query }
+          return Effect.as(Effect.sleep("1 second"), page([web, staticPod], "1"))
+        },
+        watch: () => Effect.succeed(Stream.fromQueue(events))
+      })
+      yield* Effect.gen(function*() {
+        const resolver = yield* PodResolver
+        const told: Array<string> = []
+        yield* resolver.updates.pipe(Stream.runForEach((uid) => Effect.sync(() => told.push(uid))), Effect.forkScoped)
+        const crashed = { podUid: pending.metadata.uid, containerId: id("c") }
+
+        // It waits for nothing.
+        assert.deepStrictEqual(yield* resolver.resolve({ podUid: web.metadata.uid }), {})
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([asked["path"], asked["fieldSelector"], asked["resourceVersion"]], [
+          "/api/v1/pods",
+          "spec.nodeName=node-1",
+          "0"
+        ])
+        assert.deepStrictEqual(told.splice(0), [web.metadata.uid, "7260904bbd08e72e4dff95d9fccd2ee8"])
+        assert.strictEqual(
+          (yield* resolver.resolve({ podUid: web.metadata.uid, containerId: id("3") })).container,
+          "web"
+        )
+
+        yield* Queue.offer(events, event("ADDED", pending, "2"))
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(yield* resolver.resolve(crashed), {
+          namespace: "shop",
+          pod: pending.metadata.name,
+          pod_uid: pending.metadata.uid,
+          workload: "Job/report-29401"
+        })
+        const status = { containerStatuses: [{ name: "report", containerID: `containerd://${id("c")}` }] }
+        yield* Queue.offer(events, event("MODIFIED", pending, "3"))
+        const started = { ...pending, status }
+        yield* Queue.offer(events, event("DELETED", started, "4"))
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(told.splice(0), [pending.metadata.uid, pending.metadata.uid])
+        assert.strictEqual((yield* resolver.resolve(crashed)).container, "report")
+
+        yield* TestClock.adjust("59 minutes")
+        assert.strictEqual((yield* resolver.resolve(crashed)).container, "report")
+        yield* TestClock.adjust("2 minutes")
+        assert.deepStrictEqual(yield* resolver.resolve(crashed), {})
+        assert.strictEqual((yield* resolver.resolve({ podUid: web.metadata.uid })).namespace, "shop")
+      }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
+    }))
+})
