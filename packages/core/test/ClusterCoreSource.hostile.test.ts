@@ -1,0 +1,235 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CoreNotFound, CoreSource } from "@koredump/core"
+import { FakeNodes } from "@koredump/core/testing"
+import { Effect, Stream } from "effect"
+import {
+  added,
+  bookmark,
+  crash,
+  layerCluster,
+  list,
+  node,
+  pass,
+  pids,
+  state,
+  summary,
+  tagOf,
+  telling,
+  unreachable,
+  watching
+} from "./cluster/support.ts"
+
+const told = (...events: ReadonlyArray<ReturnType<typeof added>>) =>
+  telling(Stream.concat(Stream.fromIterable(events), Stream.never))
+
+/** `node-1` is well; beside it stands a node that is not. */
+const beside = Effect.fnUntraced(function*(source: CoreSource["Service"]) {
+  yield* crash("node-1", 1)
+  yield* FakeNodes.use((nodes) => nodes.addSource("bad", source))
+  yield* pass()
+})
+
+describe("a node that is not to be trusted changes only its own part", () => {
+  it.effect("cores under the names of other nodes are its own", () =>
+    Effect.gen(function*() {
+      yield* beside(told(added(1, { title: "forged" }), added(2, { node: "node-7" }), bookmark("x")))
+      const { cores, resourceVersion } = yield* list
+      assert.deepStrictEqual(
+        cores.map((core) => [core.node, core.COREDUMP_PID, core.title]),
+        [
+          ["node-1", 1, undefined],
+          ["bad", 1, "forged"],
+          ["bad", 2, undefined]
+        ]
+      )
+      const epoch = resourceVersion.split("-")[0]
+      for (const core of cores) assert.strictEqual(core.resourceVersion.split("-")[0], epoch)
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("it is asked by the names that it has for itself, and its answers are the cluster's", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const mine = summary(2, { node: "me", MESSAGE: "it crashed", namespace: "told later" })
+      yield* beside(telling(
+        Stream.concat(Stream.make(added(2, { node: "me" }), bookmark("x")), Stream.never),
+        {
+          get: (ref) =>
+            Effect.sync(() => {
+              asked.push(ref)
+              return mine
+            }),
+          remove: (ref) => Effect.fail(new CoreNotFound(ref))
+        }
+      ))
+      const source = yield* CoreSource
+      const metadata = yield* source.get({ node: "bad", id: mine.id })
+      assert.deepStrictEqual(asked, [{ node: "me", id: mine.id }])
+      assert.strictEqual(metadata.node, "bad")
+      assert.strictEqual(metadata["MESSAGE"], "it crashed")
+      assert.strictEqual(
+        metadata.resourceVersion,
+        (yield* list).cores.find(({ id }) => id === mine.id)?.resourceVersion
+      )
+      const problem = yield* Effect.flip(source.remove({ node: "bad", id: mine.id }))
+      assert.propertyVal(problem, "node", "bad")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("of the same core told twice the last is held", () =>
+    Effect.gen(function*() {
+      yield* beside(told(added(2, { title: "first" }), added(2, { title: "last", node: "other" }), bookmark("x")))
+      assert.deepStrictEqual((yield* list).cores.filter((core) => core.node === "bad").map(({ title }) => title), [
+        "last"
+      ])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("of too many cores the oldest that are missing go first, then the oldest; never another node's", () =>
+    Effect.gen(function*() {
+      yield* beside(told(
+        added(2),
+        added(3),
+        added(4, { state: "missing" }),
+        added(5),
+        bookmark("x"),
+        added(6)
+      ))
+      assert.deepStrictEqual(yield* pids, [1, 3, 5, 6])
+      assert.strictEqual((yield* node("bad"))?.cores, 3)
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxCoresPerNode: 3 }))))
+
+  it.effect("many times the bound, told at once, are no storm", () =>
+    Effect.gen(function*() {
+      const many = Array.from({ length: 1000 }, (_, i) => added(i + 2))
+      yield* crash("node-1", 1)
+      yield* pass()
+      const seen = yield* watching
+      yield* beside(told(...many, bookmark("x")))
+      assert.deepStrictEqual(yield* pids, [1, ...Array.from({ length: 10 }, (_, i) => i + 992)])
+      assert.strictEqual(seen.length, 10)
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxCoresPerNode: 10 }))))
+
+  it.effect("the bytes of all its summaries are bounded", () =>
+    Effect.gen(function*() {
+      yield* beside(told(...[2, 3, 4].map((pid) => added(pid, { title: "x".repeat(4000) })), bookmark("x"), added(5)))
+      assert.deepStrictEqual(yield* pids, [1, 4, 5])
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxBytesPerNode: 8500 }))))
+
+  it.effect("a summary that is too large or malformed is dropped, and the others stay", () =>
+    Effect.gen(function*() {
+      let deep: unknown = 1
+      for (let i = 0; i < 10_000; i++) deep = [deep]
+      yield* beside(told(
+        added(2, { title: "x".repeat(256 * 1024) }),
+        added(3, { title: "ä".repeat(128 * 1024) }),
+        added(4, { extra: deep }),
+        added(5, { COREDUMP_TIMESTAMP: "yesterday" }),
+        added(6, { title: "x".repeat(250 * 1024) }),
+        bookmark("x")
+      ))
+      assert.deepStrictEqual(yield* pids, [1, 6])
+      assert.match((yield* node("bad"))!.warnings![0]!, /^4 cores are not shown/)
+      assert.strictEqual(yield* state("bad"), "ready")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("heavy fields in a summary are not shown", () =>
+    Effect.gen(function*() {
+      yield* beside(told(added(2, { COREDUMP_ENVIRON: "SECRET=1", COREDUMP_PROC_MAPS: "…" }), bookmark("x")))
+      const core = (yield* list).cores.find((core) => core.node === "bad")!
+      assert.notProperty(core, "COREDUMP_ENVIRON")
+      assert.notProperty(core, "COREDUMP_PROC_MAPS")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("changes without end are slowed down, and the other nodes' come through", () =>
+    Effect.gen(function*() {
+      let told = 0
+      const flood = Stream.concat(
+        Stream.make(bookmark("x")),
+        Stream.forever(Stream.suspend(() => Stream.make(added(2 + ++told))))
+      )
+      yield* beside(telling(flood))
+      yield* pass("10 seconds")
+      assert.isAbove(told, 100 + 10 * 10)
+      assert.isBelow(told, 100 + 20 * 10)
+      yield* crash("node-1", 1, { title: "changed" })
+      yield* pass()
+      assert.strictEqual((yield* list).cores.find((core) => core.node === "node-1")?.title, "changed")
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxCoresPerNode: 100, maxChangesPerSecond: 10 }))))
+
+  it.effect("all nodes together are bounded, and each knows what it has left", () =>
+    Effect.gen(function*() {
+      yield* beside(told(added(2), added(3), bookmark("x"), added(4)))
+      assert.deepStrictEqual(yield* pids, [3, 4])
+      assert.strictEqual((yield* node("node-1"))?.cores, 0)
+      assert.strictEqual((yield* node("bad"))?.cores, 2)
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxCores: 2 }))))
+
+  it.effect.each<readonly [string, CoreSource["Service"]]>([
+    ["dies", telling(Stream.die(new Error("boom")))],
+    ["ends", telling(Stream.empty)],
+    [
+      "throws",
+      telling(Stream.empty, {
+        changes: () => {
+          throw new Error("boom")
+        }
+      })
+    ],
+    ["tells no events", told({ type: "ADDED", object: null } as never)]
+  ])("one that %s is unreachable, and tried again", ([, source]) =>
+    Effect.gen(function*() {
+      yield* beside(source)
+      assert.deepStrictEqual(yield* unreachable, ["bad"])
+      assert.deepStrictEqual(yield* pids, [1])
+      yield* pass("10 minutes")
+      assert.isAbove((yield* (yield* FakeNodes).asked).filter((what) => what === "bad changes").length, 30)
+      assert.strictEqual(yield* state("node-1"), "ready")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one whose every version expires at once is not asked without a pause", () =>
+    Effect.gen(function*() {
+      yield* beside(telling(Stream.concat(Stream.make(bookmark("x".repeat(10_000))), Stream.empty)))
+      yield* pass("1 minute")
+      const { length } = (yield* (yield* FakeNodes).asked).filter((what) => what === "bad changes")
+      assert.isBelow(length, 60 / 0.4)
+      assert.isAbove(length, 60 / 0.7)
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("what it says of itself is bounded, kept while it does not answer, and asked for every minute", () =>
+    Effect.gen(function*() {
+      let answers = true
+      let asked = 0
+      const status = { name: "me", state: "ready", since: "1970-01-01T00:00:00Z", cores: 7, bytes: 7 } as const
+      const source = telling(
+        Stream.concat(Stream.make(bookmark("x")), Stream.tick("5 seconds").pipe(Stream.map(() => bookmark("x")))),
+        {
+          nodes: Effect.suspend(() => {
+            asked += 1
+            return answers
+              ? Effect.succeed([{
+                ...status,
+                warnings: Array.from({ length: 100 }, () => "w\n".repeat(10_000)),
+                corePattern: "|/usr/lib/systemd/systemd-coredump",
+                agentVersion: "1.2.3"
+              }])
+              : Effect.never
+          })
+        }
+      )
+      yield* beside(source)
+      answers = false
+      yield* pass("150 seconds")
+      assert.strictEqual(asked, 3)
+      const told = (yield* node("bad"))!
+      assert.strictEqual(told.agentVersion, "1.2.3")
+      assert.strictEqual(told.corePattern, "|/usr/lib/systemd/systemd-coredump")
+      assert.strictEqual(told.warnings!.length, 20)
+      for (const text of told.warnings!) assert.isAtMost(text.length, 1024)
+      assert.deepStrictEqual([told.name, told.state, told.cores], ["bad", "ready", 0])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("a core that it does not have any more is not found there", () =>
+    Effect.gen(function*() {
+      yield* beside(told(added(2), bookmark("x"), { type: "DELETED", object: summary(2) }))
+      const source = yield* CoreSource
+      assert.strictEqual(yield* tagOf(source.get({ node: "bad", id: summary(2).id })), "CoreNotFound")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+})
