@@ -128,7 +128,7 @@ export const readKubeContext = Effect.fnUntraced(
       return yield* refuse(`The kubeconfig has no context "${visible(name)}".`)
     }
     const user = files.flatMap(({ config, directory }) =>
-      (config.users ?? []).map((entry) => ({ ...entry, directory }))
+      (config.users ?? []).map(({ name, user }) => ({ name, user, directory }))
     ).find((entry) => entry.name === context.user)
     const cluster = files.flatMap(({ config }) => config.clusters ?? []).find((entry) => entry.name === context.cluster)
     return Option.some({

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** `kubectl koredump`: koredumpctl as a plugin of kubectl. */
-import "./v8.ts"
+import { start } from "./start.ts"
 
-const { main } = await import("./program.ts")
-main({ kubectl: true })
+await start({ kubectl: true })

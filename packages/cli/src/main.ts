@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-/** `koredumpctl`: sets up V8, then loads the program. */
-import "./v8.ts"
+/** `koredumpctl` */
+import { start } from "./start.ts"
 
-const { main } = await import("./program.ts")
-main()
+await start()

@@ -6,6 +6,9 @@ import { connection, environment } from "./fixtures.ts"
 const inPod = { KUBERNETES_SERVICE_HOST: "10.96.0.1" }
 const example = { KOREDUMP_SERVER: "https://koredump.example" }
 
+const at = (koredumpNamespace: string) =>
+  Effect.provide(chooseServer(connection({ koredumpNamespace })), environment(inPod))
+
 describe("chooseServer", () => {
   const cases: ReadonlyArray<readonly [string | undefined, Record<string, string>, string | RegExp]> = [
     [undefined, {}, "http://127.0.0.1:5000"],
@@ -49,8 +52,6 @@ describe("chooseServer", () => {
 
   it.effect("finds the Service in the namespace that is said", () =>
     Effect.gen(function*() {
-      const at = (koredumpNamespace: string) =>
-        Effect.provide(chooseServer(connection({ koredumpNamespace })), environment(inPod))
       assert.strictEqual((yield* at("crashes")).url, "http://koreapi.crashes.svc.cluster.local")
       for (const bad of ["", "evil.example/", "A", "-a"]) {
         assert.strictEqual((yield* Effect.flip(at(bad))).exitCode, 2, bad)

@@ -4,6 +4,9 @@ import { CoreSource, type CoreSummary, type NodeStatus } from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { ConfigProvider, Console, Context, Effect, Layer, Option } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { makeRun } from "../src/cli.ts"
 import type { Connection } from "../src/commands/root.ts"
 import { exitCodeOf } from "../src/Failure.ts"
@@ -70,6 +73,34 @@ export const connection = (options: Partial<Connection> = {}): Connection => ({
 /** Environment variables. */
 export const environment = (variables: Record<string, string>) =>
   ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
+
+/** A directory that is gone after the test. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "koredumpctl-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+/** Writes a kubeconfig into a directory; its path. */
+export const kubeconfig = (directory: string, { cluster = {}, contexts = [], current, users = {} }: {
+  readonly current?: string
+  readonly contexts?: ReadonlyArray<{ readonly name: string; readonly user: string; readonly namespace?: string }>
+  readonly users?: Readonly<Record<string, unknown>>
+  readonly cluster?: Readonly<Record<string, unknown>>
+}): string => {
+  const path = join(directory, "kubeconfig")
+  writeFileSync(
+    path,
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": current,
+      contexts: contexts.map(({ name, ...context }) => ({ name, context: { ...context, cluster: "kubernetes" } })),
+      users: Object.entries(users).map(([name, user]) => ({ name, user })),
+      clusters: [{ name: "kubernetes", cluster: { server: "https://kubernetes.example", ...cluster } }]
+    })
+  )
+  return path
+}
 
 /** Nobody looks at these. */
 export const noScreen = Layer.succeed(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Forbidden, NodeFailed } from "@koredump/core"
 import { Effect, Fiber, Stream } from "effect"
-import { makeShell, noon, stored } from "../fixtures.ts"
+import { kubeconfig, makeShell, noon, stored, temporaryDirectory } from "../fixtures.ts"
 
 const second = 1_000_000
 const three = [
@@ -203,5 +203,40 @@ describe("koredumpctl list --watch", () => {
       yield* Fiber.interrupt(fiber)
       const exit = yield* Fiber.await(fiber)
       assert.strictEqual(exit._tag, "Failure")
+    }))
+})
+
+const asPlugin = (path = "/nonexistent/config") =>
+  makeShell(three, { kubectl: true, environment: { KUBECONFIG: path } })
+
+describe("kubectl koredump list", () => {
+  it.effect("shows the kubeconfig's namespace, unless another is said, or all", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const path = kubeconfig(directory, {
+        current: "a",
+        contexts: [{ name: "a", user: "u", namespace: "demo" }, { name: "b", user: "u" }]
+      })
+      const { run } = yield* asPlugin(path)
+      const shown = (...argv: ReadonlyArray<string>) =>
+        Effect.map(run("list", "-o", "json", ...argv), ({ stdout }) => comms(stdout))
+      assert.deepStrictEqual(yield* shown(), ["second"])
+      assert.deepStrictEqual(yield* shown("-A"), ["first", "second", "third"])
+      assert.deepStrictEqual(yield* shown("-n", ""), ["first", "second", "third"])
+      assert.deepStrictEqual(yield* shown("-n", "other"), [])
+      // as kubectl, where the context has none
+      assert.deepStrictEqual(yield* shown("--context", "b"), [])
+      assert.deepStrictEqual(yield* shown("--local"), ["first", "second", "third"])
+    }))
+
+  it.effect("shows all where there is no kubeconfig, and says where it is no good", () =>
+    Effect.gen(function*() {
+      const none = yield* asPlugin()
+      assert.deepStrictEqual(comms((yield* none.run("list", "-o", "json")).stdout), ["first", "second", "third"])
+      const { code, stderr } = yield* none.run("list", "--kubeconfig", "/nonexistent/x")
+      assert.deepStrictEqual([code, stderr], [
+        1,
+        "koredumpctl: There is no kubeconfig /nonexistent/x.\n  Say -n or -A."
+      ])
     }))
 })

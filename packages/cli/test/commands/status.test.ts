@@ -118,6 +118,13 @@ What is wrong:
       assert.match((yield* run("status", "-o", "yaml")).stdout, /^server: http:\/\/127\.0\.0\.1:5000\n/)
     }))
 
+  it.effect("in a pod is that of koredump's own Service", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([], { environment: { KUBERNETES_SERVICE_HOST: "10.96.0.1" } })
+      const { stdout } = yield* run("status", "-o", "json", "--koredump-namespace", "crashes")
+      assert.strictEqual(JSON.parse(stdout).server, "http://koreapi.crashes.svc.cluster.local")
+    }))
+
   const failures: ReadonlyArray<readonly [string, Partial<CoreSource["Service"]>, number, RegExp]> = [
     [
       "cannot be reached",

@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { json } from "node:stream/consumers"
+import { hasOpenssl, makeAuthority } from "../../../test-support/certificates.ts"
+import { core, kubeconfig, temporaryDirectory } from "./fixtures.ts"
+import { listening, run, serving } from "./processes.ts"
+
+const list = ["list", "-o", "name"]
+
+const withToken = (directory: string, cluster: Readonly<Record<string, unknown>> = {}) =>
+  kubeconfig(directory, {
+    current: "c",
+    contexts: [{ name: "c", user: "u", namespace: "demo" }],
+    users: { u: { token: "user-token" } },
+    cluster
+  })
+
+describe("the program on a cluster", () => {
+  it.live("sends the kubeconfig's token where a server wants one", () =>
+    Effect.gen(function*() {
+      const KUBECONFIG = withToken(yield* temporaryDirectory)
+      const { tokens, url } = yield* serving({ token: "user-token" })
+      const { code, stderr, stdout } = yield* run([...list, "-v", "--server", url], { env: { KUBECONFIG } })
+      assert.deepStrictEqual([code, stdout], [0, `${core().id}\n`], stderr)
+      assert.deepStrictEqual(tokens, [undefined, "Bearer user-token"])
+      assert.notInclude(stderr, "user-token")
+
+      const open = yield* serving({})
+      assert.strictEqual((yield* run([...list, "--server", open.url], { env: { KUBECONFIG } })).code, 0)
+      assert.deepStrictEqual(open.tokens, [undefined])
+    }))
+
+  it.live("says why it has no token, and exits with 5", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serving({ token: "another" })
+      const none = yield* run([...list, "--server", url])
+      assert.strictEqual(none.code, 5)
+      assert.match(none.stderr, /wants a valid token.*\n {2}Give one with --token or in KOREDUMP_TOKEN/)
+      const KUBECONFIG = withToken(yield* temporaryDirectory)
+      const refused = yield* run([...list, "--server", url], { env: { KUBECONFIG } })
+      assert.strictEqual(refused.code, 5)
+      assert.match(refused.stderr, /The token of the kubeconfig's context "c" is not accepted\./)
+      const missing = yield* run([...list, "--server", url, "--kubeconfig", "/nonexistent/x"])
+      assert.strictEqual(missing.code, 5)
+      assert.match(missing.stderr, /There is no kubeconfig \/nonexistent\/x\./)
+    }))
+
+  it.live("gets a short-lived token of a service account", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const kubernetes = yield* listening((request, response) => {
+        void json(request).then((body) => {
+          asked.push([request.method, request.url, request.headers.authorization, body])
+          const allowed = request.url?.includes("/reader/") === true
+          response.writeHead(allowed ? 201 : 403, { "content-type": "application/json" }).end(
+            JSON.stringify(
+              allowed
+                ? { kind: "TokenRequest", status: { token: "short-lived" } }
+                : { kind: "Status", code: 403, reason: "Forbidden", message: "ann cannot create serviceaccounts/token" }
+            )
+          )
+        })
+      })
+      const KUBECONFIG = withToken(yield* temporaryDirectory, { server: kubernetes })
+      const { tokens, url } = yield* serving({ token: "short-lived" })
+      const as = (account: string) =>
+        run([...list, "--server", url, "--as-service-account", account], {
+          env: { KUBECONFIG, KOREDUMP_TOKEN: "from the environment, not meant" }
+        })
+      const { code, stderr } = yield* as("demo/reader")
+      assert.strictEqual(code, 0, stderr)
+      assert.deepStrictEqual(tokens, [undefined, "Bearer short-lived"])
+      assert.deepStrictEqual(asked, [[
+        "POST",
+        "/api/v1/namespaces/demo/serviceaccounts/reader/token",
+        "Bearer user-token",
+        {
+          apiVersion: "authentication.k8s.io/v1",
+          kind: "TokenRequest",
+          spec: { audiences: ["koredump"], expirationSeconds: 3600 }
+        }
+      ]])
+      const refused = yield* as("demo/other")
+      assert.strictEqual(refused.code, 5)
+      assert.match(refused.stderr, /No token of demo\/other: .*ann cannot create serviceaccounts\/token/)
+    }))
+
+  it.live("as kubectl's plugin means the kubeconfig's namespace", () =>
+    Effect.gen(function*() {
+      const env = { KUBECONFIG: withToken(yield* temporaryDirectory) }
+      const { paths, url } = yield* serving({})
+      for (const more of [[], ["-A"], ["-n", "other"], ["-n", ""]]) {
+        const { code, stderr } = yield* run([...list, "--server", url, ...more], { env, program: "kubectl-koredump" })
+        assert.strictEqual(code, 0, stderr)
+      }
+      yield* run([...list, "--server", url], { env })
+      const namespaces = paths.map((path) => new URL(`http://x${path}`).searchParams.getAll("namespace").join())
+      assert.deepStrictEqual(namespaces, ["demo", "", "other", "", ""])
+    }))
+
+  it.live.skipIf(!hasOpenssl)(
+    "verifies a server by the authority that is named (needs openssl)",
+    () =>
+      Effect.gen(function*() {
+        const { ca, certificates } = makeAuthority("own", "IP:127.0.0.1", "DNS:another")
+        const path = join(yield* temporaryDirectory, "ca.crt")
+        writeFileSync(path, ca)
+        const { url } = yield* serving({ tls: certificates[0]! })
+        const another = yield* serving({ tls: certificates[1]! })
+        const byFlag = yield* run([...list, "--server", url, "--certificate-authority", path])
+        assert.strictEqual(byFlag.code, 0, byFlag.stderr)
+        const env = { KOREDUMP_CERTIFICATE_AUTHORITY: path }
+        assert.strictEqual((yield* run([...list, "--server", url], { env })).code, 0)
+        assert.match(
+          (yield* run([...list, "--server", url])).stderr,
+          /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT/
+        )
+        assert.match((yield* run([...list, "--server", another.url], { env })).stderr, /ERR_TLS_CERT_ALTNAME_INVALID/)
+      })
+  )
+}, 60_000)

@@ -1,0 +1,82 @@
+/** koredumpctl as a process of its own, and servers for it to ask. */
+import { Effect, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer as createTlsServer } from "node:https"
+import { text } from "node:stream/consumers"
+import type { Certificate } from "../../../test-support/certificates.ts"
+import { core } from "./fixtures.ts"
+
+// What this machine has of Kubernetes is none of the tests' business.
+const nowhere = { KUBECONFIG: "/nonexistent/config", KUBERNETES_SERVICE_HOST: "" }
+
+/** The program as a process of its own; `closeEarly` closes its stdout after the first chunk. */
+export const run = (
+  argv: ReadonlyArray<string>,
+  options: {
+    readonly env?: Record<string, string>
+    readonly closeEarly?: boolean
+    readonly program?: "main" | "kubectl-koredump"
+  } = {}
+) =>
+  Effect.promise(async () => {
+    const program = new URL(`../src/${options.program ?? "main"}.ts`, import.meta.url).pathname
+    const child = spawn(process.execPath, ["--conditions=@koredump/source", program, ...argv], {
+      env: { ...process.env, ...nowhere, ...options.env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    if (options.closeEarly === true) child.stdout.once("data", () => child.stdout.destroy())
+    const stderr = text(child.stderr)
+    const stdout = options.closeEarly === true ? Promise.resolve("") : text(child.stdout)
+    const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
+    return { code, stdout: await stdout, stderr: await stderr }
+  })
+
+/** A server on loopback. */
+export const listening = (
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  tls?: Certificate
+): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      return server
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  ).pipe(
+    Effect.map((server) => {
+      const { port } = server.address() as { readonly port: number }
+      return `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`
+    })
+  )
+
+/** A koredump server that has one list, and remembers what it was asked and with which tokens. */
+export const serving = Effect.fnUntraced(function*({ cores = 1, headers = {}, tls, token }: {
+  readonly cores?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly tls?: Certificate
+  /** The token that it wants; none unless said. */
+  readonly token?: string
+}) {
+  const tokens: Array<string | undefined> = []
+  const paths: Array<string | undefined> = []
+  const body = JSON.stringify(Array.from({ length: cores }, () => core()))
+  const url = yield* listening((request, response) => {
+    tokens.push(request.headers.authorization)
+    paths.push(request.url)
+    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
+      response.writeHead(401, { "www-authenticate": "Bearer" }).end()
+      return
+    }
+    response.setHeader("content-type", "application/json")
+    response.setHeader("koredump-resource-version", "a-1")
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+    response.end(body)
+  }, tls)
+  return { paths, tokens, url }
+})
