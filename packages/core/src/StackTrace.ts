@@ -48,14 +48,17 @@ const known = (text: string | undefined) => text === undefined || text === "n/a"
 
 const linesOf = (message: string) => message.split("\n").map((line) => line.slice(0, maxLine))
 
+// A file that is gone since the process began, replaced by a newer one perhaps.
+const deleted = / \(deleted\)(?=(?: \+ 0x[0-9a-f]+)?\)$)/
+
 /**
  * `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`; `n/a` stands for what is unknown. C++ names hold spaces and
- * parentheses, so the module is what stands in the last ones.
+ * parentheses, so the module is what stands in the last ones, but for a ` (deleted)` behind it.
  */
 const parseFrame = (line: string): StackFrame | undefined => {
   const start = frameStart.exec(line)
   if (start === null) return undefined
-  const rest = line.slice(start[0].length).trimEnd()
+  const rest = line.slice(start[0].length).trimEnd().replace(deleted, "")
   const open = rest.endsWith(")") ? rest.lastIndexOf(" (") : -1
   const name = known(open === -1 ? rest : rest.slice(0, open))
   const place = open === -1 ? "" : rest.slice(open + 2, -1)
@@ -77,7 +80,10 @@ const parseModule = (line: string): readonly [string, string] | undefined => {
   if (at === -1 || !text.startsWith("Module ")) return undefined
   const buildId = text.slice(at + " with build-id".length).replace(/^:? /, "")
   if (!/^[0-9a-f]+\.?$/.test(buildId)) return undefined
-  const module = text.slice("Module ".length, at).replace(/^\[dso\] /, "").split(" from ")[0]!
+  const module = text.slice("Module ".length, at).replace(/^\[dso\] /, "").split(" from ")[0]!.replace(
+    / \(deleted\)$/,
+    ""
+  )
   return [basename(module), buildId.replace(".", "")]
 }
 
@@ -166,11 +172,14 @@ const plumbing = new Set([
 /** The frames that tell crashes apart: those of the crashed thread, without what every abort has on top. */
 const tellingFrames = (stack: StackTrace): ReadonlyArray<StackFrame> => {
   const frames = stack.threads[0]?.frames ?? []
-  const first = frames.findIndex((frame) => frame.function === undefined || !plumbing.has(frame.function))
-  // An unnamed frame below abort is glibc's own (`n/a (libc.so.6 + 0x8a)` without symbols): skip to a named one.
   const named = frames.findIndex((frame) => frame.function !== undefined && !plumbing.has(frame.function))
-  const start = first > 0 && named > 0 ? named : Math.max(first, 0)
-  return frames.slice(start)
+  const above = named === -1 ? frames : frames.slice(0, named)
+  const last = above.findLastIndex((frame) => frame.function !== undefined)
+  // Unnamed frames of the same module beside them are glibc's own (`n/a (libc.so.6 + 0x8a)` without symbols).
+  const start = frames.findIndex((frame, i) =>
+    i > last && (last === -1 || frame.function !== undefined || frame.module !== frames[last]!.module)
+  )
+  return frames.slice(Math.max(start, 0))
 }
 
 /** `SIGSEGV in deep3 (crashme)`; without a named frame `SIGSEGV in crashme`. */

@@ -53,6 +53,18 @@ Stack trace of thread 7:
 #5  0x00007f0000000004 alone
 `
 
+// systemd 252, a program that was removed while it ran
+const removed = `Process 10462 (del eted) of user 0 dumped core.
+
+Module /opt/demo/bin/del eted (deleted) with build-id 0a1b
+Stack trace of thread 10462:
+#0  0x00007f84e325deec __pthread_kill_implementation (libc.so.6 + 0x8aeec)
+#1  0x00007f84e320efb2 __GI_raise (libc.so.6 + 0x3bfb2)
+#2  0x00007f84e31f9472 n/a (libc.so.6 + 0x26472)
+#3  0x000055f3381c7186 n/a (/opt/demo/bin/del eted (deleted) + 0x1186)
+#4  0x00007f84e31fa24a __libc_start_call_main (libc.so.6 + 0x2724a)
+`
+
 describe("parseStackTrace", () => {
   it("reads frames, innermost first", () => {
     assert.deepStrictEqual(parseStackTrace(deep)?.threads.map(({ frames, tid }) => [tid, frames.length]), [[12_118, 4]])
@@ -85,6 +97,14 @@ describe("parseStackTrace", () => {
     ])
   })
 
+  it("knows a module whose file is gone", () =>
+    assert.deepStrictEqual(parseStackTrace(removed)?.threads[0]?.frames[3], {
+      address: "0x000055f3381c7186",
+      module: "/opt/demo/bin/del eted",
+      offset: "0x1186",
+      build_id: "0a1b"
+    }))
+
   it("takes build ids from COREDUMP_PACKAGE_JSON, whatever else stands there", () => {
     const json = "{\"elfType\":\"coredump\",\"/opt/app/bin/app\":{\"type\":\"deb\",\"buildId\":\"1234\"},\"x\":null}"
     assert.strictEqual(parseStackTrace(withModules, json)?.threads[0]?.frames[1]?.build_id, "1234")
@@ -114,6 +134,9 @@ describe("crashTitle", () => {
     ["SIGSEGV", "crashme", deep, "SIGSEGV in deep3 (crashme)"],
     ["SIGABRT", "aborts", aborted, "SIGABRT in check (aborts)"],
     ["SIGSEGV", "stripped", "Stack trace of thread 1:\n#0  0x1 n/a (stripped + 0x1)\n", "SIGSEGV in stripped"],
+    ["SIGABRT", "del eted", removed, "SIGABRT in del eted"],
+    ["SIGABRT", "aborts", aborted.replace("__pthread_kill_implementation", "n/a"), "SIGABRT in check (aborts)"],
+    ["SIGABRT", "aborts", aborted.replace("__GI_abort", "n/a"), "SIGABRT in check (aborts)"],
     ["SIGSEGV", "deep", notStored, "SIGSEGV in deep"]
   ])(
     "%s of %s",
