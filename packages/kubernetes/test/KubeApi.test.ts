@@ -200,10 +200,10 @@ describe("requests", () => {
     }))
 })
 
-describe("watches", () => {
-  const collect = (api: KubeApi["Service"]) =>
-    Effect.scoped(Effect.flatMap(api.watch("/api/v1/pods", { resourceVersion: "7" }), Stream.runCollect))
+const collect = (api: KubeApi["Service"]) =>
+  Effect.scoped(Effect.flatMap(api.watch("/api/v1/pods", { resourceVersion: "7" }), Stream.runCollect))
 
+describe("watches", () => {
   it.live("are lines of JSON, until the server ends them", () => {
     let url: string | undefined
     return against((request, response) => {
@@ -233,14 +233,14 @@ describe("watches", () => {
   )
 })
 
-describe("a kubeconfig that cannot be used", () => {
-  const failureOf = (text: string, context?: string) =>
-    Effect.gen(function*() {
-      const kubeconfig = yield* written(text)
-      const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig, context })))
-      return message.replace(kubeconfig, "FILE")
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+const failureOf = (text: string, context?: string) =>
+  Effect.gen(function*() {
+    const kubeconfig = yield* written(text)
+    const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig, context })))
+    return message.replace(kubeconfig, "FILE")
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
+describe("a kubeconfig that cannot be used", () => {
   it.live.each<[string, string, string | undefined, string]>([
     ["context", config("https://a"), "three", "The kubeconfig FILE has no context \"three\"."],
     ["user", config("https://a"), "no-user", "The kubeconfig FILE has no user \"x\"."],

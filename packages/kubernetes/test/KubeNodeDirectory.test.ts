@@ -49,7 +49,7 @@ describe("nodesOfPods", () => {
     ],
     ["no node, no address", [pod("u1", undefined, "10.0.0.1"), pod("u2", "b", undefined)], []],
     ["an address that is none", [pod("u1", "a", "10.0.0.1:80/x?"), pod("u2", "b", "localhost")], []],
-    ["no status yet", [{ ...pod("u1", "a", "10.0.0.1"), status: undefined }].map(({ status, ...rest }) => rest), []],
+    ["no status yet", [{ ...pod("u1", "a", "10.0.0.1"), status: {} }], []],
     [
       "two on a node: the ready one",
       [pod("new", "a", "10.0.0.2", { ready: false, created: later }), pod("old", "a", "10.0.0.1")],

@@ -23,6 +23,8 @@ const running = (containerId: string, imageID = "sha256:1") => ({
   status: { containerStatuses: [{ name: "web", containerID: `containerd://${containerId}`, imageID }] }
 })
 
+const hex = (i: number) => i.toString(16).padStart(64, "0")
+
 describe("PodMemory", () => {
   it("knows pod and container by UID and id", () => {
     const pods = memory()
@@ -70,7 +72,6 @@ describe("PodMemory", () => {
 
   it("keeps a thousand incarnations, the newest", () => {
     const pods = memory()
-    const hex = (i: number) => i.toString(16).padStart(64, "0")
     for (let i = 0; i <= 1000; i++) pods.learn(facts(running(hex(i))))
     const known = (i: number) => pods.resolve({ podUid: uid, containerId: hex(i) }).container
     assert.deepStrictEqual([known(0), known(1), known(1000)], [undefined, "web", "web"])
@@ -118,18 +119,19 @@ describe("deleted pods", () => {
   })
 })
 
-describe("static pods", () => {
-  const mirror = (name: string, podUid: string, containerIds: ReadonlyArray<string> = [], claimed = hash) => ({
-    ...staticPod,
-    metadata: {
-      ...staticPod.metadata,
-      name,
-      uid: podUid,
-      annotations: { "kubernetes.io/config.hash": claimed, "kubernetes.io/config.mirror": claimed }
-    },
-    status: { containerStatuses: containerIds.map((one) => ({ name: "etcd", containerID: `containerd://${one}` })) }
-  })
+/** A pod that says of itself that it is the mirror of a static one. */
+const mirror = (name: string, podUid: string, containerIds: ReadonlyArray<string> = [], claimed = hash) => ({
+  ...staticPod,
+  metadata: {
+    ...staticPod.metadata,
+    name,
+    uid: podUid,
+    annotations: { "kubernetes.io/config.hash": claimed, "kubernetes.io/config.mirror": claimed }
+  },
+  status: { containerStatuses: containerIds.map((one) => ({ name: "etcd", containerID: `containerd://${one}` })) }
+})
 
+describe("static pods", () => {
   it("are known by the hash of their file, and have the API's UID", () => {
     const pods = memory()
     pods.learn(facts(staticPod))

@@ -8,6 +8,8 @@ import { pending, web } from "./support/pods.ts"
 
 type Events = ReturnType<KubeApi["Service"]["watch"]>
 
+const next = <A>(script: ReadonlyArray<A>, before: number) => script[Math.min(before, script.length - 1)]!
+
 /** Follows what lists and watches, each in turn, answer; the last one stands for all that follow. */
 const following = (
   script: {
@@ -20,7 +22,6 @@ const following = (
     const told: Array<string> = []
     const asked: Array<string> = []
     const queries: Array<KubeQuery> = []
-    const next = <A>(script: ReadonlyArray<A>, before: number) => script[Math.min(before, script.length - 1)]!
     let lists = 0
     let watches = 0
     const api = fakeApi({
@@ -57,6 +58,9 @@ const following = (
 const empty = Effect.succeed(page([], "10"))
 const watching: Events = Effect.succeed(Stream.never)
 const name = web.metadata.name
+/** A watch that brings these and ends after a minute. */
+const ending = (...events: ReadonlyArray<unknown>): Events =>
+  Effect.succeed(Stream.concat(Stream.fromIterable(events), Stream.fromEffectDrain(Effect.sleep("60 seconds"))))
 
 describe("followPods", () => {
   it.effect("lists page by page, then watches from there", () =>
@@ -80,8 +84,6 @@ describe("followPods", () => {
 
   it.effect("watches again from the last event or bookmark when a watch ends", () =>
     Effect.gen(function*() {
-      const ending = (...events: ReadonlyArray<unknown>): Events =>
-        Effect.succeed(Stream.concat(Stream.fromIterable(events), Stream.fromEffectDrain(Effect.sleep("60 seconds"))))
       const { asked, told } = yield* following({
         lists: [empty],
         watches: [ending(event("ADDED", web, "11"), bookmark("15")), ending(event("MODIFIED", web, "16")), watching]
@@ -95,7 +97,7 @@ describe("followPods", () => {
     Effect.gen(function*() {
       const { asked } = yield* following({
         lists: [empty, Effect.succeed(page([], "3"))],
-        watches: [Effect.succeed(Stream.fromEffectDrain(Effect.sleep("60 seconds"))), watching]
+        watches: [ending(), watching]
       })
       yield* TestClock.adjust("60 seconds")
       assert.deepStrictEqual(asked, ["list", "watch 10", "list", "watch 3"])

@@ -6,6 +6,8 @@ import { id, pending, staticPod, web } from "./support/pods.ts"
 
 const pod = Schema.decodeUnknownSync(Pod)
 
+const imageOf = (name: string) => `registry.example/shop/${name}@sha256:${"9".repeat(64)}`
+
 describe("factsOfPod", () => {
   it("names every container that the status names", () => {
     const facts = factsOfPod(pod(web))
@@ -16,7 +18,6 @@ describe("factsOfPod", () => {
       workload: "Deployment/web"
     })
     assert.deepStrictEqual([facts.cgroupUid, facts.mirror], [facts.uid, false])
-    const imageOf = (name: string) => `registry.example/shop/${name}@sha256:${"9".repeat(64)}`
     assert.deepStrictEqual(Object.fromEntries(facts.containers), {
       [id("1")]: { container: "migrate", image_name: "registry.example/shop/migrate:7", image_id: imageOf("migrate") },
       // Ended before the one that runs now: whose image the status tells.
@@ -67,19 +68,19 @@ describe("factsOfPod", () => {
   })
 })
 
-describe("workloadOf", () => {
-  const workload = (owner: object | undefined, labels: Record<string, string> = {}) =>
-    workloadOf(pod({
-      ...web,
-      metadata: {
-        ...web.metadata,
-        labels,
-        ...(owner === undefined ? { ownerReferences: [] } : { ownerReferences: [owner] })
-      }
-    }))
-  const owner = (kind: string, name: string) => ({ kind, name, controller: true })
-  const hash = { "pod-template-hash": "6d4b75cb6d" }
+const workload = (owner: object | undefined, labels: Record<string, string> = {}) =>
+  workloadOf(pod({
+    ...web,
+    metadata: {
+      ...web.metadata,
+      labels,
+      ...(owner === undefined ? { ownerReferences: [] } : { ownerReferences: [owner] })
+    }
+  }))
+const owner = (kind: string, name: string) => ({ kind, name, controller: true })
+const hash = { "pod-template-hash": "6d4b75cb6d" }
 
+describe("workloadOf", () => {
   it.each<[string, object | undefined, Record<string, string>, string | undefined]>([
     ["nobody", undefined, {}, undefined],
     ["a Deployment's ReplicaSet", owner("ReplicaSet", "web-6d4b75cb6d"), hash, "Deployment/web"],
