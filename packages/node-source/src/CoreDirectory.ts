@@ -44,6 +44,7 @@ export const failureText = (error: unknown): string => {
     case "ENOENT":
       return "it does not exist"
     case "ENOTDIR":
+    case "EEXIST":
       return "it is not a directory"
     case "ELOOP":
       return "a link"

@@ -78,7 +78,7 @@ const readSmallFile = (path: string): string | undefined => {
     // What has become a link is not followed, what has become a pipe does not block.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return
     throw error
   }
   try {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreId, type CoreRef, CoreSource, type CoreSummary } from "@koredump/core"
+import { CoreId, type CoreRef, CoreSource } from "@koredump/core"
 import { coreSourceContract, FakeCores } from "@koredump/core/testing"
 import { Effect, Layer, Logger, Stream } from "effect"
 import { execFileSync } from "node:child_process"
@@ -17,23 +17,11 @@ import { join } from "node:path"
 import { SystemdHost } from "../src/SystemdHost.ts"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"
+import { listed, states, until } from "./support/watching.ts"
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 const content = bytesOf("core")
 const ref = (id: CoreId): CoreRef => ({ node: "node-1", id })
-const all = { filter: { state: "any" as const } }
-
-const listed = Effect.map(CoreSource.use((source) => source.list({ state: "any" })), ({ cores }) => cores)
-
-/** Waits until the list is as wanted. */
-const until = (holds: (cores: ReadonlyArray<CoreSummary>) => boolean) =>
-  Stream.unwrap(Effect.map(CoreSource, (source) => source.changes(all))).pipe(
-    Stream.mapEffect(() => listed),
-    Stream.takeUntil(holds),
-    Stream.runDrain
-  )
-
-const states = (cores: ReadonlyArray<CoreSummary>) => cores.map(({ state }) => state).join()
 
 describe("SystemdCoreSource", () => {
   describe("is a CoreSource", () => {

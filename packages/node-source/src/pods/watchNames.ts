@@ -12,8 +12,8 @@ const identity = (path: string) =>
   Effect.map(attempt(() => stat(path, { bigint: true })), ({ dev, ino }) => `${dev}-${ino}`)
 
 const chunkSize = 256
-const tick = "5 seconds"
-const ticksPerScan = 12
+const tick = "2 seconds"
+const ticksPerScan = 30
 
 /** Watches one and the same directory; ends when another has come to its place. */
 const follow = Effect.fnUntraced(function*(path: string, take: (name: string) => void) {

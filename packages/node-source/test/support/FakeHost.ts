@@ -3,7 +3,7 @@
  * `FakeCores`, so that the contract suite runs over it.
  */
 import { NodeServices } from "@effect/platform-node"
-import { type CoreRef, type CoreSource, formatCoreId } from "@koredump/core"
+import { type CoreRef, type CoreSource, formatCoreId, type PodResolver } from "@koredump/core"
 import { type FakeCore, FakeCores } from "@koredump/core/testing"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { renameSync, rmSync, writeFileSync } from "node:fs"
@@ -73,6 +73,7 @@ export const layerFakeHost = (
   options: SystemdCoreSourceOptions & {
     readonly prepare?: (dir: string) => void
     readonly journal?: Layer.Layer<Journal | JournalScript>
+    readonly pods?: Layer.Layer<PodResolver>
   } = {}
 ): Layer.Layer<CoreSource | SystemdHost | FakeCores | JournalScript | CoresDir> => {
   const dir = Layer.effect(
@@ -95,7 +96,7 @@ export const layerFakeHost = (
         allowDelete: true,
         coredumpDir,
         ...options
-      })
+      }).pipe(Layer.provide(options.pods ?? Layer.empty))
   ))
   const ready = Layer.effectDiscard(SystemdHost.use((host) => host.ready))
   return ready.pipe(
