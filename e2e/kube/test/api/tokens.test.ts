@@ -1,0 +1,130 @@
+/** Tokens: none, nonsense, expired, for another audience, of another cluster; with curl, `koredumpctl` and client. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
+import { everything, foreign, makeUser, people, resigned, serviceAccount } from "../support/Access.ts"
+import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
+import { remove, tokenOf } from "../support/Kube.ts"
+import { type Program, startProgram } from "../support/Program.ts"
+import { client, curl, curlStatus } from "../support/prove.ts"
+import { SimNodes } from "../support/SimNodes.ts"
+
+let nodes: SimNodes
+let server: ClusterServer
+let node: Program
+let stateDir: string
+/** A good one, from which the bad ones are made. */
+let good: string
+
+const seconds = () => Math.floor(Date.now() / 1000)
+
+beforeAll(async () => {
+  nodes = await SimNodes.start(["worker-1"])
+  nodes.crash("worker-1", { namespace: "shop" })
+  server = await startCluster(nodes)
+  good = await makeUser("tokens", [everything()])
+  stateDir = await mkdtemp(join(tmpdir(), "koredump-e2e-state-"))
+  node = await startProgram("node", [
+    "--ops-listen",
+    "127.0.0.1:0",
+    "--auth",
+    "kubernetes",
+    "--kubeconfig",
+    server.kubeconfig,
+    "--coredump-dir",
+    stateDir,
+    "--state-dir",
+    stateDir,
+    "--node-name",
+    "tokens"
+  ])
+  await sees(server.url, good, 1)
+})
+afterAll(async () => {
+  await node[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+  await nodes[Symbol.asyncDispose]()
+  await rm(stateDir, { recursive: true })
+})
+
+const accepted = async (url: string, token: string) => {
+  const as = { url, token }
+  assert.strictEqual(await curlStatus(as, "/apiv1/cores"), 200)
+  await ctlOk(as, ["list", "-o", "json"])
+  await using koredump = client(as)
+  assert.isArray((await koredump.list()).cores)
+}
+
+const refused = async (url: string, token: string) => {
+  const as = { url, token }
+  for (const path of ["/apiv1/cores", "/apiv1/watch", "/apiv1/nodes", "/apiv1/cores/download/worker-1/core.x"]) {
+    const head = await curl(as, path, "-D", "-")
+    assert.match(head, /^HTTP\/1\.1 401/)
+    assert.match(head, /^www-authenticate: Bearer/im)
+    // Nothing of the cluster is said to those whom it does not know.
+    assert.notInclude(head, "worker-1\"")
+  }
+  assert.strictEqual((await ctl(as, ["list"])).code, 5)
+  await using koredump = client(as)
+  const failure = await koredump.list().then(() => undefined, (error: unknown) => error)
+  assert.include(failure, { _tag: "Unauthorized", status: 401 })
+}
+
+describe("accepted", () => {
+  it("for koredump", () => accepted(server.url, good))
+
+  it("for the API server itself, as ordinary tokens are", async () => {
+    await accepted(server.url, await tokenOf(people, "tokens"))
+  })
+
+  it("by a node: one for nodes", async () => {
+    await accepted(node.url, await tokenOf(people, "tokens", "koredump-node"))
+  })
+})
+
+describe("refused", () => {
+  it("none", async () => {
+    assert.strictEqual(await curlStatus({ url: server.url }, "/apiv1/cores"), 401)
+    const { code, stderr } = await ctl({ url: server.url }, ["list"])
+    assert.strictEqual(code, 5, stderr)
+  })
+
+  it("nonsense", () => refused(server.url, "nonsense"))
+
+  it("of another cluster", () => refused(server.url, foreign(good)))
+
+  it("for another audience", async () => {
+    await refused(server.url, await tokenOf(people, "tokens", "somebody-else"))
+  })
+
+  it("for nodes: what a node sees opens nothing else", async () => {
+    await refused(server.url, await tokenOf(people, "tokens", "koredump-node"))
+  })
+
+  it("by a node: one for koredump, one for the API server", async () => {
+    await refused(node.url, good)
+    await refused(node.url, await tokenOf(people, "tokens"))
+  })
+
+  it.runIf(process.env["KOREDUMP_KUBE_NODES"] === "1")("expired", async () => {
+    // The same way of making one is accepted as long as it has not expired.
+    await accepted(server.url, await resigned(good, () => ({ exp: seconds() + 600 })))
+    await refused(
+      server.url,
+      await resigned(good, () => ({ iat: seconds() - 7200, nbf: seconds() - 7200, exp: seconds() - 60 }))
+    )
+  })
+
+  it("a user whose account is gone", async () => {
+    const token = await makeUser("gone", [everything()])
+    await remove(serviceAccount(people, "gone"))
+    await refused(server.url, token)
+  })
+})
+
+it("no token is in the log", () => {
+  assert.isNotEmpty(server.log)
+  for (const line of server.log) assert.notInclude(line, good.slice(0, 40))
+})

@@ -1,0 +1,218 @@
+/** Servers that die, hang, move and come back; pods that are gone before their core is known. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { inject } from "vitest"
+import { ctl } from "../../../host/test/support/Ctl.ts"
+import { corePath, list, request, type WireCore } from "../../../host/test/support/Http.ts"
+import { quantiles, report } from "../../../host/test/support/report.ts"
+import { Watch } from "../../../host/test/support/Watch.ts"
+import { everything, everythingOnNodes, makeUser, namespace } from "../support/Access.ts"
+import { cluster, crashInCgroup, pidOf } from "../support/Cluster.ts"
+import { nodePod } from "../support/Koredump.ts"
+import { apply, eventually, type Pod, pod, remove } from "../support/Kube.ts"
+import { type As, client, curl, curlStatus, proveCore, proveIdentity } from "../support/prove.ts"
+import { crashing, podObject, podSpec } from "../support/Workloads.ts"
+
+const ns = "failures"
+let as: As
+let watch: Watch
+
+beforeAll(async () => {
+  as = { url: inject("koreapi"), token: await makeUser("failures", [everything(), everythingOnNodes]) }
+  await apply(namespace(ns))
+  watch = await Watch.open(as)
+  await crash("before-1", "node-1")
+  await crash("before-2", "node-2")
+})
+afterAll(() => watch[Symbol.asyncDispose]())
+
+const object = (name: string, node: string, options: Parameters<typeof crashing>[1] = {}) =>
+  podObject(ns, name, podSpec([crashing("main", options)], { node }))
+
+const known = async (pod: string, millis?: number): Promise<WireCore> =>
+  (await watch.find(
+    ({ object, type }) => type !== "DELETED" && object["pod"] === pod && object["container"] !== undefined,
+    pod,
+    millis
+  )).object
+
+const crash = async (name: string, node: string): Promise<WireCore> => {
+  await apply(object(name, node))
+  return known(name, 30_000)
+}
+
+const containerOf = (pod: Pod) => pod.status.containerStatuses![0]!
+
+/** The process of a node server, as the machine numbers it. */
+const serverOf = async (node: string): Promise<{ readonly pod: Pod; readonly pid: number }> => {
+  const pod = await nodePod(node)
+  return { pod, pid: await pidOf(node, containerOf(pod).containerID!) }
+}
+
+interface NodeState {
+  readonly name: string
+  readonly state: string
+  readonly address: string
+}
+
+/** Waits until a node is in a state; what is told of it then. */
+const stateOf = (node: string, state: string): Promise<NodeState> =>
+  eventually(`${node} ${state}`, async () => {
+    const nodes = JSON.parse(await curl(as, "/apiv1/nodes")) as ReadonlyArray<NodeState>
+    return nodes.find((status) => status.name === node && status.state === state)
+  }, 60_000)
+
+/** What was told of a node's cores since then but that they were there, and that new ones came. */
+const storm = (node: string, from: number) =>
+  watch.events.slice(from).filter(({ object, type }) => type === "DELETED" && object.node === node)
+
+describe("a node server", () => {
+  it("that is killed comes back, and nothing is told twice or lost", async () => {
+    const from = watch.events.length
+    const { pid, pod } = await serverOf("node-1")
+    process.kill(pid, "SIGKILL")
+    await crashInCgroup("node-1", "/system.slice/while-away.service")
+    await eventually("another container", async () => {
+      const now = await nodePod("node-1")
+      return containerOf(now).restartCount > containerOf(pod).restartCount
+    }, 60_000)
+    await watch.find(
+      ({ object }) => String(object["COREDUMP_CGROUP"]).endsWith("/while-away.service"),
+      "the crash while it was away",
+      60_000
+    )
+    await stateOf("node-1", "ready")
+    assert.deepStrictEqual(storm("node-1", from), [])
+    // What was resolved before is known after the restart.
+    const core = await known("before-1")
+    assert.deepInclude(await list(as, "pod=before-1").then(([core]) => core!), { pod: "before-1", container: "main" })
+    await proveCore(as, core)
+  })
+
+  it("that hangs: lists go on, name the node and take no longer; koredumpctl says so with exit code 3", {
+    timeout: 120_000
+  }, async () => {
+    const from = watch.events.length
+    const { pid } = await serverOf("node-1")
+    process.kill(pid, "SIGSTOP")
+    try {
+      await stateOf("node-1", "unreachable")
+      const times: Array<number> = []
+      for (let i = 0; i < 50; i++) {
+        const started = performance.now()
+        const response = await request(as, `/apiv1/cores?namespace=${ns}`)
+        const cores = await response.json() as ReadonlyArray<WireCore>
+        times.push(performance.now() - started)
+        assert.strictEqual(response.headers.get("koredump-unreachable"), "node-1")
+        assert.includeMembers(cores.map((core) => core["pod"]), ["before-1", "before-2"])
+      }
+      const took = quantiles(times)
+      report(`list with one node stopped: ${took.text}`)
+      assert.isBelow(took.p99, 50)
+
+      const listed = await ctl(as, ["list", "-n", ns])
+      assert.strictEqual(listed.code, 3, listed.stderr)
+      assert.match(listed.stderr, /node-1/)
+      const nodes = await ctl(as, ["nodes"])
+      assert.strictEqual(nodes.code, 3, nodes.stderr)
+      assert.match(nodes.stdout, /node-1.*unreachable/)
+      await using koredump = client(as)
+      assert.deepStrictEqual((await koredump.list()).unreachable, ["node-1"])
+      assert.strictEqual(await curlStatus(as, "/apiv1/cores?strict=true"), 502)
+
+      const [here, there] = [await known("before-2"), await known("before-1")]
+      await proveCore(as, here)
+      assert.include([502, 504], await curlStatus(as, corePath("download", there)))
+      // The others go on.
+      await crash("meanwhile", "node-2")
+    } finally {
+      process.kill(pid, "SIGCONT")
+    }
+    await stateOf("node-1", "ready")
+    assert.deepStrictEqual(storm("node-1", from), [])
+    await crash("after-stop", "node-1")
+  })
+
+  it("that is replaced at another address goes on under its name", { timeout: 120_000 }, async () => {
+    const from = watch.events.length
+    const old = await nodePod("node-1")
+    await remove(old)
+    const replaced = await nodePod("node-1", old)
+    assert.notStrictEqual(replaced.status.podIP, old.status.podIP)
+    const { address } = await eventually("the new address", async () => {
+      const state = await stateOf("node-1", "ready")
+      return state.address.includes(`//${replaced.status.podIP}:`) && state
+    })
+    assert.match(address, /^https:/)
+    assert.deepStrictEqual(storm("node-1", from), [])
+    await proveCore(as, await known("before-1"))
+    await proveCore(as, await crash("after-move", "node-1"))
+  })
+})
+
+describe("a pod that is deleted", () => {
+  it("before its core is found", { timeout: 90_000 }, async () => {
+    const { pid } = await serverOf("node-1")
+    const name = "early"
+    await apply(object(name, "node-1", { times: 0 }))
+    const owner = await eventually("it runs", async () => {
+      const found = await pod(ns, name)
+      return found.status.phase === "Running" && found
+    })
+    process.kill(pid, "SIGSTOP")
+    try {
+      const cgroup = `/kubepods/besteffort/pod${owner.metadata.uid}`
+      await crashInCgroup("node-1", `${cgroup}/${containerOf(owner).containerID!.replace("containerd://", "")}`)
+      await remove(owner, 0)
+      await eventually("it is gone", () => pod(ns, name).then(() => false, () => true))
+    } finally {
+      process.kill(pid, "SIGCONT")
+    }
+    const core = await known(name, 30_000)
+    assert.deepInclude(core, { namespace: ns, pod_uid: owner.metadata.uid, container: "main" })
+  })
+
+  it("while its core is being written", { timeout: 90_000 }, async () => {
+    const name = "writing"
+    await apply(object(name, "node-2", { times: 1, millis: 1500, env: { CRASH_MIB: "400" } }))
+    const owner = await eventually("it runs", async () => {
+      const found = await pod(ns, name)
+      return found.status.phase === "Running" && found
+    })
+    const pid = await pidOf("node-2", containerOf(owner).containerID!)
+    await eventually("systemd-coredump at work", () => isDumping(pid))
+    await remove(owner, 0)
+    const core = await known(name, 60_000)
+    proveIdentity(core, owner, "main", undefined)
+    await eventually("it is gone", () => pod(ns, name).then(() => false, () => true))
+    assert.strictEqual((await list(as, `pod=${name}`))[0]?.id, core.id)
+    await proveCore(as, core)
+  })
+})
+
+/** Whether the kernel hands over the core of this process now. */
+const isDumping = (pid: number): Promise<boolean> =>
+  new Promise((resolve) =>
+    execFile("pgrep", ["-f", `^/lib/systemd/systemd-coredump ${pid} `], (error) => resolve(error === null))
+  )
+
+it("the API server is killed and comes back: nobody gets in without it, and nothing is lost", {
+  timeout: 120_000
+}, async () => {
+  const from = watch.events.length
+  const fresh = await makeUser("fresh", [everything()])
+  await cluster("apiserver", "stop")
+  try {
+    // Nobody has asked with this token before: it cannot be known who this is.
+    assert.strictEqual(await curlStatus({ url: as.url, token: fresh }, "/apiv1/cores"), 503)
+    assert.strictEqual(await curlStatus(as, "/health"), 200)
+  } finally {
+    await cluster("apiserver", "start")
+  }
+  await eventually("answers again", async () => (await curlStatus(as, "/apiv1/cores")) === 200, 60_000)
+  assert.deepStrictEqual(storm("node-1", from), [])
+  watch = await Watch.open(as)
+  await eventually("the default service account", () => pod(ns, "before-1"))
+  await proveCore(as, await crash("after-restart", "node-1"))
+  assert.strictEqual(await curlStatus({ url: as.url, token: fresh }, "/apiv1/cores"), 200)
+})

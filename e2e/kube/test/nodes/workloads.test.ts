@@ -1,0 +1,142 @@
+/** Real workloads crash by themselves: whose core it is, told alike and given whole by curl, `koredumpctl` and client. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { copyFile, rm, writeFile } from "node:fs/promises"
+import { inject } from "vitest"
+import type { WireCore } from "../../../host/test/support/Http.ts"
+import { Watch } from "../../../host/test/support/Watch.ts"
+import { everything, makeUser, namespace } from "../support/Access.ts"
+import { crashInCgroup, nodePath } from "../support/Cluster.ts"
+import { apply, eventually, type Pod, pod, pods } from "../support/Kube.ts"
+import { type As, proveCore, proveIdentity } from "../support/prove.ts"
+import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
+
+const ns = "workloads"
+let as: As
+let watch: Watch
+
+beforeAll(async () => {
+  await apply(namespace(ns), cronJob(ns, "nightly", podSpec([crashing("job")])))
+  as = { url: inject("koreapi"), token: await makeUser("workloads", [everything()]) }
+  watch = await Watch.open(as)
+})
+afterAll(() => watch[Symbol.asyncDispose]())
+
+const isWhole = (core: WireCore) => core.state === "present" && core["container"] !== undefined
+
+/** The core of a container, once all is known of it. */
+const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
+  const { object } = await watch.find(
+    ({ object, type }) =>
+      type !== "DELETED" && object["namespace"] === ns && pod.test(String(object["pod"])) &&
+      object["container"] === container && isWhole(object),
+    `${pod} ${container}`,
+    80_000
+  )
+  return object
+}
+
+const prove = async (pattern: RegExp, container: string, workload: string | undefined | RegExp): Promise<Pod> => {
+  const core = await coreOf(pattern, container)
+  const owner = await pod(ns, String(core["pod"]))
+  if (workload instanceof RegExp) assert.match(String(core["workload"]), workload)
+  proveIdentity(core, owner, container, workload instanceof RegExp ? String(core["workload"]) : workload)
+  await proveCore(as, core)
+  return owner
+}
+
+describe.concurrent("a crash of", { timeout: 90_000 }, () => {
+  it("a Deployment's pod", async () => {
+    await apply(workload("Deployment", ns, "web", podSpec([crashing("web")], { node: "node-1" })))
+    await prove(/^web-/, "web", "Deployment/web")
+  })
+
+  it("a StatefulSet's pod", async () => {
+    await apply(workload("StatefulSet", ns, "db", podSpec([crashing("db")], { node: "node-2" })))
+    await prove(/^db-0$/, "db", "StatefulSet/db")
+  })
+
+  it("a CronJob's pod", async () => {
+    await prove(/^nightly-/, "job", /^Job\/nightly-\d+$/)
+  })
+
+  it("a static pod, which the kubelet alone knows by its own uid", async () => {
+    const manifest = nodePath("node-1", "manifests/static.json")
+    const object = podObject(ns, "static", podSpec([crashing("main")]))
+    // Complete at once: the kubelet reads whatever it finds.
+    await writeFile(`${manifest}.new`, JSON.stringify(object))
+    await copyFile(`${manifest}.new`, manifest)
+    try {
+      await prove(/^static-node-1$/, "main", undefined)
+    } finally {
+      await Promise.all([rm(manifest), rm(`${manifest}.new`)])
+    }
+  })
+
+  it("each of two containers and an init container", async () => {
+    await apply(podObject(
+      ns,
+      "three",
+      podSpec([crashing("one"), crashing("two")], {
+        initContainers: [crashing("first", { ends: true })]
+      })
+    ))
+    const owners = [
+      await prove(/^three$/, "first", undefined),
+      await prove(/^three$/, "one", undefined),
+      await prove(/^three$/, "two", undefined)
+    ]
+    assert.lengthOf(new Set(owners.map(({ metadata }) => metadata.uid)), 1)
+  })
+
+  it("a container restarted many times: each core belongs to its own incarnation", async () => {
+    const times = 4
+    await apply(podObject(ns, "again", podSpec([crashing("main", { times, millis: 100 })])))
+    const ids = await eventually("all incarnations", async () => {
+      const cores = new Map(
+        watch.events.filter(({ object }) => object["pod"] === "again" && isWhole(object)).map(({ object }) => [
+          object.id,
+          object
+        ])
+      )
+      return cores.size === times && [...cores.values()]
+    }, 80_000)
+    const owner = await pod(ns, "again")
+    for (const core of ids) proveIdentity(core, owner, "main", undefined)
+    assert.lengthOf(new Set(ids.map(({ container_id }) => container_id)), times)
+  })
+
+  it.each([
+    ["containerd", "cri-containerd-ID.scope"],
+    ["CRI-O with crun", "crio-ID.scope/container"],
+    ["Docker", "docker-ID.scope"]
+  ])("a process in a cgroup of the systemd driver: %s", async (name, scope) => {
+    const pattern = name.toLowerCase().replaceAll(/[^a-z]/g, "")
+    await apply(podObject(ns, pattern, podSpec([crashing("main", { times: 0 })], { node: "node-2" })))
+    const owner = await eventually(pattern, async () => {
+      const found = await pod(ns, pattern)
+      return found.status.phase === "Running" && found
+    })
+    const id = owner.status.containerStatuses![0]!.containerID!.replace("containerd://", "")
+    const slice = `kubepods-besteffort-pod${owner.metadata.uid.replaceAll("-", "_")}.slice`
+    await crashInCgroup("node-2", `/kubepods.slice/kubepods-besteffort.slice/${slice}/${scope.replace("ID", id)}`)
+    const core = await coreOf(new RegExp(`^${pattern}$`), "main")
+    assert.deepInclude(core, {
+      node: "node-2",
+      namespace: ns,
+      pod: pattern,
+      pod_uid: owner.metadata.uid,
+      container_id: id,
+      image_name: "koredump.test/crash:1"
+    })
+    await proveCore(as, core)
+  })
+})
+
+it("nothing was told twice, or of a pod that is none of these", async () => {
+  const names = new Set((await pods(ns)).map(({ metadata }) => metadata.name))
+  for (const { object } of watch.events.filter(({ object }) => object["namespace"] === ns)) {
+    assert.isTrue(names.has(String(object["pod"])) || object["pod"] === "static-node-1", String(object["pod"]))
+  }
+  const added = watch.events.filter(({ type }) => type === "ADDED").map(({ object }) => object.id)
+  assert.strictEqual(new Set(added).size, added.length)
+})

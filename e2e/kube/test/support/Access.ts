@@ -1,0 +1,102 @@
+/** Users, what they may do, and their tokens: genuine ones and others. */
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
+import { signingKey } from "./Cluster.ts"
+import { apply, type KubeObject, tokenOf } from "./Kube.ts"
+
+/** Where the service accounts live that stand for users. */
+export const people = "koredump-e2e-people"
+
+/** A rule on koredump's API group. */
+export interface Rule {
+  readonly verbs: ReadonlyArray<string>
+  readonly resources: ReadonlyArray<"coredumps" | "coredumps/content" | "nodecoredumps" | "nodecoredumps/content">
+  /** Without it in all namespaces. */
+  readonly namespace?: string
+}
+
+const rbac = "rbac.authorization.k8s.io/v1"
+
+/** A role for each rule and its binding to a service account. */
+export const grant = (
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  rules: ReadonlyArray<
+    Omit<Rule, "resources"> & { readonly resources: ReadonlyArray<string>; readonly apiGroups?: ReadonlyArray<string> }
+  >
+): ReadonlyArray<KubeObject> =>
+  rules.flatMap((rule, i) => {
+    const scope = rule.namespace === undefined ? "Cluster" : ""
+    const metadata = {
+      name: `${namespace}-${name}-${i}`,
+      ...(rule.namespace === undefined ? {} : { namespace: rule.namespace })
+    }
+    const { apiGroups = ["koredump.dev"], resources, verbs } = rule
+    return [
+      { apiVersion: rbac, kind: `${scope}Role`, metadata, rules: [{ apiGroups, resources, verbs }] },
+      {
+        apiVersion: rbac,
+        kind: `${scope}RoleBinding`,
+        metadata,
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: `${scope}Role`, name: metadata.name },
+        subjects: [{ kind: "ServiceAccount", name, namespace }]
+      }
+    ]
+  })
+
+/** Everything on the cores of pods, in all namespaces or one. */
+export const everything = (namespace?: string): Rule => ({
+  verbs: ["list", "watch", "get", "delete"],
+  resources: ["coredumps", "coredumps/content"],
+  ...(namespace === undefined ? {} : { namespace })
+})
+
+/** The same on the cores of the nodes' own processes. */
+export const everythingOnNodes: Rule = {
+  verbs: ["list", "watch", "get", "delete"],
+  resources: ["nodecoredumps", "nodecoredumps/content"]
+}
+
+export const namespace = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
+
+export const serviceAccount = (namespace: string, name: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "ServiceAccount",
+  metadata: { namespace, name }
+})
+
+/** A user who may do what the rules say; a token of his. */
+export const makeUser = async (
+  name: string,
+  rules: ReadonlyArray<Rule>,
+  audience: string | undefined = "koredump"
+): Promise<string> => {
+  await apply(namespace(people), serviceAccount(people, name), ...grant({ name, namespace: people }, rules))
+  return tokenOf(people, name, audience)
+}
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
+
+interface Claims {
+  readonly sub: string
+  readonly exp: number
+  readonly iat: number
+  readonly nbf: number
+  readonly [claim: string]: unknown
+}
+
+const claimsOf = (token: string): Claims =>
+  JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as Claims
+
+const signed = (token: string, claims: Claims, key: KeyObject): string => {
+  const content = `${token.split(".")[0]}.${encode(claims)}`
+  return `${content}.${sign("sha256", Buffer.from(content), key).toString("base64url")}`
+}
+
+/** A genuine token with other claims, signed by the cluster's own key. */
+export const resigned = async (token: string, change: (claims: Claims) => Partial<Claims>): Promise<string> => {
+  const claims = claimsOf(token)
+  return signed(token, { ...claims, ...change(claims) }, createPrivateKey(await signingKey()))
+}
+
+/** The same token as another cluster would sign it. */
+export const foreign = (token: string): string =>
+  signed(token, claimsOf(token), generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey)

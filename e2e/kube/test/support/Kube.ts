@@ -1,0 +1,166 @@
+/** The Kubernetes API as an administrator has it: through `kubectl proxy`, so with any kubeconfig, and plain `fetch`. */
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { setTimeout } from "node:timers/promises"
+import { promisify } from "node:util"
+
+/** An object of the API: what is asked of it is what a test needs. */
+export interface KubeObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly [field: string]: unknown
+  }
+  readonly [field: string]: unknown
+}
+
+/** What tests read of a pod. */
+export interface Pod extends KubeObject {
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly uid: string
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly deletionTimestamp?: string
+  }
+  readonly spec: { readonly nodeName?: string }
+  readonly status: {
+    readonly phase?: string
+    readonly podIP?: string
+    readonly conditions?: ReadonlyArray<{ readonly type: string; readonly status: string }>
+    readonly containerStatuses?: ReadonlyArray<ContainerStatus>
+    readonly initContainerStatuses?: ReadonlyArray<ContainerStatus>
+  }
+}
+
+interface ContainerStatus {
+  readonly name: string
+  readonly containerID?: string
+  readonly imageID: string
+  readonly restartCount: number
+  readonly state?: { readonly running?: unknown; readonly terminated?: { readonly containerID?: string } }
+}
+
+const resources: Readonly<Record<string, string>> = {
+  Namespace: "namespaces",
+  ServiceAccount: "serviceaccounts",
+  Pod: "pods",
+  Secret: "secrets",
+  Service: "services",
+  Deployment: "deployments",
+  DaemonSet: "daemonsets",
+  StatefulSet: "statefulsets",
+  CronJob: "cronjobs",
+  Job: "jobs",
+  Role: "roles",
+  RoleBinding: "rolebindings",
+  ClusterRole: "clusterroles",
+  ClusterRoleBinding: "clusterrolebindings"
+}
+
+/** The path of an object. */
+export const pathOf = ({ apiVersion, kind, metadata }: KubeObject): string => {
+  const group = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+  const namespace = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`
+  return `${group}${namespace}/${resources[kind]}/${metadata.name}`
+}
+
+/** One request, through the proxy that globalSetup starts; fails with the API server's own words. */
+export const kube = async <A = KubeObject>(method: string, path: string, body?: unknown, type = "json"): Promise<A> => {
+  const response = await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]), {
+    method,
+    headers: { "content-type": `application/${type}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+  return await response.json() as A
+}
+
+/** Creates or changes objects, in this order. */
+export const apply = async (...objects: ReadonlyArray<KubeObject>): Promise<void> => {
+  for (const object of objects) {
+    await kube("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object, "apply-patch+yaml")
+  }
+}
+
+/** Deletes an object; with `grace` 0 at once. */
+export const remove = async (object: KubeObject, grace?: number): Promise<void> => {
+  const query = grace === undefined ? "" : `?gracePeriodSeconds=${grace}`
+  await kube("DELETE", `${pathOf(object)}${query}`, { propagationPolicy: "Background" })
+}
+
+/** The pods of a namespace. */
+export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArray<Pod>> =>
+  (await kube<{ readonly items: ReadonlyArray<Pod> }>(
+    "GET",
+    `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labels)}`
+  )).items
+
+/** One pod. */
+export const pod = (namespace: string, name: string): Promise<Pod> =>
+  kube<Pod>("GET", `/api/v1/namespaces/${namespace}/pods/${name}`)
+
+/** Whether a pod runs and its readiness probe says yes. */
+export const isReady = ({ metadata, status }: Pod): boolean =>
+  metadata.deletionTimestamp === undefined &&
+  (status.conditions ?? []).some(({ status, type }) => type === "Ready" && status === "True")
+
+/** Asks until the answer is there: the API has no event for it, or the test has no watch at hand. */
+export const eventually = async <A>(
+  what: string,
+  ask: () => Promise<A | undefined | false>,
+  millis = 30_000
+): Promise<A> => {
+  const until = performance.now() + millis
+  let last: unknown
+  for (;;) {
+    const answer = await ask().catch((error: unknown) => {
+      last = error
+    })
+    if (answer !== undefined && answer !== false) return answer as A
+    if (performance.now() > until) throw new Error(`not in ${millis} ms: ${what}`, { cause: last })
+    await setTimeout(50)
+  }
+}
+
+/** A short-lived token of a service account. Without an audience it is the API server's own. */
+export const tokenOf = async (namespace: string, name: string, audience?: string): Promise<string> => {
+  const request = await kube<{ readonly status: { readonly token: string } }>(
+    "POST",
+    `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
+    {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      spec: { expirationSeconds: 3600, ...(audience === undefined ? {} : { audiences: [audience] }) }
+    }
+  )
+  return request.status.token
+}
+
+/** The program of the cluster's own version, if the bring-up built one. */
+export const kubectl = process.env["KOREDUMP_KUBECTL"] ?? "kubectl"
+
+/** Runs kubectl to its end; its stdout. */
+export const runKubectl = async (...args: ReadonlyArray<string>): Promise<string> =>
+  (await promisify(execFile)(kubectl, args)).stdout
+
+/** A `kubectl` that serves on a port of loopback until disposed of: `proxy`, `port-forward`. */
+export const serving = async (...args: ReadonlyArray<string>) => {
+  const child = spawn("setpriv", ["--pdeathsig=KILL", "--", kubectl, ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  const lines = createInterface(child.stdout)
+  const [line] = await Promise.race([
+    once(lines, "line") as Promise<[string]>,
+    once(child, "exit").then(([code]) => Promise.reject(new Error(`kubectl ${args.join(" ")}: exit code ${code}`)))
+  ])
+  return {
+    url: `http://127.0.0.1:${/127\.0\.0\.1:(\d+)/.exec(line)?.[1]}`,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill()
+      await once(child, "exit")
+    }
+  }
+}

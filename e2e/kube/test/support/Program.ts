@@ -1,0 +1,61 @@
+/** `koredump-server` as a process beside the tests: where a case needs no pod. */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { setTimeout } from "node:timers/promises"
+
+const repository = join(import.meta.dirname, "../../../..")
+
+/** The programs as they are published, and the Node that runs them. */
+export const programs = {
+  repository,
+  node: process.execPath,
+  server: join(repository, "packages/server/dist/main.js"),
+  ctl: join(repository, "packages/cli/dist/main.js")
+}
+
+/** A running server. */
+export interface Program extends AsyncDisposable {
+  readonly url: string
+  readonly pid: number
+  /** The lines of its log so far. */
+  readonly log: ReadonlyArray<string>
+}
+
+const startMillis = 20_000
+
+/** Starts a server on loopback and waits for the first line of its log, which has the address, and for its readiness. */
+export const startProgram = async (mode: "node" | "cluster", args: ReadonlyArray<string>): Promise<Program> => {
+  const command = [programs.node, programs.server, mode, "--listen", "127.0.0.1:0", "--log-format", "json", ...args]
+  // It never outlives the suite, whatever becomes of that.
+  const child = spawn("setpriv", ["--pdeathsig=KILL", "--", ...command], { stdio: ["ignore", "pipe", "pipe"] })
+  const log: Array<string> = []
+  const first = Promise.withResolvers<string>()
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on("line", (line) => {
+      log.push(line)
+      first.resolve(log[0]!)
+    })
+  }
+  child.once("exit", (code) => first.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`)))
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill("SIGKILL")
+    await once(child, "exit")
+  }
+  try {
+    const port = /127\.0\.0\.1:(\d+)/.exec(await first.promise)?.[1]
+    if (port === undefined) throw new Error(`no address in the first line of the log: ${log[0]}`)
+    const url = `http://127.0.0.1:${port}`
+    for (const until = performance.now() + startMillis;;) {
+      if ((await fetch(`${url}/health`)).ok) break
+      if (performance.now() > until) throw new Error(`not healthy: ${log.join("\n")}`)
+      await setTimeout(20)
+    }
+    return { url, pid: child.pid!, log, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Node servers that a test scripts: a thousand of them in one listener, each with an address of its own (127.77.x.y: all
+ * of 127.0.0.0/8 is this machine). They speak the API of a node as far as a cluster server asks, and count its requests.
+ */
+import { once } from "node:events"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+/** What a test says of a core; the rest is made up. */
+export interface SimCore {
+  readonly namespace?: string
+  readonly fields?: Readonly<Record<string, unknown>>
+}
+
+interface Stored {
+  readonly id: string
+  readonly summary: Record<string, unknown>
+}
+
+/** A node with its cores. */
+interface SimNode {
+  readonly name: string
+  readonly cores: Map<string, Stored>
+  readonly watchers: Set<ServerResponse>
+}
+
+/** A request that arrived. */
+export interface SimRequest {
+  readonly node: string
+  readonly method: string
+  readonly path: string
+  readonly authorization: string | undefined
+}
+
+const boot = "0123456789abcdef0123456789abcdef"
+const heartbeatMillis = 4_000
+const modified = new Date(1_700_000_000_000).toUTCString()
+
+/** What is secret of a core, and must be found nowhere but where it is allowed. */
+export const secretOf = (id: string): string => `SECRET=${Buffer.from(id).toString("base64url")}`
+
+/** The bytes of a core. */
+export const bytesOf = (id: string): string => `the bytes of ${id}`
+
+const addressOf = (index: number): string => `127.77.${Math.floor(index / 250)}.${1 + index % 250}`
+
+/** See the module's text. */
+export class SimNodes implements AsyncDisposable {
+  readonly requests: Array<SimRequest> = []
+  readonly names: ReadonlyArray<string>
+  readonly #nodes = new Map<string, SimNode>()
+  readonly #server: Server
+  readonly #heartbeat: NodeJS.Timeout
+  #version = 0
+  #crashes = 0
+
+  private constructor(names: ReadonlyArray<string>) {
+    this.names = names
+    for (const [i, name] of names.entries()) {
+      this.#nodes.set(addressOf(i), { name, cores: new Map(), watchers: new Set() })
+    }
+    this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => this.#answer(request, response))
+    this.#heartbeat = setInterval(() => {
+      for (const { watchers } of this.#nodes.values()) for (const watcher of watchers) this.#bookmark(watcher)
+    }, heartbeatMillis)
+  }
+
+  static async start(names: ReadonlyArray<string>): Promise<SimNodes> {
+    const nodes = new SimNodes(names)
+    nodes.#server.listen(0, "0.0.0.0")
+    await once(nodes.#server, "listening")
+    return nodes
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  address(name: string): string {
+    return addressOf(this.names.indexOf(name))
+  }
+
+  /** A core appears on a node; its id. */
+  crash(name: string, { fields = {}, namespace }: SimCore = {}): string {
+    const node = this.#node(name)
+    const usec = 1_700_000_000_000_000 + this.#crashes++ * 1_000_000
+    const pid = 1000 + this.#crashes
+    const id = `core.crash.0.${boot}.${pid}.${usec}.zst`
+    const pod = namespace === undefined ? {} : {
+      namespace,
+      pod: `web-${this.#crashes}`,
+      container: "web",
+      image_name: "registry.example/web:1",
+      pod_uid: "3f1c2d4e-5a6b-4c7d-8e9f-0a1b2c3d4e5f"
+    }
+    const summary = {
+      id,
+      node: name,
+      state: "present",
+      size: Buffer.byteLength(bytesOf(id)),
+      compression: "zstd",
+      COREDUMP_PID: pid,
+      COREDUMP_UID: 0,
+      COREDUMP_GID: 0,
+      COREDUMP_SIGNAL: 11,
+      COREDUMP_SIGNAL_NAME: "SIGSEGV",
+      COREDUMP_TIMESTAMP: new Date(usec / 1000).toISOString().replace(".000", ""),
+      COREDUMP_COMM: "crash",
+      COREDUMP_EXE: "/usr/bin/crash",
+      COREDUMP_CMDLINE: "crash now",
+      title: "SIGSEGV in crash_here (crash)",
+      ...pod,
+      ...fields,
+      resourceVersion: String(++this.#version)
+    }
+    node.cores.set(id, { id, summary })
+    for (const watcher of node.watchers) watcher.write(`${JSON.stringify({ type: "ADDED", object: summary })}\n`)
+    return id
+  }
+
+  /** Requests that arrived since some earlier number of them. */
+  since(count: number): ReadonlyArray<SimRequest> {
+    return this.requests.slice(count)
+  }
+
+  #node(name: string): SimNode {
+    return this.#nodes.get(this.address(name))!
+  }
+
+  #bookmark(response: ServerResponse): void {
+    response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"${this.#version}"}}\n`)
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const node = this.#nodes.get(request.socket.localAddress!.replace("::ffff:", ""))
+    const { pathname, searchParams } = new URL(request.url!, "http://node")
+    if (node === undefined) return void response.writeHead(404).end()
+    const { authorization } = request.headers
+    this.requests.push({ node: node.name, method: request.method!, path: pathname, authorization })
+    const json = (body: unknown) => {
+      const headers = { "content-type": "application/json", "koredump-resource-version": String(this.#version) }
+      response.writeHead(200, headers).end(JSON.stringify(body))
+    }
+    const [, , collection, what, , id] = pathname.split("/").map(decodeURIComponent)
+    if (collection === "watch") return this.#watch(node, searchParams.has("resourceVersion"), response)
+    if (collection === "nodes") {
+      return json([{ name: node.name, state: "ready", since: "2026-01-01T00:00:00Z", cores: 0, bytes: 0 }])
+    }
+    if (what === undefined) return json(Array.from(node.cores.values(), ({ summary }) => summary))
+    const core = node.cores.get(id ?? "")
+    if (core === undefined) return void response.writeHead(404).end()
+    if (what === "metadata") return json({ ...core.summary, COREDUMP_ENVIRON: secretOf(core.id) })
+    if (what === "delete") {
+      node.cores.delete(core.id)
+      const object = { ...core.summary, resourceVersion: String(++this.#version) }
+      for (const watcher of node.watchers) watcher.write(`${JSON.stringify({ type: "DELETED", object })}\n`)
+      return json({})
+    }
+    const body = Buffer.from(bytesOf(core.id))
+    response.writeHead(200, {
+      "content-type": "application/zstd",
+      "content-length": body.length,
+      "last-modified": modified,
+      etag: `"${core.id.length}-${body.length}"`
+    }).end(request.method === "HEAD" ? undefined : body)
+  }
+
+  #watch(node: SimNode, resumed: boolean, response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "application/x-ndjson" })
+    if (!resumed) {
+      const lines = Array.from(node.cores.values(), ({ summary }) => JSON.stringify({ type: "ADDED", object: summary }))
+      response.write(lines.map((line) => `${line}\n`).join(""))
+    }
+    this.#bookmark(response)
+    node.watchers.add(response)
+    response.once("close", () => node.watchers.delete(response))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#heartbeat)
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, "close")
+  }
+}

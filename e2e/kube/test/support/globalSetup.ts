@@ -1,0 +1,40 @@
+/** Access to the API server, and where the suite has nodes of its own koredump on them: once for the whole run. */
+import type { TestProject } from "vitest/node"
+import { people } from "./Access.ts"
+import { install } from "./Koredump.ts"
+import { kube, type KubeObject, pathOf, serving } from "./Kube.ts"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The URL of koredump's cluster server. */
+    readonly koreapi: string
+  }
+}
+
+const rbac = "/apis/rbac.authorization.k8s.io/v1"
+
+/** Removes what a run leaves in a cluster that lives on. */
+const cleanUp = async (): Promise<void> => {
+  for (
+    const [kind, plural] of [["ClusterRoleBinding", "clusterrolebindings"], ["ClusterRole", "clusterroles"]] as const
+  ) {
+    const { items } = await kube<{ readonly items: ReadonlyArray<KubeObject> }>("GET", `${rbac}/${plural}`)
+    for (const { metadata } of items.filter(({ metadata }) => metadata.name.startsWith(`${people}-`))) {
+      await kube("DELETE", pathOf({ apiVersion: "rbac.authorization.k8s.io/v1", kind, metadata }))
+    }
+  }
+  const { items } = await kube<{ readonly items: ReadonlyArray<KubeObject> }>("GET", "/api/v1/namespaces")
+  for (const { metadata } of items.filter(({ metadata }) => metadata.name.startsWith("koredump-e2e-"))) {
+    await kube("DELETE", `/api/v1/namespaces/${metadata.name}`)
+  }
+}
+
+export default async ({ provide }: TestProject) => {
+  const proxy = await serving("proxy", "--port=0")
+  process.env["KOREDUMP_KUBE_PROXY"] = proxy.url
+  if (process.env["KOREDUMP_KUBE_NODES"] === "1") provide("koreapi", await install())
+  return async () => {
+    if (process.env["KOREDUMP_KUBE_NODES"] !== "1") await cleanUp()
+    await proxy[Symbol.asyncDispose]()
+  }
+}

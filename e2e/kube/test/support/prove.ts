@@ -1,0 +1,126 @@
+/** One core, seen by one user through all that koredump has: REST with curl, `@koredump/client`, `koredumpctl`. */
+import { assert } from "@effect/vitest"
+import { createKoredump } from "@koredump/client"
+import { downloadTo } from "@koredump/client/node"
+import { execFile } from "node:child_process"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
+import { sha256Decompressed, sha256File, tempDir } from "../../../host/test/support/Files.ts"
+import { corePath, unversioned, type WireCore } from "../../../host/test/support/Http.ts"
+import type { Server } from "../../../host/test/support/Server.ts"
+import { Watch } from "../../../host/test/support/Watch.ts"
+import { nodePath } from "./Cluster.ts"
+import type { Pod } from "./Kube.ts"
+
+/** A server and a token for it. */
+export interface As extends Server {
+  readonly token: string
+}
+
+/** curl with the user's token; its stdout. */
+export const curl = async (as: Server, path: string, ...args: ReadonlyArray<string>): Promise<string> => {
+  const header = as.token === undefined ? [] : ["-H", `Authorization: Bearer ${as.token}`]
+  const all = ["-sS", ...header, ...args, new URL(path, as.url).href]
+  return (await promisify(execFile)("curl", all, { maxBuffer: 1 << 26 })).stdout
+}
+
+/** The status that curl gets. */
+export const curlStatus = async (as: Server, path: string, ...args: ReadonlyArray<string>): Promise<number> =>
+  Number(await curl(as, path, "-o", "/dev/null", "-w", "%{http_code}", ...args))
+
+/** `@koredump/client`. */
+export const client = (as: As) => createKoredump({ url: as.url, token: as.token })
+
+const idsOf = (text: string) => (JSON.parse(text) as ReadonlyArray<WireCore>).map(({ id }) => id)
+
+/** The ids of a list, through each of the three. */
+export const listed = async (as: As, query: Readonly<Record<string, string>>) => {
+  const params = String(new URLSearchParams(query))
+  const flags = Object.entries(query).flatMap(([name, value]) => [`--${name}`, value])
+  await using koredump = client(as)
+  const [byCurl, byCtl, byClient, watch] = await Promise.all([
+    curl(as, `/apiv1/cores?${params}`),
+    ctlOk(as, ["list", "-o", "json", "--state", "present", ...flags]),
+    koredump.list(query),
+    Watch.open(as, params)
+  ])
+  await watch[Symbol.asyncDispose]()
+  return {
+    curl: idsOf(byCurl),
+    koredumpctl: idsOf(byCtl),
+    client: byClient.cores.map(({ id }): string => id),
+    watch: watch.events.flatMap(({ object, type }) => type === "ADDED" ? [object.id] : [])
+  }
+}
+
+/** A core is told and given alike by all three, and its bytes are those of the file on its node. */
+export const proveCore = async (as: As, core: WireCore): Promise<WireCore> => {
+  await using koredump = client(as)
+  await using dir = await tempDir()
+  const metadata = JSON.parse(await curl(as, corePath("metadata", core))) as WireCore
+  const byClient = await koredump.metadata(core) as unknown as WireCore
+  assert.deepStrictEqual(unversioned(byClient), unversioned(metadata), "@koredump/client")
+  for (const [key, value] of Object.entries(unversioned(core))) {
+    assert.deepStrictEqual(metadata[key], value, `${key} in metadata and watch`)
+  }
+
+  const file = nodePath(core.node, `var/lib/systemd/coredump/${core.id}`)
+  const [stored, plain] = await Promise.all([sha256File(file), sha256Decompressed(file)])
+  const path = corePath("download", core)
+  await curl(as, path, "--fail", "-o", join(dir.path, "by-curl"))
+  await curl(as, `${path}?decompress=true`, "--fail", "-o", join(dir.path, "decompressed"))
+  await downloadTo(koredump, core, join(dir.path, "by-client"))
+  await ctlOk(as, ["get", core.node, core.id], { cwd: dir.path })
+  for (const name of ["by-curl", "by-client", core.id]) {
+    assert.strictEqual(await sha256File(join(dir.path, name)), stored, name)
+  }
+  assert.strictEqual(await sha256File(join(dir.path, "decompressed")), plain)
+  return metadata
+}
+
+/** A core does not exist for this user, whichever way he asks. */
+export const proveHidden = async (as: As, core: WireCore): Promise<void> => {
+  await using koredump = client(as)
+  await using dir = await tempDir()
+  const answers = await Promise.all([
+    curl(as, corePath("metadata", core)),
+    curl(as, corePath("download", core)),
+    curl(as, corePath("download", core), "-X", "DELETE").then(() => curl(as, deletePath(core), "-X", "DELETE"))
+  ])
+  for (const answer of answers) {
+    const problem = JSON.parse(answer) as { readonly type: string }
+    assert.strictEqual(problem.type, "https://koredump.dev/problems/core-not-found", answer)
+  }
+  assert.strictEqual(await curlStatus(as, corePath("download", core), "--head"), 404)
+  for (const attempt of [koredump.metadata(core), koredump.download(core), koredump.delete(core)]) {
+    const failure = await Promise.resolve(attempt).then(() => undefined, (error: unknown) => error)
+    assert.include(failure, { _tag: "CoreNotFound" })
+  }
+  for (const verb of [["info"], ["get"], ["delete", "--yes"]]) {
+    const { code, stderr } = await ctl(as, [...verb, core.node, core.id], { cwd: dir.path })
+    assert.strictEqual(code, 4, `koredumpctl ${verb.join(" ")}: ${stderr}`)
+  }
+}
+
+/** The path that deletes a core. */
+export const deletePath = (core: Pick<WireCore, "node" | "id">): string =>
+  `/apiv1/cores/delete/${encodeURIComponent(core.node)}/${encodeURIComponent(core.id)}`
+
+/** Whose core it is: this container of this pod, in the incarnation that its cgroup names. */
+export const proveIdentity = (core: WireCore, pod: Pod, container: string, workload: string | undefined): void => {
+  const { metadata: { name, namespace, uid }, spec, status } = pod
+  const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]
+  assert.deepInclude(core, {
+    node: spec.nodeName!,
+    namespace,
+    pod: name,
+    pod_uid: uid,
+    container,
+    image_name: "koredump.test/crash:1",
+    image_id: statuses.find((status) => status.name === container)!.imageID,
+    COREDUMP_HOSTNAME: name
+  })
+  assert.strictEqual(core["workload"], workload)
+  assert.strictEqual(core.container_id, String(core["COREDUMP_CGROUP"]).split("/").at(-1))
+}
