@@ -42,6 +42,19 @@ describe("CoreIndex", () => {
       assert.deepStrictEqual(pids(index, { order: "desc", limit: 2 }), [2, 5])
     }))
 
+  it.effect("finds cores by their ids, on nodes that are named or on any", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      for (const pid of [5, 1, 4, 2]) index.put(core(pid))
+      index.put(core(4, { node: "node-2" }))
+      const id = [core(4).id, core(9).id, core(1).id, core(4).id]
+      assert.deepStrictEqual(pids(index, { id }), [1, 4, 4])
+      assert.deepStrictEqual(pids(index, { id, node: ["node-1"] }), [1, 4])
+      assert.deepStrictEqual(pids(index, { id, node: ["node-2", "node-1"], order: "desc", limit: 2 }), [4, 4])
+      assert.deepStrictEqual(pids(index, { id, node: ["node-2"], comm: ["nobody"] }), [])
+      assert.deepStrictEqual(pids(index, { id, node: [] }), [])
+    }))
+
   it.effect("a change that changes nothing is none", () =>
     Effect.gen(function*() {
       const index = yield* CoreIndex.make()

@@ -22,6 +22,7 @@ describe("decodeCoreQuery", () => {
     ["namespace=a&namespace=b&pod=p", { namespace: ["a", "b"], pod: ["p"] }],
     ["namespace=&namespace=b", { namespace: ["b"] }],
     ["signal=SIGSEGV&signal=6&signal=bus", { signal: [11, 6, 7] }],
+    ["id=core.x&node=n", { id: ["core.x"], node: ["n"] }],
     ["uid=0&uid=4294967294", { uid: [0, 4_294_967_294] }],
     ["state=missing&state=pending", { state: ["missing", "pending"] }],
     ["state=any", { state: "any" }],

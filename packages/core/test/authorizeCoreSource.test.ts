@@ -230,6 +230,25 @@ describe("authorizeCoreSource: lists", () => {
       assert.lengthOf(yield* reviews, 6)
     }).pipe(Effect.provide(layers([viewer("a")]))))
 
+  it.effect("has the first core of a namespace that comes while it asks", () =>
+    Effect.gen(function*() {
+      const { a } = yield* putAll
+      const source = yield* CoreSource
+      const { put } = yield* FakeCores
+      let lists = 0
+      const busy = authorizeCoreSource({
+        ...source,
+        list: (query) =>
+          Effect.andThen(
+            ++lists === 2 ? put(coreOf("a", { pid: 9, fields: { namespace: "new" } })) : Effect.void,
+            source.list(query)
+          )
+      }, { principal: ann, authorizer: yield* Authorizer })
+      const { cores } = yield* busy.list({})
+      assert.deepStrictEqual(cores.map(({ namespace }) => namespace), ["a", "new"])
+      assert.strictEqual(cores[0]?.id, a.id)
+    }).pipe(Effect.provide(layers([viewer("a"), viewer("new")]))))
+
   it.effect("hands on the source's own list to those who may see all", () =>
     Effect.gen(function*() {
       yield* putAll
