@@ -1,8 +1,5 @@
-import { defineConfig } from "vitest/config"
+import { mergeConfig } from "vitest/config"
+import shared from "../../vitest.shared.ts"
 
-export default defineConfig({
-  // Times are shown as this machine's: the tests' machine stands at UTC.
-  test: { env: { TZ: "UTC" } },
-  resolve: { conditions: ["@koredump/source"] },
-  ssr: { resolve: { conditions: ["@koredump/source"], externalConditions: ["@koredump/source"] } }
-})
+// Times are shown as this machine's: the tests' machine stands at UTC.
+export default mergeConfig(shared, { test: { env: { TZ: "UTC" } } })
