@@ -1,6 +1,13 @@
 /** How callers on the network reach a server, and how it knows who they are: what `node` and `cluster` have in common. */
 import { layerAllowAll } from "@koredump/core"
-import { Effect, FileSystem, Layer, Option } from "effect"
+import {
+  type KubeApi,
+  type KubeAuthenticatorOptions,
+  layerKubeApi,
+  layerKubeAuthenticator,
+  layerKubeAuthorizer
+} from "@koredump/kubernetes"
+import { Config, Effect, FileSystem, Layer, Option } from "effect"
 import { layerNoAuthorization, layerTokenAuthorization } from "./auth/authorization.ts"
 import { layerLoopbackOnly } from "./auth/loopback.ts"
 import { layerTokenFile } from "./auth/tokenFile.ts"
@@ -18,22 +25,64 @@ export interface NetworkSettings {
   readonly authorization: Option.Option<"rbac" | "authenticated">
   readonly tokenFile: Option.Option<string>
   readonly audience: ReadonlyArray<string>
+  readonly kubeconfig: Option.Option<string>
   readonly insecureHttp: boolean
   readonly insecureNoAuth: boolean
 }
 
 const refuse = (message: string) => Effect.fail(new SettingsError({ message }))
 
+/** Access to the API server; fails where the settings for it cannot be used. */
+export type KubeApiLayer = Layer.Layer<KubeApi, SettingsError>
+
+/**
+ * Kubernetes, as far as it is there: as `--kubeconfig` says, else as this pod has it. One layer, so that all who use it
+ * share its connections.
+ */
+export const kubeApiOf = (
+  { auth, kubeconfig }: Pick<NetworkSettings, "auth" | "kubeconfig">
+): Effect.Effect<Option.Option<KubeApiLayer>> =>
+  Effect.map(
+    Effect.orDie(Config.option(Config.NonEmptyString("KUBERNETES_SERVICE_HOST"))),
+    (inCluster) =>
+      Option.isSome(inCluster) || Option.isSome(kubeconfig) || Option.contains(auth, "kubernetes")
+        ? Option.some(
+          layerKubeApi(Option.match(kubeconfig, { onNone: () => ({}), onSome: (kubeconfig) => ({ kubeconfig }) })).pipe(
+            Layer.catchTag(
+              "KubeConfigError",
+              ({ message }) => Layer.effectContext(Effect.fail(new SettingsError({ message })))
+            )
+          )
+        )
+        : Option.none()
+  )
+
 type AuthorizationLayer = ServerMode["authorization"]
+
+const kubernetesAuthorization = (
+  { audience, authorization }: NetworkSettings,
+  kubeApi: KubeApiLayer,
+  audiences: KubeAuthenticatorOptions
+): AuthorizationLayer => {
+  const accepted = audience.length > 0 ? { audiences: audience, acceptApiServerAudience: false } : audiences
+  const authorizer = Option.contains(authorization, "authenticated") ? layerAllowAll : layerKubeAuthorizer
+  return Layer.merge(
+    layerTokenAuthorization.pipe(Layer.provide(layerKubeAuthenticator(accepted))),
+    authorizer
+  ).pipe(Layer.provide(kubeApi))
+}
 
 /** How callers prove who they are, and what they may; fails where that is not said, or not safe. */
 const authorizationOf = Effect.fnUntraced(function*(
   settings: NetworkSettings,
-  auth: "kubernetes" | "token-file" | "none",
-  loopback: boolean
+  loopback: boolean,
+  kubeApi: Option.Option<KubeApiLayer>,
+  audiences: KubeAuthenticatorOptions
 ): Effect.fn.Return<AuthorizationLayer, SettingsError, FileSystem.FileSystem> {
-  if (auth === "kubernetes") {
-    return yield* refuse("--auth kubernetes comes with the cluster server; this release knows token-file and none.")
+  const auth = Option.getOrElse(settings.auth, () => Option.isSome(kubeApi) ? "kubernetes" : undefined)
+  if (auth === undefined) return yield* refuse("--auth must be said: kubernetes, token-file or none.")
+  if (auth === "kubernetes" && Option.isSome(kubeApi)) {
+    return kubernetesAuthorization(settings, kubeApi.value, audiences)
   }
   if (Option.contains(settings.authorization, "rbac")) {
     return yield* refuse("--authorization rbac needs --auth kubernetes; without, every accepted caller sees all.")
@@ -53,7 +102,9 @@ const authorizationOf = Effect.fnUntraced(function*(
 
 /** What the settings say of address, TLS and callers. */
 export const networkMode = Effect.fnUntraced(function*(
-  settings: NetworkSettings
+  settings: NetworkSettings,
+  kubeApi: Option.Option<KubeApiLayer>,
+  audiences: KubeAuthenticatorOptions
 ): Effect.fn.Return<
   Pick<ServerMode, "listen" | "opsListen" | "tls" | "authorization" | "extra">,
   SettingsError,
@@ -66,14 +117,13 @@ export const networkMode = Effect.fnUntraced(function*(
       "Beyond loopback this server speaks TLS: give --tls-cert and --tls-key, or allow plain HTTP with --insecure-http."
     )
   }
-  if (Option.isNone(settings.auth)) return yield* refuse("--auth must be said: token-file or none.")
-  const auth = settings.auth.value
+  const withoutTokens = Option.contains(settings.auth, "none") && !settings.insecureNoAuth
   return {
     listen,
     ...yield* opsListenAddress(settings.opsListen),
     ...(tls === undefined ? {} : { tls }),
     // Without tokens a web page could be the caller, unless it was said that everyone may be.
-    ...(auth === "none" && !settings.insecureNoAuth && !("path" in listen) ? { extra: layerLoopbackOnly } : {}),
-    authorization: yield* authorizationOf(settings, auth, listen.loopback)
+    ...(withoutTokens && !("path" in listen) ? { extra: layerLoopbackOnly } : {}),
+    authorization: yield* authorizationOf(settings, listen.loopback, kubeApi, audiences)
   }
 })

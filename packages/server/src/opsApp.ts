@@ -1,29 +1,66 @@
 /** The ops port: liveness, readiness, metrics. For the cluster's own eyes, so without tokens; it tells no core. */
-import { CoreSource } from "@koredump/core"
-import { Effect, Layer } from "effect"
+import { ClusterReadiness, CoreSource, type NodeStatus, type Problem } from "@koredump/core"
+import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { layerErrors } from "./http/errors.ts"
 import { makeRoutes } from "./http/routes.ts"
 
-/** Ready when all nodes are; what lacks is told in words, and keeps no server from being ready. */
-const readiness = (source: CoreSource["Service"]) =>
-  source.nodes.pipe(
-    Effect.map((nodes) => {
-      const waiting = nodes.filter(({ state }) => state === "syncing").map(({ name }) =>
-        `not ready: ${name} is syncing`
-      )
-      const lacking = nodes.flatMap(({ name, warnings }) => (warnings ?? []).map((text) => `warning: ${name}: ${text}`))
-      const status = waiting.length === 0 ? 200 : 503
-      return HttpServerResponse.text([...(status === 200 ? ["ready"] : waiting), ...lacking, ""].join("\n"), { status })
-    }),
-    Effect.catch(({ message }) => Effect.succeed(HttpServerResponse.text(`not ready: ${message}\n`, { status: 503 })))
+/** What keeps a server from being ready, and what only lacks, in words. */
+interface Readiness {
+  readonly waiting: ReadonlyArray<string>
+  readonly lacking: ReadonlyArray<string>
+}
+
+/** A host is ready when it has been read; what it lacks keeps it from nothing. */
+const hostReadiness = (nodes: ReadonlyArray<NodeStatus>): Readiness => ({
+  waiting: nodes.filter(({ state }) => state === "syncing").map(({ name }) => `${name} is syncing`),
+  lacking: nodes.flatMap(({ name, warnings }) => (warnings ?? []).map((text) => `${name}: ${text}`))
+})
+
+/** A cluster is ready when each node has answered or failed once, whichever come later. Names are for those with tokens. */
+const clusterReadiness = (cluster: ClusterReadiness["Service"], source: CoreSource["Service"]) =>
+  Effect.gen(function*(): Effect.fn.Return<Readiness, Problem> {
+    const waiting = yield* cluster.waiting
+    if (waiting !== undefined) return { waiting: [waiting], lacking: [] }
+    const nodes = yield* source.nodes
+    const unreachable = nodes.filter(({ state }) => state === "unreachable").length
+    const old = yield* cluster.lacking
+    return {
+      waiting: [],
+      lacking: [
+        ...(old === undefined ? [] : [old]),
+        ...(unreachable === 0 ? [] : [`${unreachable} of ${nodes.length} nodes cannot be reached`])
+      ]
+    }
+  })
+
+const answer = ({ lacking, waiting }: Readiness) =>
+  HttpServerResponse.text(
+    [
+      ...(waiting.length === 0 ? ["ready"] : waiting.map((text) => `not ready: ${text}`)),
+      ...lacking.map((text) => `warning: ${text}`),
+      ""
+    ].join("\n"),
+    { status: waiting.length === 0 ? 200 : 503 }
+  )
+
+const readyz = (source: CoreSource["Service"], cluster: Option.Option<ClusterReadiness["Service"]>) =>
+  Option.match(cluster, {
+    onNone: () => Effect.map(source.nodes, hostReadiness),
+    onSome: (cluster) => clusterReadiness(cluster, source)
+  }).pipe(
+    Effect.catch(({ message }) => Effect.succeed<Readiness>({ waiting: [message], lacking: [] })),
+    Effect.map(answer)
   )
 
 /** The routes of the ops port. */
 export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.HttpRouter> = Layer.mergeAll(
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("ok\n")),
-  HttpRouter.use((router) => Effect.flatMap(CoreSource, (source) => router.add("GET", "/readyz", readiness(source)))),
+  HttpRouter.use(Effect.fnUntraced(function*(router) {
+    const handler = readyz(yield* CoreSource, yield* Effect.serviceOption(ClusterReadiness))
+    yield* router.add("GET", "/readyz", handler)
+  })),
   PrometheusMetrics.layerHttp({ path: "/metrics" }),
   layerErrors(makeRoutes(["/livez", "/readyz", "/metrics"].map((path) => ["GET", path] as const)))
 )

@@ -2,6 +2,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
+import { cluster } from "./commands/cluster.ts"
 import { local } from "./commands/local.ts"
 import { node } from "./commands/node.ts"
 import { exitCodeOf, sayWhy } from "./exit.ts"
@@ -20,8 +21,8 @@ for (const [name, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
 process.stdout.on("error", () => {})
 
 Command.make("koredump-server").pipe(
-  Command.withDescription("The koredump REST API over the core dumps of a host"),
-  Command.withSubcommands([local, node]),
+  Command.withDescription("The koredump REST API over the core dumps of a host or a cluster"),
+  Command.withSubcommands([local, node, cluster]),
   Command.run({ version: serverVersion }),
   sayWhy,
   Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),

@@ -4,6 +4,7 @@ import { main, run } from "./program.ts"
 
 describe("settings", () => {
   const tokens = ["--auth", "token-file", "--token-file", "/nowhere/tokens"]
+  const oneNode = ["--node", "w1=http://127.0.0.1:1"]
   const loopback = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
 
   it.each<readonly [ReadonlyArray<string>, RegExp]>([
@@ -13,17 +14,27 @@ describe("settings", () => {
     [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
     [["local", "--colour", "red"], /--colour/],
     [["local", "--auth", "none"], /--auth/],
-    [["cluster"], /cluster/],
+    [["everything"], /everything/],
     [["node", ...tokens], /--insecure-http/],
     [["node", ...loopback], /--auth must be said/],
     [["node", "--auth", "none", "--insecure-http"], /--insecure-no-auth/],
-    [["node", "--auth", "kubernetes", ...loopback], /comes with the cluster server/],
+    [["node", "--auth", "kubernetes", ...loopback], /There is no kubeconfig/],
+    [["node", "--kubeconfig", "/nowhere/config", ...loopback], /kubeconfig \/nowhere\/config/],
+    [["node", "--auth", "none", ...loopback, "--namespace-regex", "a("], /--namespace-regex: "a\("/],
     [["node", "--auth", "token-file", ...loopback], /needs --token-file/],
     [["node", ...tokens, ...loopback], /\/nowhere\/tokens cannot be used/],
     [["node", ...tokens, ...loopback, "--authorization", "rbac"], /needs --auth kubernetes/],
     [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert"], /one of them is missing/],
     [["node", "--auth", "none", ...loopback, "--tls-cert", "/cert", "--tls-key", "/key"], /\/cert cannot be read/],
-    [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/]
+    [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/],
+    [["cluster", ...loopback], /--auth must be said/],
+    [["cluster", "--auth", "none", ...loopback], /--node NAME=URL/],
+    [["cluster", "--auth", "none", ...loopback, "--node", "w1"], /"w1" is no NAME=URL/],
+    [["cluster", "--auth", "none", ...loopback, "--node", "w1=ftp://w1"], /no NAME=URL/],
+    [["cluster", "--auth", "none", ...loopback, "--node", "w1=http://a", "--node", "w1=http://b"], /w1 is named twice/],
+    [["cluster", "--auth", "none", ...loopback, ...oneNode, "--node-ca", "/nowhere/ca"], /\/nowhere\/ca/],
+    [["cluster", "--auth", "none", ...loopback, ...oneNode, "--node-token-file", "/nowhere/token"], /\/nowhere\/token/],
+    [["cluster", "--auth", "none"], /--insecure-http/]
   ])("%j: exit code 2 and a sentence", (args, sentence) => {
     const { said, status } = run(args)
     assert.match(said, sentence)
@@ -34,16 +45,22 @@ describe("settings", () => {
     const env = { KOREDUMP_LISTEN: "0.0.0.0:1", KOREDUMP_GRACE_PERIOD: "soon" }
     assert.match(run(["local"], env).said, /--listen 0\.0\.0\.0:1/)
     assert.match(run(["local", "--listen", "127.0.0.1:0"], env).said, /"soon" is no duration/)
+    assert.match(
+      run(["cluster"], { KOREDUMP_AUTH: "none", KOREDUMP_LISTEN: ":0", KOREDUMP_NODE: "w1=http://a,w2" }).said,
+      /insecure/
+    )
     assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).said, /KOREDUMP_MAX_DOWNLOADS|many/)
   })
 
   it("--help says each flag with its variable, --version the version", () => {
-    const { said, status } = run(["node", "--help"])
-    assert.strictEqual(status, 0)
-    const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]
-    assert.isAbove(flags.length, 18)
-    for (const [, flag, variable] of flags) {
-      assert.strictEqual(variable, `KOREDUMP_${flag!.toUpperCase().replaceAll("-", "_")}`)
+    for (const [mode, count] of [["local", 11], ["node", 23], ["cluster", 25]] as const) {
+      const { said, status } = run([mode, "--help"])
+      assert.strictEqual(status, 0)
+      const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]
+      assert.isAtLeast(flags.length, count, mode)
+      for (const [, flag, variable] of flags) {
+        assert.strictEqual(variable, `KOREDUMP_${flag!.toUpperCase().replaceAll("-", "_")}`)
+      }
     }
     assert.deepInclude(run(["--version"]), { status: 0 })
   })

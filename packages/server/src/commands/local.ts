@@ -41,6 +41,6 @@ export const local = Command.make(
       authorization: layerNoAuthorization,
       ...(overSocket ? {} : { extra: layerLoopbackOnly }),
       ...(!overSocket && process.getuid?.() === 0 ? { warning: rootWarning } : {})
-    }, (begin) => layerHostSource(settings, node, begin)))
+    }, (begin) => layerHostSource(settings, { nodeName: node, begin })))
   })
 ).pipe(Command.withDescription("Serve this host's cores on loopback, without tokens"))
