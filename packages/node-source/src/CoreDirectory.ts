@@ -5,8 +5,9 @@
 import { CoreId } from "@koredump/core"
 import { Deferred, Effect, FileSystem, Schema, Stream } from "effect"
 import { accessSync, constants, lstatSync } from "node:fs"
-import { readdir, stat } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
+import { attempt, directoryIdentity, failureText, FileFailure } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 import type { FileFacts } from "./merge.ts"
 import { readXattrs } from "./Xattrs.ts"
@@ -30,33 +31,6 @@ export interface DirectoryListener {
 }
 
 const isCoreId = Schema.is(CoreId)
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error)
-
-/** Why a file or directory cannot be used, in words. */
-export const failureText = (error: unknown): string => {
-  const code = codeOf(error)
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-      return "no permission"
-    case "ENOENT":
-      return "it does not exist"
-    case "ENOTDIR":
-    case "EEXIST":
-      return "it is not a directory"
-    case "ELOOP":
-      return "a link"
-    case "ENOSPC":
-    case "EDQUOT":
-      return "no room"
-    case "EROFS":
-      return "read-only"
-    default:
-      return code
-  }
-}
 
 const unreadable = (path: string): string | undefined => {
   try {
@@ -100,10 +74,7 @@ const examine = (paths: HostPaths, listener: DirectoryListener, name: string): v
 const chunkSize = 256
 
 const scan = Effect.fnUntraced(function*(paths: HostPaths, listener: DirectoryListener) {
-  const names = yield* Effect.tryPromise({
-    try: () => readdir(paths.coredumpDir),
-    catch: (cause) => new DirectoryFailure({ message: failureText(cause) })
-  })
+  const names = yield* attempt(() => readdir(paths.coredumpDir))
   const present = new Set(names)
   // What is known and was not seen may be newer than the listing: look again.
   names.push(...[...listener.knownNames()].filter((name) => !present.has(name)))
@@ -114,31 +85,13 @@ const scan = Effect.fnUntraced(function*(paths: HostPaths, listener: DirectoryLi
   listener.scanned()
 })
 
-class DirectoryFailure extends Schema.TaggedError<DirectoryFailure>()("DirectoryFailure", {
-  message: Schema.String
-}) {}
-
-/** Tells one directory from another that has come to its place: mounted over, or made anew. */
-const identity = (path: string): Effect.Effect<string, DirectoryFailure> =>
-  Effect.tryPromise({
-    try: () => stat(path, { bigint: true }),
-    catch: (cause) => new DirectoryFailure({ message: failureText(cause) })
-  }).pipe(
-    Effect.filterOrFail(
-      (stats) => stats.isDirectory(),
-      () => new DirectoryFailure({ message: "it is not a directory" })
-    ),
-    // A directory that is made anew may have the inode number that the other had.
-    Effect.map(({ birthtimeNs, dev, ino }) => `${dev}-${ino}-${birthtimeNs}`)
-  )
-
 const tick = "1 second"
 const ticksPerScan = 60
 
 /** Watches one and the same directory; ends when it is no longer the one that was there at first. */
 const follow = Effect.fnUntraced(function*(paths: HostPaths, listener: DirectoryListener) {
   const fs = yield* FileSystem.FileSystem
-  const first = yield* identity(paths.coredumpDir)
+  const first = yield* directoryIdentity(paths.coredumpDir)
   const watching = yield* Deferred.make<void>()
   // Files that are written to in place (copied by hand) change all the time: looked at once a tick.
   const changed = new Set<string>()
@@ -149,7 +102,7 @@ const follow = Effect.fnUntraced(function*(paths: HostPaths, listener: Directory
         else examine(paths, listener, event.path)
       })
     ),
-    Effect.mapError((error) => new DirectoryFailure({ message: `it cannot be watched: ${error.message}` }))
+    Effect.mapError((error) => new FileFailure({ message: `it cannot be watched: ${error.message}` }))
   )
   const look = Effect.gen(function*() {
     yield* Deferred.await(watching)
@@ -159,7 +112,7 @@ const follow = Effect.fnUntraced(function*(paths: HostPaths, listener: Directory
       yield* Effect.sleep(tick)
       for (const name of changed) examine(paths, listener, name)
       changed.clear()
-      if ((yield* identity(paths.coredumpDir)) !== first) return
+      if ((yield* directoryIdentity(paths.coredumpDir)) !== first) return
     }
   })
   yield* Effect.raceFirst(watch, look)

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import { access, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { failureText } from "./CoreDirectory.ts"
+import { attempt, codeOf, failureText } from "./files.ts"
 import type { KnownPod } from "./KnownPod.ts"
 
 /** See the module's text. */
@@ -31,7 +31,7 @@ export interface StateDirectory {
 export interface StateListener {
   /** Why nothing can be kept, in words; undefined when it can again. */
   readonly lacking: (why: string | undefined) => void
-  /** A file that is not used, and why. */
+  /** A file that is not used, or not written, and why. */
   readonly odd: (name: string, why: string) => void
 }
 
@@ -55,7 +55,7 @@ const Kept = Schema.fromJsonString(Schema.Struct({
   })
 }))
 const decode = Schema.decodeUnknownOption(Kept)
-const encode = Schema.encodeSync(Kept)
+const encode = Schema.encodeUnknownOption(Kept)
 
 const maxBytes = 64 * 1024
 /** The file system's bound. No real core's name comes near it: the kernel's name of a process has 15 bytes at most. */
@@ -67,18 +67,13 @@ const temporaryAge = Duration.toMillis("10 minutes")
 
 class Odd extends Error {}
 
-class StateFailure extends Schema.TaggedError<StateFailure>()("StateFailure", { message: Schema.String }) {}
-
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, StateFailure> =>
-  Effect.tryPromise({ try: run, catch: (cause) => new StateFailure({ message: failureText(cause) }) })
-
 const readSmallFile = (path: string): string | undefined => {
   let fd
   try {
     // What has become a link is not followed, what has become a pipe does not block.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined
     throw error
   }
   try {
@@ -114,7 +109,7 @@ const writeSmallFile = async (directory: string, name: string, text: string): Pr
 
 /** The state directory at `path`; made where it is not there. */
 export const makeStateDirectory = (path: string, listener: StateListener): StateDirectory => {
-  const unwritten = new Map<string, KnownPod>()
+  const unwritten = new Map<string, string>()
   const wanted = Latch.makeUnsafe()
   let unknownBefore = new Set<string>()
 
@@ -124,7 +119,7 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
       ([stem, pod]) =>
         attempt(() => writeSmallFile(path, stem + extension, encode({ version: 1, core: stem, ...pod }))).pipe(
           Effect.andThen(Effect.sync(() => {
-            if (unwritten.get(stem) === pod) unwritten.delete(stem)
+            if (unwritten.get(name) === content) unwritten.delete(name)
           }))
         ),
       { concurrency: 4, discard: true }
@@ -167,8 +162,10 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
     },
 
     keep: (stem, pod) => {
-      if (stem.length + extension.length > maxName) return
-      unwritten.set(stem, pod)
+      const name = stem + extension
+      const content = encode({ version: 1, core: stem, ...pod })
+      if (Option.isNone(content) || name.length > maxName) return listener.odd(name, "it cannot be kept: too long")
+      unwritten.set(name, content.value)
       wanted.openUnsafe()
     },
 

@@ -4,7 +4,7 @@ import { type CoreFile, CoreNotStored, type CoreRef, CoreUnreadable, parseCoreId
 import { Effect, Option, type Scope, Stream } from "effect"
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { failureText } from "./CoreDirectory.ts"
+import { failureText } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 const chunkBytes = 256 * 1024

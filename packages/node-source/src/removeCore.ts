@@ -3,7 +3,7 @@ import { CoreNotStored, type CoreRef, DeletionDisabled, InternalError, type Prob
 import { Effect } from "effect"
 import { lstatSync } from "node:fs"
 import { unlink } from "node:fs/promises"
-import { failureText } from "./CoreDirectory.ts"
+import { failureText } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 /** Deletes the file of a core; never what a link points to, and nothing outside the directory. */

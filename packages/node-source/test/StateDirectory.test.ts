@@ -161,6 +161,18 @@ describe("StateDirectory", () => {
       assert.isUndefined(lacking.at(-1))
     }), 20_000)
 
+  it.live("passes over what cannot be kept", () =>
+    Effect.gen(function*() {
+      const path = yield* temporaryDirectory
+      const { odd, state, until } = yield* open(path)
+      state.keep(stemOf(2), { ...pod, identity: { ...pod.identity, image_name: "x".repeat(10_000) } })
+      state.keep(`core.${"x".repeat(300)}`, pod)
+      state.keep(stem, pod)
+      yield* until(() => isKept(path, stem))
+      assert.deepStrictEqual(readdirSync(path), [`${stem}.json`])
+      assert.strictEqual(odd.length, 2)
+    }))
+
   it.live("says that the directory cannot be used", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory

@@ -1,15 +1,7 @@
 /** Tells every name that a directory of the host has, or has had since it is watched. */
-import { Deferred, Effect, FileSystem, Schema, Stream } from "effect"
-import { readdir, stat } from "node:fs/promises"
-import { failureText } from "../CoreDirectory.ts"
-
-class NamesFailure extends Schema.TaggedError<NamesFailure>()("NamesFailure", { message: Schema.String }) {}
-
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, NamesFailure> =>
-  Effect.tryPromise({ try: run, catch: (cause) => new NamesFailure({ message: failureText(cause) }) })
-
-const identity = (path: string) =>
-  Effect.map(attempt(() => stat(path, { bigint: true })), ({ dev, ino }) => `${dev}-${ino}`)
+import { Deferred, Effect, FileSystem, Stream } from "effect"
+import { readdir } from "node:fs/promises"
+import { attempt, directoryIdentity, FileFailure } from "../files.ts"
 
 const chunkSize = 256
 const tick = "2 seconds"
@@ -18,11 +10,11 @@ const ticksPerScan = 30
 /** Watches one and the same directory; ends when another has come to its place. */
 const follow = Effect.fnUntraced(function*(path: string, take: (name: string) => void) {
   const fs = yield* FileSystem.FileSystem
-  const first = yield* identity(path)
+  const first = yield* directoryIdentity(path)
   const watching = yield* Deferred.make<void>()
   const watch = fs.watch(path, { onReady: () => Deferred.doneUnsafe(watching, Effect.void) }).pipe(
     Stream.runForEach((event) => Effect.sync(() => take(event.path))),
-    Effect.mapError((error) => new NamesFailure({ message: error.message }))
+    Effect.mapError((error) => new FileFailure({ message: error.message }))
   )
   const scan = Effect.gen(function*() {
     const names = yield* attempt(() => readdir(path))
@@ -36,7 +28,7 @@ const follow = Effect.fnUntraced(function*(path: string, take: (name: string) =>
     for (let ticks = 0;; ticks++) {
       if (ticks % ticksPerScan === 0) yield* scan
       yield* Effect.sleep(tick)
-      if ((yield* identity(path)) !== first) return
+      if ((yield* directoryIdentity(path)) !== first) return
     }
   })
   yield* Effect.raceFirst(watch, look)
