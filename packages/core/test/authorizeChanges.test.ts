@@ -1,60 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  type ChangesOptions,
-  type CoreEvent,
-  CoreSource,
-  type CoreSummary,
-  type Problem,
-  watchCores
-} from "@koredump/core"
-import { FakeCores, type FakeRule, FakeRules } from "@koredump/core/testing"
-import { Effect, type Fiber, Result, Stream } from "effect"
+import { CoreSource, type CoreSummary } from "@koredump/core"
+import { FakeCores, FakeRules } from "@koredump/core/testing"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { authorized, coreOf, layers, nodeViewer, putAll, viewer } from "./authorized.ts"
-
-const text = (event: CoreEvent) =>
-  event.type === "BOOKMARK" ? event.type : `${event.type} ${event.object.COREDUMP_COMM}`
-
-interface Watch {
-  /** What was told since the last look, heartbeats left out. */
-  readonly told: Effect.Effect<ReadonlyArray<string>>
-  readonly events: ReadonlyArray<CoreEvent>
-  /** How it ended, or that it goes on. */
-  readonly end: () => string | undefined
-}
-
-const observe = Effect.fnUntraced(function*(stream: Stream.Stream<CoreEvent, Problem>) {
-  const events: Array<CoreEvent> = []
-  let seen = 0
-  let end: string | undefined
-  const fiber: Fiber.Fiber<unknown> = yield* stream.pipe(
-    Stream.runForEach((event) => Effect.sync(() => events.push(event))),
-    Effect.result,
-    Effect.tap((result) =>
-      Effect.sync(() => {
-        end = Result.isFailure(result) ? result.failure._tag : "ended"
-      })
-    ),
-    Effect.forkScoped
-  )
-  const settle = Effect.andThen(Effect.yieldNow, TestClock.adjust(0))
-  const told = Effect.map(settle, () => {
-    const news = events.slice(seen).filter(({ type }) => type !== "BOOKMARK").map(text)
-    seen = events.length
-    return news
-  })
-  yield* settle
-  return { told, events, end: () => end, fiber } satisfies Watch & { fiber: unknown }
-})
-
-/** Watches as ann; what is there already comes first. */
-const watch = (options?: ChangesOptions) => Effect.flatMap(authorized(), (source) => observe(source.changes(options)))
-
-const set = (...rules: ReadonlyArray<FakeRule>) => FakeRules.use((fake) => fake.set(rules))
-
-const away = (down: boolean) => FakeRules.use((fake) => fake.down(down))
-
-const put = (...args: Parameters<typeof coreOf>) => FakeCores.use((fake) => fake.put(coreOf(...args)))
+import { authorized, layers, nodeViewer, putAll, viewer } from "./authorized.ts"
+import { put, set, text, watch } from "./watched.ts"
 
 describe("a watch by namespace", () => {
   it.effect("shows what is there, then what happens, and nothing of others", () =>
@@ -236,87 +186,5 @@ describe("a watch by namespace", () => {
       assert.deepStrictEqual([yield* count("a"), yield* count("b")], [1, 1])
       yield* TestClock.adjust("20 seconds")
       assert.deepStrictEqual([yield* count("a"), yield* count("b")], [11, 3])
-    }).pipe(Effect.provide(layers([viewer("a")]))))
-})
-
-describe("a watch of everything", () => {
-  it.effect.each<[string, ReadonlyArray<FakeRule>, ReadonlyArray<string>, ChangesOptions]>([
-    ["all", [viewer(), nodeViewer], ["ADDED a", "ADDED b", "ADDED host", "ADDED pending"], {}],
-    ["the cores of all pods", [viewer()], ["ADDED a", "ADDED b", "ADDED pending"], {}],
-    ["a namespace, by the right to all", [viewer()], ["ADDED a"], { filter: { namespace: ["a"] } }]
-  ])("%s: a right that is withdrawn ends it", ([, rules, expected, options]) =>
-    Effect.gen(function*() {
-      yield* set(...rules)
-      yield* putAll
-      const { end, told } = yield* watch(options)
-      assert.deepStrictEqual((yield* told).toSorted(), expected)
-      yield* put("a", { pid: 1, fields: { title: "changed" } })
-      assert.deepStrictEqual(yield* told, ["MODIFIED a"])
-      yield* TestClock.adjust("1 hour")
-      assert.isUndefined(end())
-      yield* set(viewer("a"))
-      yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(end(), "ResourceVersionExpired")
-      yield* put("a", { pid: 61 })
-      assert.deepStrictEqual(yield* told, [])
-    }).pipe(Effect.provide(layers())))
-
-  it.effect("a client that goes on is told the difference", () =>
-    Effect.gen(function*() {
-      yield* putAll
-      const source = yield* authorized()
-      const { end, told } = yield* observe(watchCores(source))
-      assert.lengthOf(yield* told, 4)
-      yield* set(viewer("a"))
-      yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual((yield* told).toSorted(), ["DELETED b", "DELETED host", "DELETED pending"])
-      yield* set(viewer("a"), nodeViewer)
-      yield* TestClock.adjust("30 seconds")
-      assert.deepStrictEqual(yield* told, ["ADDED host"])
-      assert.isUndefined(end())
-    }).pipe(Effect.provide(layers([viewer(), nodeViewer]))))
-
-  it.effect("a core that turns out to be a pod's enters the view of who may see pods'", () =>
-    Effect.gen(function*() {
-      const { told } = yield* watch()
-      yield* put("host", { pid: 1 })
-      yield* put("host", { pid: 1, fields: { namespace: "a" } })
-      yield* put("host", { pid: 1, fields: { namespace: "a", title: "changed" } })
-      yield* put("host", { pid: 1 })
-      assert.deepStrictEqual(yield* told, ["ADDED host", "MODIFIED host", "DELETED host"])
-    }).pipe(Effect.provide(layers([viewer()]))))
-})
-
-describe("a watch whose authorizer is away", () => {
-  it.effect.each<[string, ReadonlyArray<FakeRule>]>([
-    ["by namespace", [viewer("a")]],
-    ["of everything", [viewer(), nodeViewer]]
-  ])("%s: goes on after a moment, ends with NotReady after longer", ([, rules]) =>
-    Effect.gen(function*() {
-      yield* set(...rules)
-      yield* putAll
-      const { end, told } = yield* watch()
-      yield* told
-      yield* away(true)
-      yield* TestClock.adjust("4 seconds")
-      yield* away(false)
-      yield* TestClock.adjust("10 seconds")
-      yield* put("a", { pid: 71 })
-      assert.deepStrictEqual(yield* told, ["ADDED a"])
-      assert.isUndefined(end())
-      yield* away(true)
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(end(), "NotReady")
-    }).pipe(Effect.provide(layers())))
-
-  it.effect("shows nothing that is not decided", () =>
-    Effect.gen(function*() {
-      const { told } = yield* watch()
-      yield* away(true)
-      yield* put("a", { pid: 1 })
-      assert.deepStrictEqual(yield* told, [])
-      yield* away(false)
-      yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* told, ["ADDED a"])
     }).pipe(Effect.provide(layers([viewer("a")]))))
 })

@@ -1,23 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  type AccessRequest,
-  authorizeCoreSource,
-  Authorizer,
-  CoreId,
-  type CoreQuery,
-  CoreSource,
-  layerAllowAll
-} from "@koredump/core"
-import {
-  coreSourceContract,
-  FakeCores,
-  type FakeRule,
-  FakeRules,
-  layerFakeAuthorizer,
-  layerFakeCoreSource
-} from "@koredump/core/testing"
-import { Context, Effect, Layer, Stream } from "effect"
-import { ann, authorized, coreOf, layers, nodeViewer, type Place, places, putAll, viewer } from "./authorized.ts"
+import { type AccessRequest, authorizeCoreSource, Authorizer, CoreId, type CoreQuery, CoreSource } from "@koredump/core"
+import { FakeCores, type FakeRule, FakeRules } from "@koredump/core/testing"
+import { Effect, Stream } from "effect"
+import { ann, authorized, coreOf, layers, nodeViewer, type Place, putAll, viewer } from "./authorized.ts"
 
 const allPlaces: ReadonlyArray<Place> = ["a", "b", "host", "pending"]
 
@@ -319,37 +304,4 @@ describe("authorizeCoreSource: lists", () => {
       yield* (yield* FakeRules).set([nodeViewer])
       assert.strictEqual((yield* (yield* authorized()).nodes)[0]?.name, "node-1")
     }).pipe(Effect.provide(layers([viewer()]))))
-})
-
-/** The fake behind the decorator; every core gets these fields. */
-const decorated = (authorizer: Layer.Layer<Authorizer>, fields: (pid: number) => Record<string, string>) =>
-  Layer.effectContext(Effect.gen(function*() {
-    const fake = yield* FakeCores
-    const cores = FakeCores.of({
-      ...fake,
-      put: (core) => fake.put({ ...core, fields: { ...fields(core.pid ?? 0), ...core.fields } })
-    })
-    return Context.make(CoreSource, yield* authorized()).pipe(Context.add(FakeCores, cores))
-  })).pipe(Layer.provide([layerFakeCoreSource(), authorizer]))
-
-const everything: FakeRule = {
-  verbs: ["list", "watch", "get", "delete"],
-  resources: ["coredumps", "coredumps/content", "nodecoredumps", "nodecoredumps/content"]
-}
-
-describe("authorizeCoreSource keeps the CoreSource contract", () => {
-  const byNamespace: ReadonlyArray<FakeRule> = [
-    { ...everything, namespace: "a" },
-    { ...everything, namespace: "b" },
-    { ...everything, namespace: "no-such-namespace" },
-    { verbs: ["list"], resources: ["nodecoredumps"] }
-  ]
-  for (const { name, run } of coreSourceContract) {
-    it.effect(`${name}, where all is allowed`, () => run.pipe(Effect.provide(decorated(layerAllowAll, () => ({})))))
-    it.effect(`${name}, where all namespaces are allowed one by one`, () =>
-      run.pipe(Effect.provide(decorated(
-        layerFakeAuthorizer(byNamespace),
-        (pid) => pid % 2 === 0 ? places.a : places.b
-      ))))
-  }
 })
