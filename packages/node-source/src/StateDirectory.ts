@@ -114,16 +114,12 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
   let unknownBefore = new Set<string>()
 
   const write = Effect.suspend(() =>
-    Effect.forEach(
-      [...unwritten],
-      ([stem, pod]) =>
-        attempt(() => writeSmallFile(path, stem + extension, encode({ version: 1, core: stem, ...pod }))).pipe(
-          Effect.andThen(Effect.sync(() => {
-            if (unwritten.get(name) === content) unwritten.delete(name)
-          }))
-        ),
-      { concurrency: 4, discard: true }
-    )
+    Effect.forEach([...unwritten], ([name, content]) =>
+      attempt(() => writeSmallFile(path, name, content)).pipe(
+        Effect.andThen(Effect.sync(() => {
+          if (unwritten.get(name) === content) unwritten.delete(name)
+        }))
+      ), { concurrency: 4, discard: true })
   )
 
   const work = Effect.gen(function*() {
