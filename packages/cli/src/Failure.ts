@@ -53,6 +53,9 @@ const sentence = (problem: Problem) => {
   return visible(detail ?? `${title}.`)
 }
 
+/** Reasons that sources know are no sentences yet. */
+const asSentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".")
+
 const coreName = (problem: { readonly node?: string; readonly id: string }) =>
   visible(problem.node === undefined ? problem.id : `${problem.id} on node ${problem.node}`)
 
@@ -82,7 +85,7 @@ export const fromProblem = (problem: Problem): Failure => {
       return notFound(`There is no core ${coreName(problem)}.`, "See what there is with: koredumpctl list")
     case "CoreNotStored":
       return notFound(
-        `The core of this crash is not stored: ${coreName(problem)}. ${sentence(problem)}`,
+        `The core of this crash is not stored: ${coreName(problem)}. ${asSentence(sentence(problem))}`,
         "What is known of the crash: koredumpctl info"
       )
     case "RouteNotFound":

@@ -26,6 +26,7 @@ describe("fromProblem", () => {
     [new Forbidden({ detail: "You may not." }), 5, /You may not\./],
     [new CoreNotFound({ id: "core.x" }), 4, /core\.x/],
     [new CoreNotStored({ id: "core.x", node: "n", detail: "Vacuumed." }), 4, /core\.x on node n.*Vacuumed\./],
+    [new CoreNotStored({ id: "core.x", detail: "the file is gone" }), 4, /: core\.x\. The file is gone\.$/],
     [new RouteNotFound({}), 1, /./],
     [new InternalError({}), 1, /Internal error/],
     [new NodeTimeout({ node: "n" }), 1, /./],

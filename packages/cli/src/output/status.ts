@@ -27,12 +27,17 @@ const names = (nodes: ReadonlyArray<string>): string => {
 const counted = (values: ReadonlyArray<string>, total: number): string =>
   tally(values).map(([value, count]) => count === total ? visible(value) : `${visible(value)} (${count})`).join(", ")
 
+const states = ["ready", "syncing", "unreachable"] as const
+
 const nodesText = ({ nodes, nodesLacking }: Known): string =>
   nodes === undefined
     ? nodesLacking!
     : nodes.length === 0
     ? "none"
-    : `${nodes.length}: ${tally(nodes.map(({ state }) => state)).map(([state, n]) => `${n} ${state}`).join(", ")}`
+    : `${nodes.length}: ${
+      states.map((state) => [nodes.filter((node) => node.state === state).length, state] as const)
+        .filter(([count]) => count > 0).map((pair) => pair.join(" ")).join(", ")
+    }`
 
 const patternText = (nodes: ReadonlyArray<NodeStatus>): string => {
   const said: Record<string, string> = {
