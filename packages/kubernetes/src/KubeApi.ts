@@ -2,11 +2,13 @@
  * The Kubernetes API server: JSON in, JSON out, and watches as streams. What the answers mean is decoded by whoever asks.
  * Every call has its time, ends with the fiber that made it, and fails without a token in any text.
  */
-import { Context, Effect, Layer, Schema, type Scope, Semaphore, Stream } from "effect"
+import { Config, Context, Effect, Layer, Option, Schema, type Scope, Semaphore, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { excerpt } from "./excerpt.ts"
-import { type KubeConfigError, type KubeConfigOptions, makeKubeCredentials } from "./KubeCredentials.ts"
+import { type KubeAccess, type KubeConfigError, type KubeConfigOptions } from "./KubeAccess.ts"
+import { makeKubeConnections } from "./KubeConnections.ts"
+import { accessByServiceAccount } from "./serviceAccount.ts"
 
 const reasons = [
   "unauthorized",
@@ -84,9 +86,22 @@ const codeOf = (error: unknown, depth = 0): string | undefined => {
 
 const decodeStatus = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ message: Schema.String })))
 
+const accessOf = Effect.fnUntraced(function*(
+  options: KubeConfigOptions
+): Effect.fn.Return<KubeAccess, KubeConfigError> {
+  const variable = yield* Effect.orDie(Config.String("KUBECONFIG").pipe(Config.withDefault("")))
+  if (options.kubeconfig === undefined && options.context === undefined && variable === "") {
+    const access = yield* accessByServiceAccount()
+    if (Option.isSome(access)) return access.value
+  }
+  const { accessByKubeconfig } = yield* Effect.promise(() => import("./kubeconfig.ts"))
+  return yield* accessByKubeconfig(options)
+})
+
 const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
-  const credentials = yield* makeKubeCredentials(options)
-  const { namespace, server } = credentials
+  const access = yield* accessOf(options)
+  const { namespace, server } = access
+  const connections = yield* makeKubeConnections(access)
   const creates = yield* Semaphore.make(maxCreatesAtOnce)
 
   const failure = (reason: typeof reasons[number], what: string) =>
@@ -117,7 +132,7 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
   const refusal = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
     const { status } = response
     const reason = reasonOf(status)
-    if (reason === "unauthorized") yield* credentials.refused
+    if (reason === "unauthorized") yield* access.refused
     // Only what says who lacks which right: other texts may quote what was sent.
     const text = reason === "forbidden"
       ? decodeStatus(yield* Effect.orElseSucceed(readText(response, maxErrorBytes), () => ""))
@@ -129,7 +144,7 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
   /** Sends a request until its answer begins. */
   const send = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
     const { client, headers } = yield* Effect.mapError(
-      credentials.current,
+      connections.current,
       ({ message }) => new KubeApiError({ reason: "unauthorized", message })
     )
     const response = yield* HttpClient.withScope(client).execute(

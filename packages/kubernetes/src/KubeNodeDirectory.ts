@@ -2,8 +2,8 @@
 import { type NodeAddress, NodeDirectory } from "@koredump/core"
 import { Effect, Layer, PubSub, Stream } from "effect"
 import { isIP } from "node:net"
+import { KubeConfigError } from "./KubeAccess.ts"
 import { KubeApi } from "./KubeApi.ts"
-import { KubeConfigError } from "./KubeCredentials.ts"
 import type { Pod } from "./Pod.ts"
 import { followPods } from "./PodReflector.ts"
 

@@ -31,6 +31,11 @@ export class PodMemory {
     this.#options = options
   }
 
+  /** How many pods are known, deleted ones included. */
+  get size(): number {
+    return this.#pods.size
+  }
+
   /** Takes in what is known of a pod; whether that is more than before. */
   learn(facts: PodFacts): boolean {
     this.#deleted.delete(facts.uid)

@@ -1,6 +1,6 @@
 /** `PodResolver` over Kubernetes: a watch on the pods of one node. Needs no other right than to read pods. */
 import { PodResolver } from "@koredump/core"
-import { Clock, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Layer, Metric, PubSub, Schedule, type Scope, Stream } from "effect"
 import type { KubeApi } from "./KubeApi.ts"
 import type { Pod } from "./Pod.ts"
 import { factsOfPod } from "./podFacts.ts"
@@ -13,6 +13,10 @@ export interface PodWatchResolverOptions {
   /** How long a deleted pod is remembered; an hour unless said. */
   readonly keepFor?: Duration.Input | undefined
 }
+
+const podsGauge = Metric.gauge("koredump_pods_known", {
+  description: "Pods of this node that are known, recently deleted ones included"
+})
 
 const maxDeleted = 10_000
 /** More pods than a node can have. */
@@ -44,7 +48,10 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
   }).pipe(Effect.annotateLogs({ component: "pods" }), Effect.forkScoped)
 
   yield* Clock.currentTimeMillis.pipe(
-    Effect.map((now) => memory.forget(now)),
+    Effect.tap((now) => {
+      memory.forget(now)
+      return Metric.update(podsGauge, memory.size)
+    }),
     Effect.repeat(Schedule.spaced("1 minute")),
     Effect.forkScoped
   )

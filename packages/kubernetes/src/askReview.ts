@@ -1,7 +1,12 @@
 /** Asks the API server for a review. Where it cannot answer, nobody is let in: `NotReady`. */
 import { NotReady } from "@koredump/core"
-import { Effect, Schema } from "effect"
+import { Effect, Metric, Schema } from "effect"
 import type { KubeApi, KubeApiError } from "./KubeApi.ts"
+
+const reviews = Metric.counter("koredump_kubernetes_reviews_total", {
+  description: "Reviews that the API server was asked for, by kind and by whether it answered",
+  incremental: true
+})
 
 /** For the log. */
 const reasonOf = (resource: string, { message, reason }: KubeApiError): string => {
@@ -24,7 +29,11 @@ export const makeAskReview = <Status>(
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
   let told: string | undefined
 
+  const count = (answered: boolean) =>
+    Metric.update(Metric.withAttributes(reviews, { kind: kind.kind, answered: String(answered) }), 1)
+
   const failed = Effect.fnUntraced(function*(reason: string, lacksRight: boolean) {
+    yield* count(false)
     if (reason !== told) {
       told = reason
       yield* Effect.logWarning("Requests are refused: the API server cannot be asked who may do what").pipe(
@@ -48,7 +57,7 @@ export const makeAskReview = <Status>(
             : failed(`The API server's answer is no ${kind.kind}.`, false),
         onSuccess: ({ status }) => {
           told = undefined
-          return Effect.succeed(status)
+          return Effect.as(count(true), status)
         }
       })
     )

@@ -171,6 +171,25 @@ describe("requests", () => {
         assert.isTrue(yield* api.get("/x"))
       })))
 
+  it.live("by an exec plugin, which is run once", () =>
+    Effect.gen(function*() {
+      const server = yield* serve((request, response) => answer(response, request.headers.authorization))
+      const fs = yield* FileSystem.FileSystem
+      const runs = yield* fs.makeTempFileScoped()
+      const script = `require("fs").appendFileSync(${JSON.stringify(runs)}, "x");
+        console.log(JSON.stringify({ status: { token: "of the plugin" } }))`
+      const exec = { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] }
+      const kubeconfig = yield* written(config(server).replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec })))
+      yield* Effect.gen(function*() {
+        const api = yield* KubeApi
+        const answers = yield* Effect.all([api.get("/x"), api.get("/x"), api.create("/x", {})], {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual([...new Set(answers)], ["Bearer of the plugin"])
+      }).pipe(Effect.provide(layerKubeApi({ kubeconfig })))
+      assert.strictEqual(yield* fs.readFileString(runs), "x")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
   it.effect("have their time", () =>
     Effect.gen(function*() {
       const asked = yield* Deferred.make<void>()

@@ -1,45 +1,12 @@
 /**
- * Where the API server is, and how to prove to it who we are: by a kubeconfig or by a pod's service account, as kubectl
- * finds them. @kubernetes/client-node reads them (exec plugins, certificates, token files that rotate); requests are
- * sent by Effect's client, over connections that are kept for as long as the certificates are the same.
+ * Access by a kubeconfig: contexts, exec plugins, client certificates, proxies, as @kubernetes/client-node reads them.
+ * Loaded only where there is a kubeconfig: client-node brings 15 MB of classes for all of Kubernetes.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { KubeConfig } from "@kubernetes/client-node"
-import { Clock, Effect, Schema, type Scope, Semaphore } from "effect"
-import type { HttpClient } from "effect/http"
-import { Agent as HttpAgent } from "node:http"
-import { Agent as HttpsAgent, type RequestOptions } from "node:https"
+import { Clock, Effect } from "effect"
+import type { Agent, RequestOptions } from "node:https"
 import { excerpt } from "./excerpt.ts"
-
-/** The kubeconfig cannot be used: one sentence for whoever started the program. */
-export class KubeConfigError extends Schema.TaggedError<KubeConfigError>()("KubeConfigError", {
-  message: Schema.String
-}) {}
-
-/** Which cluster. */
-export interface KubeConfigOptions {
-  /** A kubeconfig; without it those of `KUBECONFIG`, `~/.kube/config`, or the service account of this pod. */
-  readonly kubeconfig?: string | undefined
-  /** One of its contexts; without it the current one. */
-  readonly context?: string | undefined
-}
-
-/** What a request needs: a client whose connections are verified, and headers that say who asks. */
-export interface Credentials {
-  readonly client: HttpClient.HttpClient
-  readonly headers: Readonly<Record<string, string>>
-}
-
-/** See the module's text. */
-export interface KubeCredentials {
-  /** Address of the API server, without a slash at the end. */
-  readonly server: string
-  /** The namespace of the context or of the service account. */
-  readonly namespace: string | undefined
-  readonly current: Effect.Effect<Credentials, KubeConfigError>
-  /** The API server did not accept them: they are read anew. */
-  readonly refused: Effect.Effect<void>
-}
+import { type KubeAccess, KubeConfigError, type KubeConfigOptions } from "./KubeAccess.ts"
 
 const refuse = (message: string) => new KubeConfigError({ message })
 
@@ -103,44 +70,16 @@ const headersOf = ({ auth, headers }: RequestOptions): Record<string, string> =>
   ...(typeof auth === "string" ? { Authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {})
 })
 
-/** Connections are kept open, and one that died silently is noticed after 40 seconds. */
-const keepAlive = { keepAlive: true, keepAliveMsecs: 30_000 }
-
-const agentsOf = ({ agent, ca, cert, key, servername }: RequestOptions, proxied: boolean) => {
-  if (proxied) return { http: agent as HttpAgent, https: agent as HttpsAgent }
-  return {
-    http: new HttpAgent(keepAlive),
-    https: new HttpsAgent({
-      ...keepAlive,
-      ca,
-      cert,
-      key,
-      servername,
-      minVersion: "TLSv1.2",
-      rejectUnauthorized: true
-    })
-  }
-}
-
 const rereadPause = 10_000
 
-/** Reads the configuration at once, so that one that cannot be used is known at the start. */
-export const makeKubeCredentials = Effect.fnUntraced(function*(
+/** Reads the kubeconfig at once, so that one that cannot be used is known at the start. */
+export const accessByKubeconfig = Effect.fnUntraced(function*(
   options: KubeConfigOptions
-): Effect.fn.Return<KubeCredentials, KubeConfigError, Scope.Scope> {
+): Effect.fn.Return<KubeAccess, KubeConfigError> {
   const { config: first, server } = yield* load(options)
-  // An exec plugin is not run twice at once.
-  const one = yield* Semaphore.make(1)
   let config = first
   let refused = false
   let rereadAt = 0
-  let held: {
-    readonly tls: string
-    readonly agents: ReturnType<typeof agentsOf>
-    readonly client: HttpClient.HttpClient
-  } | undefined
-
-  yield* Effect.addFinalizer(() => Effect.sync(() => held?.agents.https.destroy()))
 
   const reread = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
@@ -151,30 +90,24 @@ export const makeKubeCredentials = Effect.fnUntraced(function*(
     if (loaded._tag === "Success" && loaded.success.server === server) config = loaded.success.config
   })
 
-  const read = Effect.gen(function*() {
-    yield* reread
-    const request: RequestOptions = { rejectUnauthorized: true }
-    yield* Effect.tryPromise({
-      try: () => config.applyToHTTPSOptions(request),
-      catch: (error) => refuse(`No credentials for ${server}: ${whyOf(error)}.`)
-    })
-    const proxied = config.getCurrentCluster()?.proxyUrl !== undefined
-    const tls = JSON.stringify([String(request.ca), String(request.cert), String(request.key)])
-    if (held === undefined || held.tls !== tls) {
-      held?.agents.https.destroy()
-      const agents = agentsOf(request, proxied)
-      const client = yield* NodeHttpClient.makeNodeHttp.pipe(
-        Effect.provideService(NodeHttpClient.HttpAgent, agents)
-      )
-      held = { tls, agents, client }
-    }
-    return { client: held.client, headers: headersOf(request) }
-  })
-
   return {
     server,
     namespace: config.getContextObject(config.getCurrentContext())?.namespace?.trim(),
-    current: one.withPermit(read),
+    credentials: Effect.gen(function*() {
+      yield* reread
+      // Even where the environment says NODE_TLS_REJECT_UNAUTHORIZED=0, for the connections that client-node makes.
+      const request: RequestOptions = { rejectUnauthorized: true }
+      yield* Effect.tryPromise({
+        try: () => config.applyToHTTPSOptions(request),
+        catch: (error) => refuse(`No credentials for ${server}: ${whyOf(error)}.`)
+      })
+      const { agent, ca, cert, key, servername } = request
+      return {
+        tls: { ca, cert, key, servername },
+        proxy: config.getCurrentCluster()?.proxyUrl === undefined ? undefined : agent as Agent,
+        headers: headersOf(request)
+      }
+    }),
     refused: Effect.sync(() => {
       refused = true
     })
