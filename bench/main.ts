@@ -8,6 +8,7 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { cliList } from "./cases/cliList.ts"
+import { cluster } from "./cases/cluster.ts"
 import { decompress } from "./cases/decompress.ts"
 import { download } from "./cases/download.ts"
 import { listStart } from "./cases/listStart.ts"
@@ -15,7 +16,7 @@ import { streamMemory } from "./cases/streamMemory.ts"
 import { watch } from "./cases/watch.ts"
 import { formatFigures } from "./support/Result.ts"
 
-const benchmarks = [download, listStart, cliList, streamMemory, watch, decompress]
+const benchmarks = [download, listStart, cliList, streamMemory, watch, cluster, decompress]
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
