@@ -33,7 +33,11 @@ export const requestToken = Effect.fnUntraced(
         kubeconfig: Option.getOrUndefined(kubeconfig),
         context: Option.getOrUndefined(context)
       })),
-      Effect.mapError(({ message }) => new KubeconfigError({ message: `No token of ${account}: ${message}` }))
+      Effect.mapError((error) => {
+        const none = error._tag === "KubeApiError" && error.reason === "not-found"
+        const why = none ? "there is no such service account." : error.message
+        return new KubeconfigError({ message: `No token of ${account}: ${why}` })
+      })
     )
     const decoded = decode(answer)
     if (Option.isNone(decoded)) {

@@ -50,17 +50,16 @@ describe("the program on a cluster", () => {
   it.live("gets a short-lived token of a service account", () =>
     Effect.gen(function*() {
       const asked: Array<unknown> = []
+      const answers: Record<string, readonly [number, unknown]> = {
+        reader: [201, { kind: "TokenRequest", status: { token: "short-lived" } }],
+        other: [403, { kind: "Status", code: 403, message: "ann cannot create serviceaccounts/token" }],
+        odd: [201, { kind: "TokenRequest" }]
+      }
       const kubernetes = yield* listening((request, response) => {
         void json(request).then((body) => {
           asked.push([request.method, request.url, request.headers.authorization, body])
-          const allowed = request.url?.includes("/reader/") === true
-          response.writeHead(allowed ? 201 : 403, { "content-type": "application/json" }).end(
-            JSON.stringify(
-              allowed
-                ? { kind: "TokenRequest", status: { token: "short-lived" } }
-                : { kind: "Status", code: 403, reason: "Forbidden", message: "ann cannot create serviceaccounts/token" }
-            )
-          )
+          const [status, answer] = answers[request.url!.split("/")[6]!] ?? [404, {}]
+          response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer))
         })
       })
       const KUBECONFIG = withToken(yield* temporaryDirectory, { server: kubernetes })
@@ -82,9 +81,16 @@ describe("the program on a cluster", () => {
           spec: { audiences: ["koredump"], expirationSeconds: 3600 }
         }
       ]])
-      const refused = yield* as("demo/other")
-      assert.strictEqual(refused.code, 5)
-      assert.match(refused.stderr, /No token of demo\/other: .*ann cannot create serviceaccounts\/token/)
+      const refusals: ReadonlyArray<readonly [string, RegExp]> = [
+        ["demo/other", /No token of demo\/other: .*ann cannot create serviceaccounts\/token/],
+        ["demo/none", /No token of demo\/none: there is no such service account\./],
+        ["demo/odd", /No token of demo\/odd: the API server answered wrongly\./]
+      ]
+      for (const [account, message] of refusals) {
+        const refused = yield* as(account)
+        assert.strictEqual(refused.code, 5)
+        assert.match(refused.stderr, message)
+      }
     }))
 
   it.live("as kubectl's plugin means the kubeconfig's namespace", () =>
