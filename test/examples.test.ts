@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { layerNoAuthorization, layerServe } from "@koredump/server"
-import { Deferred, Effect, Layer, References } from "effect"
+import { Context, Deferred, Effect, Layer, References } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
@@ -13,11 +13,11 @@ import { fileURLToPath } from "node:url"
 const crashed = { comm: "crashme", time: 1_700_000_000_000_000, content: new TextEncoder().encode("a core") }
 
 /** A server of scripted cores; its address. */
-const serve = Effect.gen(function*() {
+const serve = Effect.fnUntraced(function*(node: string) {
   const address = yield* Deferred.make<string>()
   yield* Layer.build(
     layerServe({
-      node: "node-1",
+      node,
       listen: { host: "127.0.0.1", port: 0, loopback: true },
       gracePeriod: "1 second",
       listening: (url) => Effect.asVoid(Deferred.succeed(address, url))
@@ -30,7 +30,7 @@ const serve = Effect.gen(function*() {
 const run = Effect.fnUntraced(function*(example: string, directory: string) {
   const cores = yield* FakeCores
   yield* cores.put({ ...crashed, pid: 1, fields: { title: "SIGSEGV in first (crashme)" } })
-  const url = yield* serve
+  const url = yield* serve("node-1")
   const crashAgain = yield* Effect.map(
     Effect.context<never>(),
     (context) => () =>
@@ -69,4 +69,40 @@ describe("the examples do what they say", () => {
       assert.strictEqual(content, "a core")
       assert.strictEqual(code, 0)
     }).pipe(Effect.provide([layerFakeCoreSource(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped))
+
+  it.live("embedded-cluster", () =>
+    Effect.gen(function*() {
+      const agent = Effect.fnUntraced(function*(node: string) {
+        const context = yield* Layer.build(layerFakeCoreSource())
+        return { cores: Context.get(context, FakeCores), url: yield* Effect.provideContext(serve(node), context) }
+      })
+      const first = yield* agent("node-1")
+      const second = yield* agent("node-2")
+      yield* first.cores.put({ ...crashed, node: "node-1", fields: { title: "SIGSEGV in first (crashme)" } })
+      const crash = second.cores.put({ ...crashed, node: "node-2", fields: { title: "SIGABRT in second (crashme)" } })
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
+      const { code, lines } = yield* Effect.promise(async () => {
+        const program = fileURLToPath(new URL("../examples/embedded-cluster.ts", import.meta.url))
+        const nodes = [`node-1=${first.url}`, `node-2=${second.url}`, "node-3=http://127.0.0.1:1"]
+        const child = spawn(process.execPath, ["--conditions=@koredump/source", program, ...nodes], {
+          stdio: ["ignore", "pipe", "ignore"]
+        })
+        const lines: Array<string> = []
+        createInterface(child.stdout).on("line", (line) => {
+          lines.push(line)
+          if (line.endsWith("first (crashme), 6 bytes")) runFork(crash)
+        })
+        const [code] = await once(child, "close") as [number]
+        return { code, lines }
+      })
+      const told = lines.filter((line) => line.startsWith("node-"))
+      assert.deepStrictEqual(told.map((line) => line.replace(/(?<=unreachable ).*/, "…")), [
+        "node-1 ready ",
+        "node-2 ready ",
+        "node-3 unreachable …",
+        "node-1: SIGSEGV in first (crashme), 6 bytes",
+        "node-2: SIGABRT in second (crashme), 6 bytes"
+      ])
+      assert.strictEqual(code, 0)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Effect.scoped))
 })
