@@ -130,7 +130,10 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     }
   })
 
-  yield* Effect.forkScoped(Stream.runForEach(directory.nodes, take))
+  yield* Stream.runForEach(directory.nodes, take).pipe(
+    Effect.tapCause((cause) => Effect.logError("The directory of nodes broke; nodes that come are not seen", cause)),
+    Effect.forkScoped
+  )
   yield* Effect.forkScoped(Effect.repeat(keepHouse, Schedule.spaced("10 seconds")))
 
   const whenKnown = Effect.suspend(() =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotFound, CoreSource } from "@koredump/core"
+import { CoreNotFound, CoreSource, InvalidQuery, NodeFailed } from "@koredump/core"
 import { FakeNodes } from "@koredump/core/testing"
 import { Effect, Stream } from "effect"
 import {
@@ -184,13 +184,29 @@ describe("a node that is not to be trusted changes only its own part", () => {
       assert.strictEqual(yield* state("node-1"), "ready")
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
-  it.effect("one whose every version expires at once is not asked without a pause", () =>
+  it.effect("one whose watch breaks off as soon as it is whole is left alone longer and longer", () =>
     Effect.gen(function*() {
       yield* beside(telling(Stream.concat(Stream.make(bookmark("x".repeat(10_000))), Stream.empty)))
       yield* pass("1 minute")
       const { length } = (yield* (yield* FakeNodes).asked).filter((what) => what === "bad changes")
-      assert.isBelow(length, 60 / 0.4)
-      assert.isAbove(length, 60 / 0.7)
+      assert.isBelow(length, 15)
+      assert.isAbove(length, 5)
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one that does not understand its own version is told to begin anew", () =>
+    Effect.gen(function*() {
+      const asked: Array<string | undefined> = []
+      const source = telling(Stream.empty, {
+        changes: (options) => {
+          asked.push(options?.since)
+          return options?.since === undefined
+            ? Stream.concat(Stream.make(added(2), bookmark("v2")), Stream.fail(new NodeFailed()))
+            : Stream.fail(new InvalidQuery({ parameter: "resourceVersion" }))
+        }
+      })
+      yield* beside(source)
+      yield* pass("3 seconds")
+      assert.deepStrictEqual(asked.slice(0, 3), [undefined, "v2", undefined])
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
   it.effect("what it says of itself is bounded, kept while it does not answer, and asked for every minute", () =>

@@ -42,6 +42,10 @@ const silence = "15 seconds"
 const turn = "1 second"
 const factsTimeout = "5 seconds"
 const changesAtOnce = 512
+/** A connection that lasted this long was a good one: what follows it is tried again soon. */
+const goodFor = 10_000
+
+const misunderstood = new Set(["InvalidQuery", "BadRequest"])
 
 const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
   Schedule.jittered
@@ -59,8 +63,9 @@ const droppedCores = Metric.counter("koredump_cluster_dropped_cores_total", {
 /** Makes the changes, without holding up everything else meanwhile; tells how many there were. */
 export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, changes: ReadonlyArray<CoreChange>) {
   let made = 0
-  for (const change of changes) {
-    if (node.cores.apply(change) && ++made % changesAtOnce === 0) yield* Effect.yieldNow
+  for (const [n, change] of changes.entries()) {
+    if (node.cores.apply(change)) made += 1
+    if (n % changesAtOnce === changesAtOnce - 1) yield* Effect.yieldNow
   }
   return made
 })
@@ -72,6 +77,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
     const timedOut = (what: string) => new NodeTimeout({ node: name, detail: `The node ${what} for ${silence}.` })
     let source: CoreSource["Service"] | undefined
     let toldOfDropped = false
+    let toldOfFailure = false
 
     // One connection serves all watches and downloads for as long as the agent is there: a watch that breaks off must
     // not break off the downloads.
@@ -128,7 +134,10 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
         if (node.cores.seen(event)) synced = true
       }
       yield* tellDropped(node.cores.dropped - dropped, synced)
-      if (synced && node.synced(yield* Clock.currentTimeMillis)) yield* Effect.logDebug("A node is ready")
+      if (synced && node.synced(yield* Clock.currentTimeMillis)) {
+        yield* toldOfFailure ? Effect.logInfo("A node is reachable again") : Effect.logDebug("A node is ready")
+        toldOfFailure = false
+      }
       return { changes, synced }
     })
 
@@ -167,6 +176,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       const synced = yield* Deferred.make<void>()
       yield* takeTurn(synced)
       const source = yield* connected
+      const began = yield* Clock.currentTimeMillis
       yield* Deferred.await(synced).pipe(
         Effect.andThen(Effect.repeat(learn(source), Schedule.spaced("1 minute"))),
         Effect.forkScoped
@@ -179,10 +189,10 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
             following.tried(node)
           }
           yield* throttle(taken.changes)
-          return [taken.synced] as const
+          return [taken.synced && (yield* Clock.currentTimeMillis) - began >= goodFor] as const
         })),
         // What passes here begins the delays anew.
-        Stream.filter((synced) => synced)
+        Stream.filter((good) => good)
       )
     }))
 
@@ -192,7 +202,10 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
         ? nodeFailure(name, problem.value)
         : new NodeFailed({ node: name, detail: "The connection to the node broke in an unforeseen way." })
       yield* Metric.update(reconnects, 1)
+      // A node that does not understand its own version would never be understood again.
+      if (Option.isSome(problem) && misunderstood.has(problem.value._tag)) node.cores.expire()
       if (node.failed(failure, yield* Clock.currentTimeMillis)) {
+        toldOfFailure = true
         yield* Effect.logWarning(
           "A node is unreachable",
           failure.message,
