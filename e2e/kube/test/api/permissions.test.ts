@@ -9,12 +9,15 @@ import { type ClusterServer, nodeToken, sees, startCluster } from "../support/Cl
 import { deletePath } from "../support/prove.ts"
 import { bytesOf, secretOf, type SimCore, SimNodes } from "../support/SimNodes.ts"
 
+// Namespaces of this test alone, in whatever cluster it runs.
+const [shop, bank] = ["koredump-e2e-shop", "koredump-e2e-bank"]
+
 const places = ["shop", "bank", "host", "unknown"] as const
 type Place = typeof places[number]
 
 const cores: Readonly<Record<Place, SimCore>> = {
-  shop: { namespace: "shop" },
-  bank: { namespace: "bank" },
+  shop: { namespace: shop },
+  bank: { namespace: bank },
   host: { fields: { COREDUMP_CGROUP: "/system.slice/cron.service" } },
   // Its journal entry has not come: it may be anybody's.
   unknown: { fields: { state: "pending" } }
@@ -45,14 +48,14 @@ const content = (namespace?: string): Rule => ({
 
 const permissions: Readonly<Record<string, Permission>> = {
   none: { rules: [], allows: () => false },
-  "all-in-shop": { rules: [everything("shop")], allows: (_, place) => inShop(place) },
-  "list-in-shop": { rules: [only(["list"], "shop")], allows: (verb, place) => verb === "list" && inShop(place) },
-  "watch-in-shop": { rules: [only(["watch"], "shop")], allows: (verb, place) => verb === "watch" && inShop(place) },
-  "get-in-shop": { rules: [only(["get"], "shop")], allows: (verb, place) => verb === "get" && inShop(place) },
-  "delete-in-shop": { rules: [only(["delete"], "shop")], allows: () => false },
-  "content-in-shop": { rules: [content("shop")], allows: () => false },
+  "all-in-shop": { rules: [everything(shop)], allows: (_, place) => inShop(place) },
+  "list-in-shop": { rules: [only(["list"], shop)], allows: (verb, place) => verb === "list" && inShop(place) },
+  "watch-in-shop": { rules: [only(["watch"], shop)], allows: (verb, place) => verb === "watch" && inShop(place) },
+  "get-in-shop": { rules: [only(["get"], shop)], allows: (verb, place) => verb === "get" && inShop(place) },
+  "delete-in-shop": { rules: [only(["delete"], shop)], allows: () => false },
+  "content-in-shop": { rules: [content(shop)], allows: () => false },
   "read-in-shop": {
-    rules: [only(["get"], "shop"), content("shop")],
+    rules: [only(["get"], shop), content(shop)],
     allows: (verb, place) => (verb === "get" || verb === "content") && inShop(place)
   },
   "see-all": {
@@ -63,7 +66,7 @@ const permissions: Readonly<Record<string, Permission>> = {
   "all-of-nodes": { rules: [everythingOnNodes], allows: (_, place) => onNodes(place) },
   "all-of-all": { rules: [everything(), everythingOnNodes], allows: () => true },
   "elsewhere": {
-    rules: [{ verbs: ["*"], resources: ["coredumps"], namespace: "kube-system" }],
+    rules: [{ verbs: ["*"], resources: ["coredumps"], namespace: "koredump-e2e-elsewhere" }],
     allows: () => false
   }
 }
@@ -175,9 +178,9 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
   })
 
   it("a namespace named", async () => {
-    for (const namespace of ["shop", "bank"] as const) {
+    for (const [place, namespace] of [["shop", shop], ["bank", bank]] as const) {
       const response = await ask(token(), `/apiv1/cores?namespace=${namespace}`)
-      assert.strictEqual(response.status, allows("list", namespace) ? 200 : 403, await response.text())
+      assert.strictEqual(response.status, allows("list", place) ? 200 : 403, await response.text())
     }
   })
 

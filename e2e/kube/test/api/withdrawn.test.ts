@@ -2,7 +2,7 @@
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { report } from "../../../host/test/support/report.ts"
 import { now, Watch } from "../../../host/test/support/Watch.ts"
-import { everything, grant, makeUser, people } from "../support/Access.ts"
+import { everything, grant, makeUser, namespace, people } from "../support/Access.ts"
 import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
 import { apply, remove } from "../support/Kube.ts"
 import { curlStatus } from "../support/prove.ts"
@@ -10,6 +10,8 @@ import { SimNodes } from "../support/SimNodes.ts"
 
 /** How long an answer of the API server is remembered, and how often a watch asks again; and something for the way. */
 const cacheMillis = 10_000 + 2_000 + 1_000
+
+const [shopNamespace, bankNamespace] = ["koredump-e2e-shop", "koredump-e2e-bank"]
 
 let nodes: SimNodes
 let server: ClusterServer
@@ -25,16 +27,17 @@ afterAll(async () => {
 
 it("given: the cores appear; withdrawn: they go, and nothing more of the namespace comes", async () => {
   const [shop, bank] = [
-    nodes.crash("worker-1", { namespace: "shop" }),
-    nodes.crash("worker-1", { namespace: "bank" })
+    nodes.crash("worker-1", { namespace: shopNamespace }),
+    nodes.crash("worker-1", { namespace: bankNamespace })
   ]
-  const as = { url: server.url, token: await makeUser("watcher", [everything("bank")]) }
+  const as = { url: server.url, token: await makeUser("watcher", [everything(bankNamespace)]) }
   await sees(server.url, as.token, 1)
   await using watch = await Watch.open(as)
   assert.deepStrictEqual(watch.events.flatMap(({ object }) => object.id ?? []), [bank])
 
   const account = { name: "watcher-too", namespace: people }
-  const rights = grant(account, [{ ...everything("shop") }])
+  await apply(namespace(shopNamespace))
+  const rights = grant(account, [{ ...everything(shopNamespace) }])
   const binding = {
     ...rights[1]!,
     subjects: [{ kind: "ServiceAccount", name: "watcher", namespace: people }]
@@ -52,16 +55,16 @@ it("given: the cores appear; withdrawn: they go, and nothing more of the namespa
   assert.isBelow(gone - withdrawn, cacheMillis)
 
   const from = watch.events.length
-  nodes.crash("worker-1", { namespace: "shop" })
-  const marker = nodes.crash("worker-1", { namespace: "bank" })
+  nodes.crash("worker-1", { namespace: shopNamespace })
+  const marker = nodes.crash("worker-1", { namespace: bankNamespace })
   await watch.find(({ object }) => object.id === marker, "what is still allowed")
   assert.deepStrictEqual(watch.events.slice(from).flatMap(({ object }) => object.id ?? []), [marker])
-  assert.strictEqual(await curlStatus(as, "/apiv1/cores?namespace=shop"), 403)
+  assert.strictEqual(await curlStatus(as, `/apiv1/cores?namespace=${shopNamespace}`), 403)
 })
 
 it("all withdrawn: the watch shows nothing any more", async () => {
-  const core = nodes.crash("worker-1", { namespace: "shop" })
-  const rules = [everything("shop")]
+  const core = nodes.crash("worker-1", { namespace: shopNamespace })
+  const rules = [everything(shopNamespace)]
   const as = { url: server.url, token: await makeUser("leaver", rules) }
   await using watch = await Watch.open(as, "state=any")
   await watch.find(({ object }) => object.id === core, "the core")

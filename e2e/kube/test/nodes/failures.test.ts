@@ -10,7 +10,7 @@ import { everything, everythingOnNodes, makeUser, namespace } from "../support/A
 import { cluster, crashInCgroup, pidOf } from "../support/Cluster.ts"
 import { nodePod } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, remove } from "../support/Kube.ts"
-import { type As, client, curl, curlStatus, proveCore, proveIdentity } from "../support/prove.ts"
+import { type As, client, curl, curlStatus, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "failures"
@@ -31,7 +31,7 @@ const object = (name: string, node: string, options: Parameters<typeof crashing>
 
 const known = async (pod: string, millis?: number): Promise<WireCore> =>
   (await watch.find(
-    ({ object, type }) => type !== "DELETED" && object["pod"] === pod && object["container"] !== undefined,
+    ({ object, type }) => type !== "DELETED" && object["pod"] === pod && isIdentified(object),
     pod,
     millis
   )).object

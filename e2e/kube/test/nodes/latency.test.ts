@@ -8,17 +8,14 @@ import { now, type Seen, Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { journalEntries, nodePath, nodes } from "../support/Cluster.ts"
 import { apply, remove } from "../support/Kube.ts"
-import type { As } from "../support/prove.ts"
+import { type As, isIdentified } from "../support/prove.ts"
 import { crashing, podSpec, workload } from "../support/Workloads.ts"
 
 const ns = "latency"
 const rounds = 25
 const limit = 1000
 
-const facts = ["namespace", "pod", "pod_uid", "container", "container_id", "image_name", "image_id", "workload"]
-
-const hasIdentity = ({ object, type }: Seen) =>
-  (type === "ADDED" || type === "MODIFIED") && object.state === "present" && facts.every((key) => key in object)
+const hasIdentity = ({ object }: Seen) => isIdentified(object) && "workload" in object
 
 it(
   "50 crashes: in watch and list within 1 s of the complete core, identity within 1 s of the journal entry",

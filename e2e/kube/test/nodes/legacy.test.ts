@@ -11,7 +11,7 @@ import { everything, makeUser, namespace } from "../support/Access.ts"
 import { nodePath } from "../support/Cluster.ts"
 import { koredump } from "../support/Koredump.ts"
 import { apply, serving } from "../support/Kube.ts"
-import { type As, curl } from "../support/prove.ts"
+import { type As, curl, isIdentified } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 let as: As
@@ -22,7 +22,7 @@ beforeAll(async () => {
   as = { url: inject("koreapi"), token: await makeUser("legacy", [everything()], undefined) }
   await using watch = await Watch.open(as, "namespace=legacy")
   await apply(namespace("legacy"), podObject("legacy", "prog", podSpec([crashing("ctr-prog")], { node: "node-1" })))
-  core = (await watch.find(({ object }) => object["container"] === "ctr-prog", "the core")).object
+  core = (await watch.find(({ object }) => isIdentified(object), "the core")).object
 })
 
 const shell = async (script: string): Promise<string> => {

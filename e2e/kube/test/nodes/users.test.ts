@@ -9,7 +9,17 @@ import { everything, everythingOnNodes, makeUser, namespace, people } from "../s
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { clusterPods, koredump } from "../support/Koredump.ts"
 import { apply, eventually, pods } from "../support/Kube.ts"
-import { type As, client, curl, curlStatus, deletePath, listed, proveCore, proveHidden } from "../support/prove.ts"
+import {
+  type As,
+  client,
+  curl,
+  curlStatus,
+  deletePath,
+  isIdentified,
+  listed,
+  proveCore,
+  proveHidden
+} from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 let alice: As
@@ -23,7 +33,7 @@ let host: WireCore
 
 const wholeCoreOf = async (namespace: string): Promise<WireCore> =>
   (await watch.find(
-    ({ object }) => object["namespace"] === namespace && object["container"] !== undefined,
+    ({ object }) => object["namespace"] === namespace && isIdentified(object),
     `a core in ${namespace}`
   )).object
 
@@ -138,7 +148,7 @@ describe("deletion", () => {
     }
     for (const name of victims) {
       const { object } = await watch.find(
-        ({ object }) => object["pod"] === name && object["container"] !== undefined,
+        ({ object }) => object["pod"] === name && isIdentified(object),
         name
       )
       cores.set(name, object)

@@ -7,7 +7,7 @@ import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { apply, eventually, type Pod, pod, pods } from "../support/Kube.ts"
-import { type As, proveCore, proveIdentity } from "../support/prove.ts"
+import { type As, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
 import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
 
 const ns = "workloads"
@@ -21,14 +21,12 @@ beforeAll(async () => {
 })
 afterAll(() => watch[Symbol.asyncDispose]())
 
-const isWhole = (core: WireCore) => core.state === "present" && core["container"] !== undefined
-
 /** The core of a container, once all is known of it. */
 const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
   const { object } = await watch.find(
     ({ object, type }) =>
       type !== "DELETED" && object["namespace"] === ns && pod.test(String(object["pod"])) &&
-      object["container"] === container && isWhole(object),
+      object["container"] === container && isIdentified(object),
     `${pod} ${container}`,
     80_000
   )
@@ -93,7 +91,7 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
     await apply(podObject(ns, "again", podSpec([crashing("main", { times, millis: 100 })])))
     const ids = await eventually("all incarnations", async () => {
       const cores = new Map(
-        watch.events.filter(({ object }) => object["pod"] === "again" && isWhole(object)).map(({ object }) => [
+        watch.events.filter(({ object }) => object["pod"] === "again" && isIdentified(object)).map(({ object }) => [
           object.id,
           object
         ])

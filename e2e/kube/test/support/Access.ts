@@ -69,7 +69,12 @@ export const makeUser = async (
   rules: ReadonlyArray<Rule>,
   audience: string | undefined = "koredump"
 ): Promise<string> => {
-  await apply(namespace(people), serviceAccount(people, name), ...grant({ name, namespace: people }, rules))
+  const namespaces = new Set([people, ...rules.flatMap((rule) => rule.namespace ?? [])])
+  await apply(
+    ...Array.from(namespaces, namespace),
+    serviceAccount(people, name),
+    ...grant({ name, namespace: people }, rules)
+  )
   return tokenOf(people, name, audience)
 }
 

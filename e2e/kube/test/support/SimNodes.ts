@@ -34,6 +34,7 @@ export interface SimRequest {
 
 const boot = "0123456789abcdef0123456789abcdef"
 const heartbeatMillis = 4_000
+const heartbeatTicks = 100
 const modified = new Date(1_700_000_000_000).toUTCString()
 
 /** What is secret of a core, and must be found nowhere but where it is allowed. */
@@ -60,9 +61,15 @@ export class SimNodes implements AsyncDisposable {
       this.#nodes.set(addressOf(i), { name, cores: new Map(), watchers: new Set() })
     }
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => this.#answer(request, response))
+    const nodes = [...this.#nodes.values()]
+    let tick = 0
+    // Real nodes do not all speak at once.
     this.#heartbeat = setInterval(() => {
-      for (const { watchers } of this.#nodes.values()) for (const watcher of watchers) this.#bookmark(watcher)
-    }, heartbeatMillis)
+      tick = (tick + 1) % heartbeatTicks
+      for (let i = tick; i < nodes.length; i += heartbeatTicks) {
+        for (const watcher of nodes[i]!.watchers) this.#bookmark(watcher)
+      }
+    }, heartbeatMillis / heartbeatTicks)
   }
 
   static async start(names: ReadonlyArray<string>): Promise<SimNodes> {
@@ -141,7 +148,8 @@ export class SimNodes implements AsyncDisposable {
       const headers = { "content-type": "application/json", "koredump-resource-version": String(this.#version) }
       response.writeHead(200, headers).end(JSON.stringify(body))
     }
-    const [, , collection, what, , id] = pathname.split("/").map(decodeURIComponent)
+    // `metadata/{id}`: a node needs not be told its own name.
+    const [, , collection, what, id] = pathname.split("/").map(decodeURIComponent)
     if (collection === "watch") return this.#watch(node, searchParams.has("resourceVersion"), response)
     if (collection === "nodes") {
       return json([{ name: node.name, state: "ready", since: "2026-01-01T00:00:00Z", cores: 0, bytes: 0 }])

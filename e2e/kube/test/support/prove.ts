@@ -86,15 +86,15 @@ export const proveHidden = async (as: As, core: WireCore): Promise<void> => {
   const answers = await Promise.all([
     curl(as, corePath("metadata", core)),
     curl(as, corePath("download", core)),
-    curl(as, corePath("download", core), "-X", "DELETE").then(() => curl(as, deletePath(core), "-X", "DELETE"))
+    curl(as, deletePath(core), "-X", "DELETE")
   ])
   for (const answer of answers) {
     const problem = JSON.parse(answer) as { readonly type: string }
     assert.strictEqual(problem.type, "https://koredump.dev/problems/core-not-found", answer)
   }
   assert.strictEqual(await curlStatus(as, corePath("download", core), "--head"), 404)
-  for (const attempt of [koredump.metadata(core), koredump.download(core), koredump.delete(core)]) {
-    const failure = await Promise.resolve(attempt).then(() => undefined, (error: unknown) => error)
+  for (const attempt of [koredump.metadata, koredump.download, koredump.delete]) {
+    const failure = await attempt(core).then(() => undefined, (error: unknown) => error)
     assert.include(failure, { _tag: "CoreNotFound" })
   }
   for (const verb of [["info"], ["get"], ["delete", "--yes"]]) {
@@ -106,6 +106,12 @@ export const proveHidden = async (as: As, core: WireCore): Promise<void> => {
 /** The path that deletes a core. */
 export const deletePath = (core: Pick<WireCore, "node" | "id">): string =>
   `/apiv1/cores/delete/${encodeURIComponent(core.node)}/${encodeURIComponent(core.id)}`
+
+const facts = ["namespace", "pod", "pod_uid", "container", "container_id", "image_name", "image_id"]
+
+/** Whether all is known of a core that can be: which container's it is, and what the API says of that. */
+export const isIdentified = (core: WireCore): boolean =>
+  core.state === "present" && facts.every((key) => key in core) && /^[0-9a-f-]{36}$/.test(core.pod_uid ?? "")
 
 /** Whose core it is: this container of this pod, in the incarnation that its cgroup names. */
 export const proveIdentity = (core: WireCore, pod: Pod, container: string, workload: string | undefined): void => {
