@@ -2,37 +2,12 @@
  * Whom to ask on the host itself which pod a process belonged to; none of them needs Kubernetes' API. Each answers from
  * what it can see: where a directory is not mounted or there is no such runtime, it knows nothing and costs nothing.
  */
-import type { PodIdentity, PodResolver } from "@koredump/core"
-import { Cause, Effect, type FileSystem, Option, type Scope } from "effect"
+import type { PodResolver } from "@koredump/core"
+import { Effect, type FileSystem, type Scope } from "effect"
 import { hostPaths } from "../HostPaths.ts"
+import { isolated } from "./isolated.ts"
 import { containerLogsResolver, podLogsResolver } from "./logNames.ts"
 import { bundleResolver, conmonResolver } from "./runtimes.ts"
-
-const patience = "500 millis"
-const nothing: PodIdentity = {}
-
-/** What goes wrong with one is not the others' matter: it knows nothing then, and the log says so once. */
-const isolated = (name: string, resolver: PodResolver["Service"]): PodResolver["Service"] => {
-  let logged = false
-  const report = (why: string) =>
-    Effect.suspend(() => {
-      if (logged) return Effect.void
-      logged = true
-      return Effect.logWarning(`Pods cannot be found out by ${name}`, why)
-    })
-  return {
-    resolve: (pod) =>
-      resolver.resolve(pod).pipe(
-        Effect.timeoutOption(patience),
-        Effect.flatMap(Option.match({
-          onNone: () => Effect.as(report("no answer"), nothing),
-          onSome: Effect.succeed
-        })),
-        Effect.catchCause((cause) => Effect.as(report(Cause.pretty(cause)), nothing))
-      ),
-    updates: resolver.updates
-  }
-}
 
 /**
  * In the order in which they count: the names of container logs and of pods' directories of logs, the configurations of
