@@ -2,7 +2,7 @@
 import { Clock, type Duration, Effect, Schedule, Stream } from "effect"
 import { type CoreEvent, previousOf } from "./CoreEvent.ts"
 import type { ChangesOptions, CoreSource } from "./CoreSource.ts"
-import { NodeFailed, type NotReady, type Problem, ResourceVersionExpired } from "./Problem.ts"
+import { NodeFailed, NotReady, type Problem, ResourceVersionExpired } from "./Problem.ts"
 import type { Decisions, Rights } from "./Rights.ts"
 import { WatchView } from "./WatchView.ts"
 
@@ -21,8 +21,15 @@ export interface WatchAuthorization {
 /** What is hidden is asked about less often than what is shown: there may be many more namespaces of others. */
 const roundsOfAll = 5
 
-// A watch outlasts an authorizer that is away for a moment; what is not decided waits. Then it ends with `NotReady`.
-const patience = Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])
+/** A watch outlasts an authorizer that is away, or silent, for a moment: what is not decided waits. Then it ends. */
+const patiently = <A>(question: Effect.Effect<A, NotReady>): Effect.Effect<A, NotReady> =>
+  question.pipe(
+    Effect.retry(Schedule.spaced("1 second")),
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () => Effect.fail(new NotReady({ detail: "Who may see what is not known at present." }))
+    })
+  )
 
 const expired = new ResourceVersionExpired({
   detail: "What you may see has changed. List again, and watch from the version of that list."
@@ -33,8 +40,7 @@ const ended = new NodeFailed({ detail: "The watch ended." })
 /** Waits until something about the rights is different, and answers what. */
 const untilDifferent = (rights: Rights, recheck: Duration.Input): Effect.Effect<Decisions, NotReady> => {
   let round = 0
-  return Effect.suspend(() => rights.review(++round % roundsOfAll === 0 ? "all" : "allowed")).pipe(
-    Effect.retry(patience),
+  return Effect.suspend(() => patiently(rights.review(++round % roundsOfAll === 0 ? "all" : "allowed"))).pipe(
     Effect.delay(recheck),
     Effect.repeat({ until: (different) => different.length > 0 })
   )
@@ -69,7 +75,7 @@ export const authorizeChanges =
         () => view,
         (view, events: ReadonlyArray<CoreEvent>) =>
           rights.decideCores(coresOf(events)).pipe(
-            Effect.retry(patience),
+            patiently,
             Effect.andThen(Clock.currentTimeMillis),
             Effect.map((now) => [view, events.flatMap((event) => view.take(event, now))] as const)
           )

@@ -72,7 +72,21 @@ describe("a watch whose authorizer is away", () => {
       assert.deepStrictEqual(yield* told, ["ADDED a"])
       assert.isUndefined(end())
       yield* away(true)
-      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("12 seconds")
+      assert.strictEqual(end(), "NotReady")
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("ends as well where there is no answer at all", () =>
+    Effect.gen(function*() {
+      let silent = false
+      const source = yield* authorized({
+        authorizer: { isAllowed: () => Effect.suspend(() => silent ? Effect.never : Effect.succeed(true)) }
+      })
+      const { end } = yield* observe(source.changes())
+      silent = true
+      yield* TestClock.adjust("11 seconds")
+      assert.isUndefined(end())
+      yield* TestClock.adjust("1 second")
       assert.strictEqual(end(), "NotReady")
     }).pipe(Effect.provide(layers())))
 
