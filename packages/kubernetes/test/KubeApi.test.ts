@@ -1,52 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Layer, type Scope, Stream } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
 import { KubeApi, type KubeConfigOptions, layerKubeApi } from "../src/index.ts"
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-/** Serves on a free port of this host. */
-const serve = (handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer(handler)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
-
-const config = (server: string, { cluster = {}, token = "s3cr3t" }: { token?: string; cluster?: object } = {}) =>
-  JSON.stringify({
-    "apiVersion": "v1",
-    "kind": "Config",
-    "clusters": [{ name: "c", cluster: { server, ...cluster } }],
-    "users": [{ name: "u", user: { token } }, { name: "v", user: { token: "other" } }],
-    "contexts": [
-      { name: "one", context: { cluster: "c", user: "u", namespace: "koredump" } },
-      { name: "two", context: { cluster: "c", user: "v" } },
-      { name: "no-user", context: { cluster: "c", user: "x" } },
-      { name: "no-cluster", context: { cluster: "x", user: "u" } }
-    ],
-    "current-context": "one"
-  })
-
-/** Writes a kubeconfig, tells its path. */
-const written = Effect.fnUntraced(function*(text: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* fs.makeTempFileScoped()
-  yield* fs.writeFileString(path, text)
-  return path
-})
+import { answer, config, type Handler, serve, written } from "./support/server.ts"
 
 /** An API server played by `handler`. */
 const against = <A, E>(
@@ -60,9 +17,6 @@ const against = <A, E>(
       Effect.provide(layerKubeApi({ kubeconfig, ...options }))
     )
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
-
-const answer = (response: ServerResponse, body: unknown, status = 200) =>
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
 
 describe("requests", () => {
   it.live("say who asks, and what", () => {
@@ -171,25 +125,6 @@ describe("requests", () => {
         assert.isTrue(yield* api.get("/x"))
       })))
 
-  it.live("by an exec plugin, which is run once", () =>
-    Effect.gen(function*() {
-      const server = yield* serve((request, response) => answer(response, request.headers.authorization))
-      const fs = yield* FileSystem.FileSystem
-      const runs = yield* fs.makeTempFileScoped()
-      const script = `require("fs").appendFileSync(${JSON.stringify(runs)}, "x");
-        console.log(JSON.stringify({ status: { token: "of the plugin" } }))`
-      const exec = { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] }
-      const kubeconfig = yield* written(config(server).replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec })))
-      yield* Effect.gen(function*() {
-        const api = yield* KubeApi
-        const answers = yield* Effect.all([api.get("/x"), api.get("/x"), api.create("/x", {})], {
-          concurrency: "unbounded"
-        })
-        assert.deepStrictEqual([...new Set(answers)], ["Bearer of the plugin"])
-      }).pipe(Effect.provide(layerKubeApi({ kubeconfig })))
-      assert.strictEqual(yield* fs.readFileString(runs), "x")
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
-
   it.effect("have their time", () =>
     Effect.gen(function*() {
       const asked = yield* Deferred.make<void>()
@@ -250,61 +185,4 @@ describe("watches", () => {
         (api) => Effect.map(Effect.flip(collect(api)), (error) => assert.strictEqual(error.reason, reason))
       )
   )
-})
-
-const failureOf = (text: string, context?: string) =>
-  Effect.gen(function*() {
-    const kubeconfig = yield* written(text)
-    const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig, context })))
-    return message.replace(kubeconfig, "FILE")
-  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
-
-describe("a kubeconfig that cannot be used", () => {
-  it.live.each<[string, string, string | undefined, string]>([
-    ["context", config("https://a"), "three", "The kubeconfig FILE has no context \"three\"."],
-    ["user", config("https://a"), "no-user", "The kubeconfig FILE has no user \"x\"."],
-    ["cluster", config("https://a"), "no-cluster", "The kubeconfig FILE has no cluster \"x\"."],
-    ["address", config("nonsense"), undefined, "The kubeconfig FILE has no valid address of the API server."],
-    [
-      "verification",
-      config("https://a", { cluster: { "insecure-skip-tls-verify": true } }),
-      undefined,
-      "The kubeconfig FILE says insecure-skip-tls-verify: the API server is always verified, give its CA instead."
-    ],
-    [
-      "encryption",
-      config("http://192.0.2.1:8080"),
-      undefined,
-      "The kubeconfig FILE has an API server that is reached neither by https nor on loopback."
-    ]
-  ])(
-    "no %s",
-    ([, text, context, expected]) =>
-      Effect.map(failureOf(text, context), (message) => assert.strictEqual(message, expected))
-  )
-
-  it.live("what it holds is not in the message", () =>
-    Effect.gen(function*() {
-      const message = yield* failureOf("users: [{name: u, user: {token: s3cr3t}}\n  : [")
-      assert.include(message, "cannot be used: it is no YAML")
-      assert.notInclude(message, "s3cr3t")
-    }))
-
-  it.live("no file", () =>
-    Effect.gen(function*() {
-      const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig: "/nowhere/config" })))
-      assert.include(message, "The kubeconfig /nowhere/config cannot be used: ENOENT")
-    }).pipe(Effect.scoped))
-
-  it.live("an exec plugin that fails says why, at the first request", () =>
-    Effect.gen(function*() {
-      const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "/nowhere/plugin", args: [] }
-      const text = config("https://192.0.2.1").replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec }))
-      const kubeconfig = yield* written(text)
-      const error = yield* Effect.flip(KubeApi.use((api) => api.get("/x"))).pipe(
-        Effect.provide(layerKubeApi({ kubeconfig }))
-      )
-      assert.strictEqual(error.reason, "unauthorized")
-      assert.include(error.message, "No credentials for https://192.0.2.1: spawn /nowhere/plugin ENOENT")
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

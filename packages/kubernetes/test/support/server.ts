@@ -1,0 +1,49 @@
+/** An API server on a socket, and the kubeconfig that leads to it. */
+import { Effect, FileSystem, type Scope } from "effect"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Serves on a free port of this host. */
+export const serve = (handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<ReturnType<typeof createServer>>((resume) => {
+        const server = createServer(handler)
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    ),
+    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  )
+
+export const config = (server: string, { cluster = {}, token = "s3cr3t" }: { token?: string; cluster?: object } = {}) =>
+  JSON.stringify({
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{ name: "c", cluster: { server, ...cluster } }],
+    "users": [{ name: "u", user: { token } }, { name: "v", user: { token: "other" } }],
+    "contexts": [
+      { name: "one", context: { cluster: "c", user: "u", namespace: "koredump" } },
+      { name: "two", context: { cluster: "c", user: "v" } },
+      { name: "no-user", context: { cluster: "c", user: "x" } },
+      { name: "no-cluster", context: { cluster: "x", user: "u" } }
+    ],
+    "current-context": "one"
+  })
+
+/** Writes a kubeconfig, tells its path. */
+export const written = Effect.fnUntraced(function*(text: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* fs.makeTempFileScoped()
+  yield* fs.writeFileString(path, text)
+  return path
+})
+
+export const answer = (response: ServerResponse, body: unknown, status = 200) =>
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
