@@ -8,8 +8,9 @@ import {
   parseNamespaceRegex,
   type SystemdCoreSourceOptions
 } from "@koredump/node-source"
-import { Config, Effect, Layer, Option, Result } from "effect"
+import { Effect, Layer, Option, Result } from "effect"
 import type { KubeApiLayer } from "./network.ts"
+import { environment } from "./settings.ts"
 import { SettingsError } from "./SettingsError.ts"
 
 /** The settings that all servers of one host have, as flags give them. */
@@ -24,7 +25,7 @@ export interface HostSettings {
 /** The name of the node: as set, as Kubernetes' downward API gives it (`NODE_NAME`), else the host's. */
 export const nodeNameOf = ({ nodeName, root }: HostSettings): Effect.Effect<string> =>
   Effect.map(
-    Effect.orDie(Config.option(Config.NonEmptyString("NODE_NAME"))),
+    environment("NODE_NAME"),
     (named) => Option.getOrElse(Option.orElse(nodeName, () => named), () => hostNameAt(root))
   )
 

@@ -7,11 +7,12 @@ import {
   layerKubeAuthenticator,
   layerKubeAuthorizer
 } from "@koredump/kubernetes"
-import { Config, Effect, FileSystem, Layer, Option } from "effect"
+import { Effect, FileSystem, Layer, Option } from "effect"
 import { layerNoAuthorization, layerTokenAuthorization } from "./auth/authorization.ts"
 import { layerLoopbackOnly } from "./auth/loopback.ts"
 import { layerTokenFile } from "./auth/tokenFile.ts"
 import { listenAddress, opsListenAddress, type ServerMode } from "./launch.ts"
+import { environment } from "./settings.ts"
 import { SettingsError } from "./SettingsError.ts"
 import { tlsPair } from "./tls.ts"
 
@@ -43,7 +44,7 @@ export const kubeApiOf = (
   { auth, kubeconfig }: Pick<NetworkSettings, "auth" | "kubeconfig">
 ): Effect.Effect<Option.Option<KubeApiLayer>> =>
   Effect.map(
-    Effect.orDie(Config.option(Config.NonEmptyString("KUBERNETES_SERVICE_HOST"))),
+    environment("KUBERNETES_SERVICE_HOST"),
     (inCluster) =>
       Option.isSome(inCluster) || Option.isSome(kubeconfig) || Option.contains(auth, "kubernetes")
         ? Option.some(

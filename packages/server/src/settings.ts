@@ -2,10 +2,18 @@
  * The settings of the servers: each has one flag, one variable (`--coredump-dir` = `KOREDUMP_COREDUMP_DIR`; the flag
  * wins), one default, one line of help.
  */
-import { Config, Schema } from "effect"
+import { Config, Effect, Option, Schema } from "effect"
 import { Flag } from "effect/cli"
 
 const variable = (name: string) => `KOREDUMP_${name.toUpperCase().replaceAll("-", "_")}`
+
+/** A variable that is not koredump's own; nothing where it is empty. */
+export const environment = (name: string): Effect.Effect<Option.Option<string>> =>
+  Config.String(name).pipe(
+    Config.withDefault(""),
+    Effect.orDie,
+    Effect.map(Option.liftPredicate((text) => text !== ""))
+  )
 
 const described = (name: string, help: string) => `${help} [${variable(name)}]`
 

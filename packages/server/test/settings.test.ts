@@ -49,6 +49,7 @@ describe("settings", () => {
       run(["cluster"], { KOREDUMP_AUTH: "none", KOREDUMP_LISTEN: ":0", KOREDUMP_NODE: "w1=http://a,w2" }).said,
       /insecure/
     )
+    assert.match(run(["node", ...loopback], { KUBERNETES_SERVICE_HOST: "", NODE_NAME: "" }).said, /--auth must be said/)
     assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).said, /KOREDUMP_MAX_DOWNLOADS|many/)
   })
 
