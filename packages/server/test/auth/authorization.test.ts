@@ -22,6 +22,7 @@ const authorization = layerTokenAuthorization.pipe(Layer.provide(
 const protectedPaths = [
   ["GET", "/apiv1/cores"],
   ["GET", "/apiv1/watch"],
+  ["GET", "/apiv1/nodes"],
   ["GET", "/apiv1/cores/metadata/node-1/id"],
   ["GET", "/apiv1/cores/metadata/id"],
   ["GET", "/apiv1/cores/download/node-1/id"],
