@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreSource, type CoreSummary, type PodCgroup, type PodResolver } from "@koredump/core"
 import { Effect, Layer, Schedule, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
@@ -162,6 +163,34 @@ describe("trackPods", () => {
         assert.match(node?.warnings?.join() ?? "", /state directory .*: it is not a directory/)
       }).pipe(Effect.provide(layerFakeHost({ stateDir: join(directory, "file"), pods })))
     }))
+})
+
+describe("the state of a core that is no longer known", () => {
+  /** Minutes pass until it is so, or have passed; what they start is given the time that it takes. */
+  const minutes = Effect.fnUntraced(function*(most: number, until: () => boolean) {
+    for (let i = 0; i < most && !until(); i++) {
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    }
+  })
+  const unknown = `${idOf({ pid: 77 })}.json`
+  const known = `${idOf({ pid: 1, time: timeOf(2) - 1 })}.json`
+
+  it.effect.each([[false, [known]], [true, [unknown, known].toSorted()]] as const)(
+    "is removed, unless the journal cannot be read: %j",
+    ([broken, left]) =>
+      Effect.gen(function*() {
+        const stateDir = yield* temporaryDirectory
+        for (const name of [unknown, known]) writeFileSync(join(stateDir, name), "{}")
+        yield* Effect.gen(function*() {
+          const dir = yield* CoresDir
+          yield* store(dir, known.replace(".json", ".zst"), content)
+          yield* until((cores) => cores.length === 1)
+          yield* minutes(broken ? 30 : 5000, () => !readdirSync(stateDir).includes(unknown))
+          assert.deepStrictEqual<ReadonlyArray<string>>(readdirSync(stateDir).toSorted(), left)
+        }).pipe(Effect.provide(layerFakeHost({ stateDir, journal: layerScripted({ broken }) })))
+      })
+  )
 })
 
 describe("a filter of namespaces", () => {
