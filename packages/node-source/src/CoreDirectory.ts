@@ -3,11 +3,11 @@
  * their name appears; names that begin with `.#` or `#` are systemd-coredump's unfinished ones.
  */
 import { CoreId } from "@koredump/core"
-import { Deferred, Effect, FileSystem, Schema, Stream } from "effect"
+import { Deferred, Effect, type FileSystem, Schema } from "effect"
 import { accessSync, constants, lstatSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
-import { attempt, directoryIdentity, failureText, FileFailure } from "./files.ts"
+import { attempt, directoryIdentity, failureText, watchDirectory } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 import type { FileFacts } from "./merge.ts"
 import { readXattrs } from "./Xattrs.ts"
@@ -90,19 +90,17 @@ const ticksPerScan = 60
 
 /** Watches one and the same directory; ends when it is no longer the one that was there at first. */
 const follow = Effect.fnUntraced(function*(paths: HostPaths, listener: DirectoryListener) {
-  const fs = yield* FileSystem.FileSystem
   const first = yield* directoryIdentity(paths.coredumpDir)
   const watching = yield* Deferred.make<void>()
   // Files that are written to in place (copied by hand) change all the time: looked at once a tick.
   const changed = new Set<string>()
-  const watch = fs.watch(paths.coredumpDir, { onReady: () => Deferred.doneUnsafe(watching, Effect.void) }).pipe(
-    Stream.runForEach((event) =>
-      Effect.sync(() => {
-        if (event._tag === "Update") changed.add(event.path)
-        else examine(paths, listener, event.path)
-      })
-    ),
-    Effect.mapError((error) => new FileFailure({ message: `it cannot be watched: ${error.message}` }))
+  const watch = watchDirectory(
+    paths.coredumpDir,
+    () => Deferred.doneUnsafe(watching, Effect.void),
+    ({ _tag, path }) => {
+      if (_tag === "Update") changed.add(path)
+      else examine(paths, listener, path)
+    }
   )
   const look = Effect.gen(function*() {
     yield* Deferred.await(watching)
@@ -127,9 +125,14 @@ export const watchCoreDirectory = (
   listener: DirectoryListener
 ): Effect.Effect<never, never, FileSystem.FileSystem> =>
   follow(paths, listener).pipe(
-    Effect.catch((failure) =>
+    Effect.catch(({ message }) =>
+      Effect.sync(() => listener.lacking(`coredump directory ${paths.coredumpDir}: ${message}`)).pipe(
+        // What cannot be watched can be read perhaps: the next tick looks again.
+        Effect.andThen(scan(paths, listener))
+      )
+    ),
+    Effect.catch(() =>
       Effect.sync(() => {
-        listener.lacking(`coredump directory ${paths.coredumpDir}: ${failure.message}`)
         for (const name of listener.knownNames()) examine(paths, listener, name)
         listener.scanned()
       })

@@ -1,5 +1,5 @@
-/** What goes wrong with files and directories, in words; and which directory a path is. */
-import { Effect, Schema } from "effect"
+/** What goes wrong with files and directories, in words; which directory a path is, and what happens in it. */
+import { Effect, FileSystem, Schema, Stream } from "effect"
 import { stat } from "node:fs/promises"
 
 /** A file or directory cannot be used; `message` says why. */
@@ -45,4 +45,33 @@ export const directoryIdentity = (path: string): Effect.Effect<string, FileFailu
     ),
     // A directory that is made anew may have the inode number that the other had.
     Effect.map(({ birthtimeNs, dev, ino }) => `${dev}-${ino}-${birthtimeNs}`)
+  )
+
+const isWatchError = (defect: unknown): boolean =>
+  defect instanceof Error && "syscall" in defect && defect.syscall === "watch"
+
+const watchFailure = (why: string) => new FileFailure({ message: `it cannot be watched: ${why}` })
+
+const watchErrorText = (error: unknown): string => {
+  const code = codeOf(error)
+  return code === "EMFILE" || code === "ENOSPC"
+    ? `${code}, more inotify instances or watches than fs.inotify.max_user_instances and max_user_watches allow`
+    : failureText(error)
+}
+
+/** Tells what happens in a directory, once `onReady` has been called. */
+export const watchDirectory = (
+  path: string,
+  onReady: () => void,
+  onEvent: (event: FileSystem.WatchEvent) => void
+): Effect.Effect<void, FileFailure, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.use((fs) =>
+    fs.watch(path, { onReady }).pipe(
+      Stream.runForEach((event) => Effect.sync(() => onEvent(event))),
+      Effect.mapError(({ message }) => watchFailure(message)),
+      // Node throws where it cannot begin.
+      Effect.catchDefect((defect) =>
+        isWatchError(defect) ? Effect.fail(watchFailure(watchErrorText(defect))) : Effect.die(defect)
+      )
+    )
   )
