@@ -52,17 +52,24 @@ const untilSeen = async (ask: (path: string) => Promise<Response>) => {
   }
 }
 
+/** The states of the nodes, once each has answered or failed. */
+const settled = async (ask: (path: string) => Promise<Response>) => {
+  for (;;) {
+    const nodes = await (await ask("/apiv1/nodes")).json() as ReadonlyArray<{ name: string; state: string }>
+    if (nodes.every(({ state }) => state !== "syncing")) return nodes.map(({ name, state }) => [name, state])
+  }
+}
+
 describe("koredump-server cluster", () => {
   it("serves the cores of its nodes by the names that it has for them, and names those that are away", async () => {
     await using started = await startCluster()
     const { ask, cluster } = started
     await untilSeen(ask)
+    assert.deepStrictEqual(await settled(ask), [["w1", "ready"], ["w2", "unreachable"]])
     const list = await ask("/apiv1/cores")
     assert.strictEqual(list.headers.get("koredump-unreachable"), "w2")
     const cores = await list.json() as ReadonlyArray<Record<string, unknown>>
     assert.deepStrictEqual(cores.map(({ id, node }) => [node, id]), [["w1", core]])
-    const nodes = await (await ask("/apiv1/nodes")).json() as ReadonlyArray<Record<string, unknown>>
-    assert.deepStrictEqual(nodes.map(({ name, state }) => [name, state]), [["w1", "ready"], ["w2", "unreachable"]])
 
     const download = await ask(`/apiv1/cores/download/w1/${core}`, {
       headers: { authorization: `Bearer ${tokens.user}`, range: `bytes=${size - 5}-` }
