@@ -22,7 +22,7 @@ import { Effect, Layer, Option, Schema, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import type { HttpClient, HttpClientResponse } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
-import { makeTransport, type RemoteOptions, type Transport } from "./Transport.ts"
+import { makeTransport, type ReadBody, type RemoteOptions, type Transport } from "./Transport.ts"
 
 type Headers = HttpClientResponse.HttpClientResponse["headers"]
 
@@ -132,7 +132,7 @@ const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stre
   ).pipe(Stream.scoped)
 }
 
-const openOf = (transport: Transport, paths: Paths) =>
+const openOf = (transport: Transport, paths: Paths, readBody: ReadBody | undefined) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
     const path = paths.download(ref, {})
     // A HEAD has no body that would say what is wrong; the same GET has. Its end is read, which is none of bytes, so that
@@ -149,20 +149,29 @@ const openOf = (transport: Transport, paths: Paths) =>
     // No compression on the way: lengths and ranges are those of the file.
     const conditions = { "if-match": facts.etag, "accept-encoding": "identity" }
 
+    const answer = (range: ByteRange | undefined) =>
+      transport.send({
+        path,
+        headers: range === undefined ? conditions : { ...conditions, range: `bytes=${range.start}-${range.end - 1}` }
+      }).pipe(
+        Effect.filterOrFail(
+          (response) => isAnswerTo(response, facts.etag, range),
+          () => transport.wrong("answered with another part or another file than the one asked for.")
+        )
+      )
+
     const bytes = (range?: ByteRange) => {
       const { end, start } = range ?? { start: 0, end: facts.size }
       if (start >= end) return Stream.empty
-      const part = range === undefined ? {} : { range: `bytes=${start}-${end - 1}` }
-      return transport.send({ path, headers: { ...conditions, ...part } }).pipe(
-        Effect.map((response) =>
-          isAnswerTo(response, facts.etag, range)
-            ? exactly(end - start, transport.wrong)(transport.body(response))
-            : Stream.fail(transport.wrong("answered with another part or another file than the one asked for."))
-        ),
-        Stream.unwrap,
-        Stream.scoped
-      )
+      return Stream.unwrap(
+        Effect.map(answer(range), (response) => exactly(end - start, transport.wrong)(transport.body(response)))
+      ).pipe(Stream.scoped)
     }
+
+    const reader = (readBody: ReadBody) => (range: ByteRange = { start: 0, end: facts.size }) =>
+      range.start >= range.end
+        ? Effect.succeed(() => Promise.resolve(0))
+        : Effect.map(answer(range), (response) => transport.reader(response, readBody))
 
     const decompressed = transport.send({
       path: paths.download(ref, { decompress: "true" }),
@@ -174,7 +183,8 @@ const openOf = (transport: Transport, paths: Paths) =>
       ...facts,
       compression: Option.match(parseCoreId(ref.id), { onNone: () => "none", onSome: (id) => id.compression }),
       bytes,
-      decompressed
+      decompressed,
+      ...(readBody === undefined ? {} : { reader: reader(readBody) })
     }
   })
 
@@ -192,8 +202,8 @@ const Cores = Schema.Array(CoreSummary)
 const Nodes = Schema.Array(NodeStatus)
 const Empty = Schema.Struct({})
 
-/** See `layerRemoteCoreSource`. */
-export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteOptions) {
+/** See `layerRemoteCoreSource`. With `readBody` its files offer a `reader`. */
+export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteOptions, readBody?: ReadBody) {
   const transport = yield* makeTransport(options)
   const paths = pathsOf(options.oneNode === true)
 
@@ -209,7 +219,7 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteO
     get: Effect.fn("RemoteCoreSource.get")((ref) =>
       Effect.map(transport.json({ path: paths.metadata(ref) }, CoreMetadata), ([metadata]) => metadata)
     ),
-    open: openOf(transport, paths),
+    open: openOf(transport, paths, readBody),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
       Effect.asVoid(transport.json({ method: "DELETE", path: paths.delete(ref) }, Empty))
     ),

@@ -54,6 +54,16 @@ export interface RemoteRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/**
+ * How a body is read into buffers of the caller, by the client that the answer is from. The function answers how many
+ * bytes it got, 0 at the end; it rejects with a problem, or with the signal's reason.
+ */
+export type ReadBody = (response: HttpClientResponse.HttpClientResponse, options: {
+  readonly idleMillis: number
+  readonly timedOut: () => Problem
+  readonly broken: (cause: unknown) => Problem
+}) => (into: Uint8Array, signal: AbortSignal) => Promise<number>
+
 /** See the module's text. */
 export interface Transport {
   /** Sends a request until it is answered well. The body can be read as long as the scope is open. */
@@ -65,6 +75,11 @@ export interface Transport {
     response: HttpClientResponse.HttpClientResponse,
     idleTimeout?: Duration.Input
   ) => Stream.Stream<Uint8Array, Problem>
+  /** The body of an answer by `readBody`. */
+  readonly reader: (
+    response: HttpClientResponse.HttpClientResponse,
+    readBody: ReadBody
+  ) => ReturnType<ReadBody>
   /** Longest silence of a watch. */
   readonly watchIdleTimeout: Duration.Input
   /** Sends a request and decodes the JSON of the answer. */
@@ -163,6 +178,14 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
       ),
       Stream.timeoutOrElse({ duration: idleTimeout, orElse: () => Stream.fail(timedOut()) })
     )
+
+  const reader: Transport["reader"] = (response, readBody) =>
+    readBody(response, {
+      idleMillis: Duration.toMillis(defaultIdleTimeout),
+      timedOut,
+      broken: (cause) =>
+        new NodeFailed({ detail: `The connection to ${name} broke (${codeOf(cause) ?? "early end"}).` })
+    })
 
   /** The text of a body, its beginning where it is longer than `maxBytes`. */
   const readText = (response: HttpClientResponse.HttpClientResponse, maxBytes: number) =>
@@ -267,6 +290,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
   return {
     send,
     body,
+    reader,
     watchIdleTimeout: options.watchIdleTimeout ?? defaultIdleTimeout,
     json,
     wrong

@@ -9,6 +9,7 @@ import { RateLimiter } from "effect/persistence"
 import { ClusterNode } from "./cluster/ClusterNode.ts"
 import { applyChanges, type Following, followNode } from "./cluster/followNode.ts"
 import { nodeProblem } from "./cluster/nodeProblem.ts"
+import { tendNodes } from "./cluster/tendNodes.ts"
 import type { CoreMetadata } from "./Core.ts"
 import type { CoreRef } from "./CoreId.ts"
 import { CoreIndex } from "./CoreIndex.ts"
@@ -75,7 +76,6 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const following: Following = {
     connector: yield* NodeConnector,
     turns: yield* Semaphore.make(options.maxSyncing ?? 64),
-    asking: yield* Semaphore.make(16),
     limiter: yield* Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory),
     rate: { perSecond: options.maxChangesPerSecond ?? 100, burst: maxCoresPerNode },
     tried
@@ -134,6 +134,7 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     Effect.tapCause((cause) => Effect.logError("The directory of nodes broke; nodes that come are not seen", cause)),
     Effect.forkScoped
   )
+  yield* Effect.forkScoped(tendNodes(() => nodes.values()))
   yield* Effect.forkScoped(Effect.repeat(keepHouse, Schedule.spaced("10 seconds")))
 
   const whenKnown = Effect.suspend(() =>
@@ -191,12 +192,17 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     open: Effect.fn("ClusterCoreSource.open")(function*(ref) {
       yield* findStored(ref)
       const file = yield* ask(ref, (source, own) => source.open(own))
-      const ofNode = Stream.mapError((problem: Problem) => nodeProblem(ref, problem))
+      const { reader } = file
+      const problemOf = (problem: Problem) => nodeProblem(ref, problem)
+      const ofNode = Stream.mapError(problemOf)
       return {
         ...file,
         ref: { node: ref.node, id: ref.id },
         bytes: (range?: ByteRange) => ofNode(file.bytes(range)),
-        decompressed: ofNode(file.decompressed)
+        decompressed: ofNode(file.decompressed),
+        ...(reader === undefined
+          ? {}
+          : { reader: (range?: ByteRange) => Effect.mapError(reader(range), problemOf) })
       } satisfies CoreFile
     }),
     remove: Effect.fn("ClusterCoreSource.remove")(function*(ref) {

@@ -48,6 +48,14 @@ export interface CoreFile {
    * have the file at hand offer it: a server sends large files from two reused buffers with it.
    */
   readonly read?: (into: Uint8Array, position: number) => Promise<number>
+  /**
+   * The file or a part of it, step by step: each call of the reader fills some of the caller's buffer and answers how
+   * many bytes it got (0: that was all); the signal ends its waiting. Only sources that get the file over a connection offer it: a server passes large
+   * files on through two reused buffers with it.
+   */
+  readonly reader?: (
+    range?: ByteRange
+  ) => Effect.Effect<(into: Uint8Array, signal: AbortSignal) => Promise<number>, Problem, Scope.Scope>
 }
 
 /** How things stand with one node. */

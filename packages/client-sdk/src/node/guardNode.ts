@@ -96,10 +96,13 @@ export const guardNode = (
     list: (query) => guarded(source.list(query)),
     get: (ref) => guarded(source.get(ref)),
     open: (ref) =>
-      Effect.map(guarded(source.open(ref)), (file): CoreFile => ({
+      Effect.map(guarded(source.open(ref)), ({ reader, ...file }): CoreFile => ({
         ...file,
         bytes: (range) => streamed(file.bytes(range)),
-        decompressed: streamed(file.decompressed)
+        decompressed: streamed(file.decompressed),
+        ...(reader === undefined
+          ? {}
+          : { reader: (range) => Effect.andThen(slotOf(downloads, "downloads"), reader(range)) })
       })),
     remove: (ref) => guarded(source.remove(ref)),
     changes: (options) => Stream.onFirst(source.changes(options), () => answered),

@@ -8,6 +8,7 @@ import type { RemoteOptions } from "../Transport.ts"
 import { guardNode, makeNodeBreaker, type NodeBounds } from "./guardNode.ts"
 import type { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
 import { makeNodeAgent, type NodeTls } from "./nodeAgent.ts"
+import { readBody } from "./readBody.ts"
 import { tokenFromFile } from "./tokenFile.ts"
 
 /** How to reach nodes, all of them alike. */
@@ -59,7 +60,7 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
         timeout: options.timeout ?? "10 seconds",
         idleTimeout: options.idleTimeout ?? "60 seconds",
         watchIdleTimeout: options.watchIdleTimeout ?? "15 seconds"
-      }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+      }, readBody).pipe(Effect.provideService(HttpClient.HttpClient, client))
       return guardNode(source, breaker, name, `${name} ${address} ${incarnation ?? ""}`, options)
     })
   })

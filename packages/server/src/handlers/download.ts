@@ -18,7 +18,7 @@ import { peekStream } from "../http/peekStream.ts"
 import { evaluate } from "../http/preconditions.ts"
 import { queryOf, refuseParams, takeFlag } from "../http/queryOf.ts"
 import { addBytes, RequestInfo } from "../http/RequestInfo.ts"
-import { nodeResponseOf, resetHttp10, sendFile } from "../http/sendFile.ts"
+import { nodeResponseOf, type Read, resetHttp10, sendFile } from "../http/sendFile.ts"
 import { standingHeaders } from "../http/standingHeaders.ts"
 import { coreRef } from "./coreRef.ts"
 
@@ -73,7 +73,16 @@ const streamResponse = (
       { ...options, contentType: options.headers["content-type"]! }
     ))
 
-/** The stored file, or a part of it. Sent from the file at hand where that can be, it costs two buffers and no copy. */
+/** How buffers are filled from the file, where the source can do that. */
+const readOf = Effect.fnUntraced(
+  function*(file: CoreFile, range: ByteRange): Effect.fn.Return<Read | undefined, Problem, Scope.Scope> {
+    if (file.read !== undefined || file.reader === undefined) return file.read
+    const reader = yield* file.reader(range)
+    return (into, _position, signal) => reader(into, signal)
+  }
+)
+
+/** The stored file, or a part of it. Where the source can fill buffers, it costs two of them, however large the core. */
 const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
   const { end, start } = range ?? { start: 0, end: file.size }
   const status = range === undefined ? 200 : 206
@@ -84,14 +93,15 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   }
   const request = yield* HttpServerRequest.HttpServerRequest
   const response = nodeResponseOf(request)
-  if (file.read === undefined || response === undefined) {
-    return yield* streamResponse(file, file.bytes({ start, end }), { status, headers })
+  const read = response === undefined ? undefined : yield* readOf(file, { start, end })
+  if (response === undefined || read === undefined) {
+    return yield* streamResponse(file, yield* peekStream(file.bytes({ start, end })), { status, headers })
   }
   const info = yield* Effect.serviceOption(RequestInfo)
   response.strictContentLength = true
   response.writeHead(status, { ...headers, ...(Option.isSome(info) ? standingHeaders(info.value) : {}) })
   let sent = 0
-  yield* sendFile(response, file.read, { start, end }, (bytes) => {
+  yield* sendFile(response, read, { start, end }, (bytes) => {
     sent = bytes
     if (Option.isSome(info)) info.value.bytes = bytes
   }).pipe(
@@ -106,10 +116,10 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
         if (Option.isSome(info)) info.value.brokenOff = reason === "aborted" ? 499 : 500
       })
     ),
-    Effect.catch(({ reason }) =>
+    Effect.catch(({ detail, reason }) =>
       reason === "aborted"
         ? Effect.logDebug("The client of a download went")
-        : logFailure(file, reason === "short" ? "The file ended early." : "The file cannot be read.")
+        : logFailure(file, reason === "short" ? "The file ended early." : detail ?? "The file cannot be read.")
     )
   )
   return HttpServerResponse.empty({ status, headers })
