@@ -50,7 +50,7 @@ it(
 
     for (let i = 0; i < rounds; i++) {
       const node = nodes[i % nodes.length]!
-      const spec = podSpec([crashing("main", { times: 2, millis: 100 })], { node })
+      const spec = podSpec([crashing("main", { times: 2, millis: 300 })], { node })
       const deployment = workload("Deployment", ns, `web-${i}`, spec)
       await apply(deployment)
       const [first, second] = [await measure(node), await measure(node)]

@@ -116,7 +116,7 @@ describe("user B sees all", () => {
       assert.match(String(node["corePattern"]), /^\|/)
     }
     assert.match(await ctlOk(bob, ["nodes"]), /node-1[^]*node-2/)
-    assert.match(await ctlOk(bob, ["status"]), /2 nodes/)
+    assert.match(await ctlOk(bob, ["status"]), /Nodes: 2: 2 ready/)
     await using koredump = client(bob)
     assert.lengthOf(await koredump.nodes(), 2)
   })

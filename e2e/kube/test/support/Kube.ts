@@ -93,11 +93,12 @@ export const remove = async (object: KubeObject, grace?: number): Promise<void> 
 }
 
 /** The pods of a namespace. */
-export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArray<Pod>> =>
-  (await kube<{ readonly items: ReadonlyArray<Pod> }>(
-    "GET",
-    `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labels)}`
-  )).items
+export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArray<Pod>> => {
+  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labels)}`
+  const { items } = await kube<{ readonly items: ReadonlyArray<Omit<Pod, "apiVersion" | "kind">> }>("GET", path)
+  // A list says once for all of them what they are.
+  return items.map((pod) => Object.assign(pod, { apiVersion: "v1", kind: "Pod" }) as Pod)
+}
 
 /** One pod. */
 export const pod = (namespace: string, name: string): Promise<Pod> =>

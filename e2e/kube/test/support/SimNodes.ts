@@ -164,12 +164,15 @@ export class SimNodes implements AsyncDisposable {
       for (const watcher of node.watchers) watcher.write(`${JSON.stringify({ type: "DELETED", object })}\n`)
       return json({})
     }
-    const body = Buffer.from(bytesOf(core.id))
-    response.writeHead(200, {
+    const whole = Buffer.from(bytesOf(core.id))
+    const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? []
+    const body = start === undefined ? whole : whole.subarray(Number(start), Number(end) + 1)
+    response.writeHead(start === undefined ? 200 : 206, {
       "content-type": "application/zstd",
       "content-length": body.length,
       "last-modified": modified,
-      etag: `"${core.id.length}-${body.length}"`
+      etag: `"${core.id.length}-${whole.length}"`,
+      ...(start === undefined ? {} : { "content-range": `bytes ${start}-${end}/${whole.length}` })
     }).end(request.method === "HEAD" ? undefined : body)
   }
 
