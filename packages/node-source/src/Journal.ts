@@ -2,7 +2,7 @@
  * The host's journal, read by `journalctl`: it is as new as the journals that it must read. Volatile and persistent
  * journal are one here. Only named fields are asked for, so that a core kept in the journal never passes through memory.
  */
-import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Schema, Stream } from "effect"
+import { Context, Effect, Fiber, FileSystem, Layer, Option, type PlatformError, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
@@ -83,7 +83,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
     Stream.unwrap(Effect.gen(function*() {
       const handle = yield* spawner.spawn(command(options))
       let complaint = ""
-      yield* handle.stderr.pipe(
+      const complaining = yield* handle.stderr.pipe(
         Stream.decodeText(),
         Stream.runForEach((text) =>
           Effect.sync(() => {
@@ -99,6 +99,8 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
           () => new JournalFailure({ message: "journalctl was ended by a signal" })
         )
         if (code === 0) return
+        // What it said may come after its end.
+        yield* Effect.timeoutOption(Fiber.join(complaining), "1 second")
         const said = complaint.trim().split("\n").at(-1)
         return yield* new JournalFailure({ message: `journalctl: ${said === "" ? `exit code ${code}` : said}` })
       })

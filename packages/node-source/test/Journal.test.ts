@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Option, Stream } from "effect"
+import { ChildProcessSpawner } from "effect/process"
 import { execFileSync, spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -106,15 +107,44 @@ describe.skipIf(!hasJournalctl)("Journal, by journalctl", () => {
     }).pipe(Effect.provide(layerAt("/nowhere").pipe(Layer.provideMerge(NodeServices.layer)))))
 })
 
-describe("Journal, without journalctl", () => {
-  it.live("fails with a sentence", () =>
+/** How reading ends where `directory` has the program journalctl, or has not. */
+const failureAt = (directory: string) =>
+  Journal.use((journal) => {
+    vi.stubEnv("PATH", directory)
+    return Effect.flip(Stream.runDrain(journal.query())).pipe(
+      Effect.map(({ message }) => message),
+      Effect.ensuring(Effect.sync(() => vi.unstubAllEnvs()))
+    )
+  }).pipe(Effect.provide(layerAt("/nowhere")))
+
+/** What programs write to stderr is read late, as on a busy machine. */
+const lateStderr = Effect.map(
+  ChildProcessSpawner.ChildProcessSpawner,
+  (spawner) =>
+    ChildProcessSpawner.make((command) =>
+      Effect.map(spawner.spawn(command), (handle) =>
+        ChildProcessSpawner.makeHandle({
+          ...handle,
+          stderr: Stream.concat(Stream.fromEffectDrain(Effect.sleep("50 millis")), handle.stderr)
+        }))
+    )
+)
+
+describe("Journal, where journalctl fails", () => {
+  it.live("is not installed", () =>
     Effect.gen(function*() {
-      const journal = yield* Journal
-      vi.stubEnv("PATH", "/nowhere")
-      const failure = yield* Stream.runDrain(journal.query()).pipe(
-        Effect.flip,
-        Effect.ensuring(Effect.sync(() => vi.unstubAllEnvs()))
+      assert.strictEqual(yield* failureAt("/nowhere"), "journalctl is not installed")
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("says why, be it read after its end", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const script = "#!/bin/sh\necho no luck >&2\nexit 1\n"
+      yield* fs.writeFileString(join(directory, "journalctl"), script, { mode: 0o755 })
+      const failure = failureAt(directory).pipe(
+        Effect.provideServiceEffect(ChildProcessSpawner.ChildProcessSpawner, lateStderr)
       )
-      assert.strictEqual(failure.message, "journalctl is not installed")
-    }).pipe(Effect.provide(layerAt("/nowhere").pipe(Layer.provideMerge(NodeServices.layer)))))
+      assert.strictEqual(yield* failure, "journalctl: no luck")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })
