@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreNotFound, CoreSource, InvalidQuery, NodeFailed } from "@koredump/core"
 import { FakeNodes } from "@koredump/core/testing"
-import { Effect, Stream } from "effect"
+import { Effect, Latch, Stream } from "effect"
 import {
   added,
   bookmark,
@@ -165,6 +165,7 @@ describe("a node that is not to be trusted changes only its own part", () => {
   it.effect.each<readonly [string, CoreSource["Service"]]>([
     ["dies", telling(Stream.die(new Error("boom")))],
     ["ends", telling(Stream.empty)],
+    ["never answers", telling(Stream.never)],
     [
       "throws",
       telling(Stream.empty, {
@@ -177,11 +178,23 @@ describe("a node that is not to be trusted changes only its own part", () => {
   ])("one that %s is unreachable, and tried again", ([, source]) =>
     Effect.gen(function*() {
       yield* beside(source)
+      yield* pass("16 seconds")
       assert.deepStrictEqual(yield* unreachable, ["bad"])
+      assert.strictEqual(yield* state("bad"), "unreachable")
       assert.deepStrictEqual(yield* pids, [1])
       yield* pass("10 minutes")
-      assert.isAbove((yield* (yield* FakeNodes).asked).filter((what) => what === "bad changes").length, 30)
+      assert.isAbove((yield* (yield* FakeNodes).asked).filter((what) => what === "bad changes").length, 20)
       assert.strictEqual(yield* state("node-1"), "ready")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one whose source cannot even be interrupted is unreachable, too", () =>
+    Effect.gen(function*() {
+      const stuck = yield* Latch.make()
+      yield* beside(telling(Stream.fromEffectDrain(Effect.uninterruptible(stuck.await))))
+      yield* pass("1 minute")
+      assert.deepStrictEqual(yield* unreachable, ["bad"])
+      assert.match((yield* node("bad"))!.lastError!, /silent/)
+      yield* stuck.open
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
   it.effect("one whose watch breaks off as soon as it is whole is left alone longer and longer", () =>
@@ -231,6 +244,7 @@ describe("a node that is not to be trusted changes only its own part", () => {
         }
       )
       yield* beside(source)
+      yield* pass("2 seconds")
       answers = false
       yield* pass("150 seconds")
       assert.strictEqual(asked, 3)

@@ -138,6 +138,7 @@ describe("a cluster's nodes", () => {
       const epoch = resourceVersion.split("-")[0]
       assert.deepStrictEqual(cores.map((core) => core.resourceVersion.split("-")[0]), [epoch, epoch, epoch])
       for (let i = 0; i < 10; i++) yield* list
+      yield* pass("2 seconds")
       const asked = yield* nodes.asked
       assert.sameMembers([...asked], ["node-1 changes", "node-2 changes", "node-1 nodes", "node-2 nodes"])
     }).pipe(Effect.provide(layerCluster(["node-1", "node-2"]))))

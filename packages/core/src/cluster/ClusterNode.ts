@@ -8,6 +8,12 @@ import { type NodeBounds, NodeCores } from "./NodeCores.ts"
 import { excerpt } from "./nodeProblem.ts"
 
 const maxWarnings = 20
+// Heartbeats come every 5 seconds.
+const longestSilence = 15_000
+const factsEvery = 60_000
+
+/** What a node is given up with when nothing comes of it. */
+export const silent = `The node has been silent for ${longestSilence / 1000} seconds.`
 
 /** What only the node itself knows. */
 type NodeFacts = Pick<NodeStatus, "warnings" | "corePattern" | "agentVersion">
@@ -20,6 +26,10 @@ export class ClusterNode {
   readonly cores: NodeCores
   /** Its source, while there is a connection. */
   source: CoreSource["Service"] | undefined
+  /** Ends the connection because the node is silent. */
+  giveUp = () => {}
+  #waitingSince: number | undefined
+  #factsDue = 0
   #address: NodeAddress
   #inDirectory = true
   #state: NodeStatus["state"] = "syncing"
@@ -70,6 +80,30 @@ export class ClusterNode {
     this.failed(new NodeFailed({ node: this.name, detail: "There is no koredump agent on this node any more." }), now)
   }
 
+  /** From now on it is the node's turn to tell something. */
+  wait(now: number): void {
+    this.#waitingSince = now
+  }
+
+  waitNoMore(): void {
+    this.#waitingSince = undefined
+  }
+
+  /** Whether nothing has come of it for too long. */
+  isSilent(now: number): boolean {
+    return this.#waitingSince !== undefined && now - this.#waitingSince >= longestSilence
+  }
+
+  /** Whether it should be asked for what only it knows. */
+  areFactsDue(now: number): boolean {
+    return this.#state === "ready" && now >= this.#factsDue
+  }
+
+  /** It is being asked for that. */
+  askedForFacts(now: number): void {
+    this.#factsDue = now + factsEvery
+  }
+
   /** Something has come, be it a heartbeat. */
   heard(now: number): void {
     this.#lastContact = now
@@ -79,6 +113,7 @@ export class ClusterNode {
   /** The index has all that the node has. True where it had not been so. */
   synced(now: number): boolean {
     this.#failure = undefined
+    if (this.#state !== "ready") this.#factsDue = now
     return this.#enter("ready", now)
   }
 

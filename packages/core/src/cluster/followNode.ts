@@ -18,7 +18,7 @@ import type { CoreEvent } from "../CoreEvent.ts"
 import type { CoreSource } from "../CoreSource.ts"
 import type { NodeConnector } from "../NodeDirectory.ts"
 import { NodeFailed, NodeTimeout, type Problem } from "../Problem.ts"
-import type { ClusterNode } from "./ClusterNode.ts"
+import { type ClusterNode, silent } from "./ClusterNode.ts"
 import type { CoreChange } from "./NodeCores.ts"
 import { nodeFailure } from "./nodeProblem.ts"
 
@@ -27,8 +27,6 @@ export interface Following {
   readonly connector: NodeConnector["Service"]
   /** Bounds how many nodes synchronise at once. */
   readonly turns: Semaphore.Semaphore
-  /** Bounds how many are asked for their own facts at once. */
-  readonly asking: Semaphore.Semaphore
   readonly limiter: RateLimiter.RateLimiter
   /** Changes a second that one node may make for long, and how many at once. */
   readonly rate: { readonly perSecond: number; readonly burst: number }
@@ -36,18 +34,16 @@ export interface Following {
   readonly tried: (node: ClusterNode) => void
 }
 
-// Heartbeats come every 5 seconds.
-const silence = "15 seconds"
 /** How long a node may keep others waiting for their turn. */
 const turn = "1 second"
-const factsTimeout = "5 seconds"
 const changesAtOnce = 512
 /** A connection that lasted this long was a good one: what follows it is tried again soon. */
 const goodFor = 10_000
 
 const misunderstood = new Set(["InvalidQuery", "BadRequest"])
 
-const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
+const soon = "500 millis"
+const backoff = Schedule.min([Schedule.exponential(soon), Schedule.spaced("10 seconds")]).pipe(
   Schedule.jittered
 )
 
@@ -70,11 +66,10 @@ export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, chang
   return made
 })
 
-/** Follows the node where it is now. Never ends. */
+/** Follows the node where it is now. Never ends. There are thousands of these: few fibers and few stages each. */
 export const followNode = (node: ClusterNode, following: Following): Effect.Effect<void> =>
   Effect.scopedWith((scope) => {
     const { address, name } = node
-    const timedOut = (what: string) => new NodeTimeout({ node: name, detail: `The node ${what} for ${silence}.` })
     let source: CoreSource["Service"] | undefined
     let toldOfDropped = false
     let toldOfFailure = false
@@ -85,14 +80,8 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       const own = Scope.forkUnsafe(scope)
       return following.connector.connect(address).pipe(
         Scope.provide(own),
-        Effect.timeoutOrElse({ duration: silence, orElse: () => Effect.fail(timedOut("could not be connected to")) }),
         Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit))
       )
-    })
-
-    const connected = Effect.gen(function*() {
-      node.source = source ??= yield* connect
-      return source
     })
 
     const watchOnce = (source: CoreSource["Service"]): Stream.Stream<CoreEvent, Problem> =>
@@ -104,16 +93,12 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       }))
 
     const watch = (source: CoreSource["Service"]) =>
-      watchOnce(source).pipe(
-        // A version that is too old is no failure: everything is told again at once.
-        Stream.catchTag("ResourceVersionExpired", (problem) => {
-          if (node.cores.since === undefined) return Stream.fail(problem)
-          node.cores.expire()
-          return watchOnce(source)
-        }),
-        Stream.concat(Stream.fail(new NodeFailed({ node: name, detail: "The node ended the watch." }))),
-        Stream.timeoutOrElse({ duration: silence, orElse: () => Stream.fail(timedOut("was silent")) })
-      )
+      // A version that is too old is no failure: everything is told again at once.
+      Stream.catchTag(watchOnce(source), "ResourceVersionExpired", (problem) => {
+        if (node.cores.since === undefined) return Stream.fail(problem)
+        node.cores.expire()
+        return watchOnce(source)
+      })
 
     const tellDropped = (more: number, synced: boolean) =>
       Effect.gen(function*() {
@@ -155,48 +140,39 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       )
     }
 
-    const learn = (source: CoreSource["Service"]) =>
-      following.asking.withPermit(Effect.timeout(source.nodes, factsTimeout)).pipe(
-        Effect.map((nodes) => nodes.find((status) => status.name === name) ?? nodes[0]),
-        Effect.tap((status) => Effect.sync(() => status === undefined || node.learn(status))),
-        Effect.catchCause((cause) => Effect.logDebug("A node does not tell of itself", cause))
-      )
-
     const takeTurn = Effect.fnUntraced(function*(synced: Deferred.Deferred<void>) {
       const mine = yield* Deferred.make<void>()
       yield* Deferred.succeed(mine, undefined).pipe(
         Effect.andThen(Effect.timeoutOption(Deferred.await(synced), turn)),
         following.turns.withPermit,
-        Effect.forkScoped
+        Effect.forkChild
       )
       yield* Deferred.await(mine)
     })
 
-    const attempt = Stream.unwrap(Effect.gen(function*() {
+    /** Connects where need be, and watches until that fails. */
+    const attempt = Effect.gen(function*() {
       const synced = yield* Deferred.make<void>()
       yield* takeTurn(synced)
-      const source = yield* connected
-      const began = yield* Clock.currentTimeMillis
-      yield* Deferred.await(synced).pipe(
-        Effect.andThen(Effect.repeat(learn(source), Schedule.spaced("1 minute"))),
-        Effect.forkScoped
-      )
-      return watch(source).pipe(
-        Stream.mapArrayEffect(Effect.fnUntraced(function*(events) {
+      node.wait(yield* Clock.currentTimeMillis)
+      node.source = source ??= yield* connect
+      yield* Stream.runForEachArray(
+        watch(source),
+        Effect.fnUntraced(function*(events) {
+          node.waitNoMore()
           const taken = yield* take(events)
           if (taken.synced) {
-            yield* Deferred.succeed(synced, undefined)
+            Deferred.doneUnsafe(synced, Effect.void)
             following.tried(node)
           }
           yield* throttle(taken.changes)
-          return [taken.synced && (yield* Clock.currentTimeMillis) - began >= goodFor] as const
-        })),
-        // What passes here begins the delays anew.
-        Stream.filter((good) => good)
+          node.wait(yield* Clock.currentTimeMillis)
+        })
       )
-    }))
+      return yield* new NodeFailed({ node: name, detail: "The node ended the watch." })
+    })
 
-    const fail = Effect.fnUntraced(function*(cause: Cause.Cause<Problem>) {
+    const record = Effect.fnUntraced(function*(cause: Cause.Cause<Problem>, now: number) {
       const problem = Cause.findErrorOption(cause)
       const failure = Option.isSome(problem)
         ? nodeFailure(name, problem.value)
@@ -204,7 +180,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       yield* Metric.update(reconnects, 1)
       // A node that does not understand its own version would never be understood again.
       if (Option.isSome(problem) && misunderstood.has(problem.value._tag)) node.cores.expire()
-      if (node.failed(failure, yield* Clock.currentTimeMillis)) {
+      if (node.failed(failure, now)) {
         toldOfFailure = true
         yield* Effect.logWarning(
           "A node is unreachable",
@@ -213,18 +189,35 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
         )
       }
       following.tried(node)
-      return Stream.fail(failure)
+    })
+
+    /** One connection, until it fails or is given up for its silence; tells whether it was a good one. */
+    const once = Effect.gen(function*() {
+      const began = yield* Clock.currentTimeMillis
+      const ended = yield* Deferred.make<Cause.Cause<Problem>>()
+      const fiber = yield* Effect.forkChild(
+        Effect.onExit(attempt, (exit) => Deferred.succeed(ended, Exit.isFailure(exit) ? exit.cause : Cause.empty))
+      )
+      // Not waited for: what hangs may not even let itself be interrupted.
+      node.giveUp = () => {
+        Deferred.doneUnsafe(ended, Effect.succeed(Cause.fail(new NodeTimeout({ node: name, detail: silent }))))
+        fiber.interruptUnsafe()
+      }
+      const cause = yield* Deferred.await(ended)
+      node.waitNoMore()
+      const now = yield* Clock.currentTimeMillis
+      const wasGood = node.state === "ready" && now - began >= goodFor
+      yield* record(cause, now)
+      return wasGood
     })
 
     node.source = undefined
-    return attempt.pipe(
-      Stream.catchCause((cause) => Stream.unwrap(fail(cause))),
-      Stream.retry(backoff),
-      Stream.runDrain,
+    node.waitNoMore()
+    return Effect.repeat(once, { schedule: backoff, until: (wasGood) => wasGood }).pipe(
+      Effect.andThen(Effect.sleep(soon)),
+      Effect.forever,
       Effect.ensuring(Effect.sync(() => {
         if (node.source === source) node.source = undefined
-      })),
-      // Each failure has been recorded, and is tried again for ever.
-      Effect.ignore
+      }))
     )
   }).pipe(Effect.annotateLogs({ node: node.name }))
