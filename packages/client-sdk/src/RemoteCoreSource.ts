@@ -28,26 +28,6 @@ type Headers = HttpClientResponse.HttpClientResponse["headers"]
 
 const urls = HttpApiClient.urlBuilder(Api)
 
-/** Where one core is. */
-interface Paths {
-  readonly metadata: (ref: CoreRef) => string
-  readonly download: (ref: CoreRef, query: { readonly decompress?: "true" }) => string
-  readonly delete: (ref: CoreRef) => string
-}
-
-const pathsOf = (oneNode: boolean): Paths =>
-  oneNode
-    ? {
-      metadata: (params) => urls.cores.metadataHere({ params }),
-      download: (params, query) => urls.cores.downloadHere({ params, query }),
-      delete: (params) => urls.cores.deleteHere({ params })
-    }
-    : {
-      metadata: (params) => urls.cores.metadata({ params }),
-      download: (params, query) => urls.cores.download({ params, query }),
-      delete: (params) => urls.cores.delete({ params })
-    }
-
 const maxEventBytes = 1024 * 1024
 
 const withQuery = (path: string, params: URLSearchParams) => params.size === 0 ? path : `${path}?${params}`
@@ -132,9 +112,9 @@ const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stre
   ).pipe(Stream.scoped)
 }
 
-const openOf = (transport: Transport, paths: Paths, readBody: ReadBody | undefined) =>
+const openOf = (transport: Transport, readBody: ReadBody | undefined) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
-    const path = paths.download(ref, {})
+    const path = urls.cores.download({ params: ref, query: {} })
     // A HEAD has no body that would say what is wrong; the same GET has. Its end is read, which is none of bytes, so that
     // the connection can be used again.
     const { headers } = yield* transport.send({ method: "HEAD", path }).pipe(
@@ -174,7 +154,7 @@ const openOf = (transport: Transport, paths: Paths, readBody: ReadBody | undefin
         : Effect.map(answer(range), (response) => transport.reader(response, readBody))
 
     const decompressed = transport.send({
-      path: paths.download(ref, { decompress: "true" }),
+      path: urls.cores.download({ params: ref, query: { decompress: "true" } }),
       headers: conditions
     }).pipe(Effect.map((response) => transport.body(response)), Stream.unwrap, Stream.scoped)
 
@@ -205,7 +185,6 @@ const Empty = Schema.Struct({})
 /** See `layerRemoteCoreSource`. With `readBody` its files offer a `reader`. */
 export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteOptions, readBody?: ReadBody) {
   const transport = yield* makeTransport(options)
-  const paths = pathsOf(options.oneNode === true)
 
   const list: CoreSource["Service"]["list"] = Effect.fn("RemoteCoreSource.list")((query) =>
     Effect.map(
@@ -217,11 +196,11 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteO
   return CoreSource.of({
     list,
     get: Effect.fn("RemoteCoreSource.get")((ref) =>
-      Effect.map(transport.json({ path: paths.metadata(ref) }, CoreMetadata), ([metadata]) => metadata)
+      Effect.map(transport.json({ path: urls.cores.metadata({ params: ref }) }, CoreMetadata), ([metadata]) => metadata)
     ),
-    open: openOf(transport, paths, readBody),
+    open: openOf(transport, readBody),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
-      Effect.asVoid(transport.json({ method: "DELETE", path: paths.delete(ref) }, Empty))
+      Effect.asVoid(transport.json({ method: "DELETE", path: urls.cores.delete({ params: ref }) }, Empty))
     ),
     changes: changesOf(transport),
     nodes: Effect.map(transport.json({ path: urls.nodes.list() }, Nodes), ([nodes]) => nodes)

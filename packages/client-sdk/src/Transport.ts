@@ -42,8 +42,6 @@ export interface RemoteOptions {
   readonly idleTimeout?: Duration.Input
   /** Longest silence of a watch, which has heartbeats; that of other answers unless said. */
   readonly watchIdleTimeout?: Duration.Input
-  /** Whether the server is that of one node: it is then not asked under the name that the node has here. */
-  readonly oneNode?: boolean
 }
 
 /** A request, relative to the server's address. */

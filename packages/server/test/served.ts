@@ -5,7 +5,8 @@ import {
   type CoreFile,
   type CoreRef,
   CoreSource,
-  type NodeStatus
+  type NodeStatus,
+  type Problem
 } from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Context, Deferred, Effect, Layer, Logger, type LogLevel, References, type Scope } from "effect"
@@ -39,6 +40,8 @@ export interface Served {
 export interface Settings extends Partial<ServeOptions> {
   readonly core?: FakeCore
   readonly file?: (file: CoreFile) => Partial<CoreFile>
+  /** Runs before a file is opened; where it fails, none is. */
+  readonly beforeOpen?: Effect.Effect<void, Problem>
   readonly nodes?: () => ReadonlyArray<NodeStatus>
   /** Without them all is allowed to everybody. */
   readonly authorization?: Layer.Layer<Authorization | Authorizer>
@@ -57,6 +60,7 @@ export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, S
       ...fake,
       open: (ref) =>
         Effect.acquireRelease(Effect.sync(() => open += 1), () => Effect.sync(() => open -= 1)).pipe(
+          Effect.andThen(settings.beforeOpen ?? Effect.void),
           Effect.andThen(fake.open(ref)),
           Effect.map((file) => ({ ...file, read: reading(content), ...settings.file?.(file) }))
         ),

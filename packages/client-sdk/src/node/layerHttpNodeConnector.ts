@@ -53,7 +53,6 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
       const source = yield* makeRemoteCoreSource({
         url: address,
         ...(token === undefined ? {} : { token }),
-        oneNode: true,
         // Once, for a connection that the node closed just as it was used again. Callers try again themselves.
         retries: 1,
         maxRetryAfter: 0,

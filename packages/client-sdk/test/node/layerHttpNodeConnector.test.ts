@@ -147,7 +147,7 @@ describe("the token", () => {
 })
 
 describe("a node", () => {
-  it.live("is asked without the name that it has here", () =>
+  it.live("is asked for cores whatever their names are", () =>
     Effect.gen(function*() {
       const asked: Array<string> = []
       const { handler } = coreServer(Buffer.from("0123"))
@@ -159,7 +159,7 @@ describe("a node", () => {
       yield* connected(url, { insecureHttp: true }, (source) =>
         Effect.flatMap(source.open(odd as typeof ref), (file) =>
           Stream.runDrain(file.bytes())))
-      const path = `/apiv1/cores/download/${encodeURIComponent(odd.id)}`
+      const path = `/apiv1/cores/download/node-1/${encodeURIComponent(odd.id)}`
       assert.deepStrictEqual(asked, [`HEAD ${path}`, `GET ${path}`])
     }).pipe(Effect.scoped))
 
