@@ -13,6 +13,7 @@ import {
   PodResolver
 } from "@koredump/core"
 import {
+  Cause,
   Clock,
   Context,
   Deferred,
@@ -165,6 +166,18 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     lacking: setLacking("directory")
   })
 
+  // Reading that a defect ends, though it has no end, would leave what is shown to grow old in silence.
+  const forkForever = <E, R>(what: "journal" | "directory", reading: Effect.Effect<never, E, R>) =>
+    reading.pipe(
+      Effect.tapCause((cause) => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.void
+        lacking.set(what, `the ${what} is not read any more, by a defect of koredump: see the log`)
+        Deferred.doneUnsafe(what === "journal" ? journalRead : ready, Effect.void)
+        return Effect.logFatal(`The ${what} is not read any more, by a defect of koredump`, cause)
+      }),
+      Effect.forkScoped
+    )
+
   const keepHouse = Effect.gen(function*() {
     const now = performance.now()
     for (const [id, until] of awaited) if (until < now) stopAwaiting(id)
@@ -185,8 +198,8 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
 
   if (pods !== undefined) yield* Effect.forkScoped(pods.run)
   if (state !== undefined) yield* Effect.forkScoped(state.run)
-  yield* Effect.forkScoped(Effect.andThen(options.begin ?? Effect.void, reader))
-  yield* Effect.forkScoped(Effect.andThen(Deferred.await(journalRead), directory))
+  yield* forkForever("journal", Effect.andThen(options.begin ?? Effect.void, reader))
+  yield* forkForever("directory", Effect.andThen(Deferred.await(journalRead), directory))
   yield* Deferred.await(ready).pipe(
     Effect.andThen(isoNow),
     Effect.tap((now) =>

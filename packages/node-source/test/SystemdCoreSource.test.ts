@@ -14,6 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import { Journal } from "../src/Journal.ts"
 import { SystemdHost } from "../src/SystemdHost.ts"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"
@@ -200,6 +201,21 @@ describe("SystemdCoreSource", () => {
     }).pipe(Effect.provide(layerFakeHost({
       journal: layerScripted({ broken: true }),
       prepare: (dir) => writeFileSync(join(dir, idOf({})), content)
+    }))))
+
+  it.live("says it where a defect ends the reading of the journal, and goes on without", () =>
+    Effect.gen(function*() {
+      const host = yield* SystemdHost
+      yield* store(yield* CoresDir, idOf({}), content)
+      yield* until((cores) => states(cores) === "pending")
+      assert.deepStrictEqual(yield* host.warnings, [
+        "the journal is not read any more, by a defect of koredump: see the log"
+      ])
+    }).pipe(Effect.provide(layerFakeHost({
+      journal: Layer.merge(
+        layerScripted(),
+        Layer.mock(Journal)({ query: () => Stream.die(new Error("a defect")), lacking: Effect.succeed([]) })
+      )
     }))))
 
   it.live("waits for a directory that is not there, goes, and is replaced", () =>
