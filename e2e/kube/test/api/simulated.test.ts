@@ -90,13 +90,6 @@ it("a list of one namespace in under 20 ms, without a request to any node", asyn
     times.push(performance.now() - started)
     assert.lengthOf(JSON.parse(text) as ReadonlyArray<unknown>, count * coresEach / namespaces)
   }
-  console.error(
-    "X",
-    JSON.stringify(
-      server.log.filter((l) => l.includes("/apiv1/cores")).slice(-50).map((l) => JSON.parse(l).annotations.ms)
-    ),
-    JSON.stringify(times.map(Math.round))
-  )
   const took = quantiles(times)
   report(`list of one namespace (400 of 20,000 cores): ${took.text}`)
   // What only a node knows of itself is asked now and then, by nobody's list.

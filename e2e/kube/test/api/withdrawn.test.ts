@@ -1,17 +1,18 @@
-/** Permissions that change while somebody watches. */
+/** Permissions that change while somebody watches: with curl, `koredumpctl` and client. */
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { report } from "../../../host/test/support/report.ts"
-import { now, Watch } from "../../../host/test/support/Watch.ts"
+import { now } from "../../../host/test/support/Watch.ts"
 import { everything, grant, makeUser, namespace, people } from "../support/Access.ts"
 import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
 import { apply, remove } from "../support/Kube.ts"
 import { curlStatus } from "../support/prove.ts"
 import { SimNodes } from "../support/SimNodes.ts"
+import { Watching } from "../support/Watching.ts"
+
+const [shop, bank] = ["koredump-e2e-shop", "koredump-e2e-bank"]
 
 /** How long an answer of the API server is remembered, and how often a watch asks again; and something for the way. */
 const cacheMillis = 10_000 + 2_000 + 1_000
-
-const [shopNamespace, bankNamespace] = ["koredump-e2e-shop", "koredump-e2e-bank"]
 
 let nodes: SimNodes
 let server: ClusterServer
@@ -26,50 +27,43 @@ afterAll(async () => {
 })
 
 it("given: the cores appear; withdrawn: they go, and nothing more of the namespace comes", async () => {
-  const [shop, bank] = [
-    nodes.crash("worker-1", { namespace: shopNamespace }),
-    nodes.crash("worker-1", { namespace: bankNamespace })
-  ]
-  const as = { url: server.url, token: await makeUser("watcher", [everything(bankNamespace)]) }
+  const hidden = nodes.crash("worker-1", { namespace: shop })
+  const shown = nodes.crash("worker-1", { namespace: bank })
+  const as = { url: server.url, token: await makeUser("watcher", [everything(bank)]) }
   await sees(server.url, as.token, 1)
-  await using watch = await Watch.open(as)
-  assert.deepStrictEqual(watch.events.flatMap(({ object }) => object.id ?? []), [bank])
+  await using watching = new Watching(as)
+  await watching.find("ADDED", shown)
+  assert.deepStrictEqual(watching.since({ curl: 0, koredumpctl: 0, client: 0 }), [[shown], [shown], [shown]])
 
-  const account = { name: "watcher-too", namespace: people }
-  await apply(namespace(shopNamespace))
-  const rights = grant(account, [{ ...everything(shopNamespace) }])
-  const binding = {
-    ...rights[1]!,
-    subjects: [{ kind: "ServiceAccount", name: "watcher", namespace: people }]
-  }
-  await apply(rights[0]!, binding)
+  const [role, binding] = grant({ name: "watcher-too", namespace: people }, [everything(shop)])
+  const toWatcher = { ...binding!, subjects: [{ kind: "ServiceAccount", name: "watcher", namespace: people }] }
+  await apply(namespace(shop), role!, toWatcher)
   const given = now()
-  const { at: shown } = await watch.find(({ object, type }) => type === "ADDED" && object.id === shop, "shop appears")
-  report(`permission given → in a running watch: ${Math.round(shown - given)} ms`)
-  assert.isBelow(shown - given, cacheMillis)
+  const appeared = await watching.find("ADDED", hidden) - given
+  report(`permission given → in running watches: ${Math.round(appeared)} ms`)
+  assert.isBelow(appeared, cacheMillis)
 
-  await remove(binding)
+  await remove(toWatcher)
   const withdrawn = now()
-  const { at: gone } = await watch.find(({ object, type }) => type === "DELETED" && object.id === shop, "shop goes")
-  report(`permission withdrawn → out of a running watch: ${Math.round(gone - withdrawn)} ms`)
-  assert.isBelow(gone - withdrawn, cacheMillis)
+  const gone = await watching.find("DELETED", hidden) - withdrawn
+  report(`permission withdrawn → out of running watches: ${Math.round(gone)} ms`)
+  assert.isBelow(gone, cacheMillis)
 
-  const from = watch.events.length
-  nodes.crash("worker-1", { namespace: shopNamespace })
-  const marker = nodes.crash("worker-1", { namespace: bankNamespace })
-  await watch.find(({ object }) => object.id === marker, "what is still allowed")
-  assert.deepStrictEqual(watch.events.slice(from).flatMap(({ object }) => object.id ?? []), [marker])
-  assert.strictEqual(await curlStatus(as, `/apiv1/cores?namespace=${shopNamespace}`), 403)
+  const mark = watching.mark()
+  nodes.crash("worker-1", { namespace: shop })
+  const marker = nodes.crash("worker-1", { namespace: bank })
+  await watching.find("ADDED", marker)
+  assert.deepStrictEqual(watching.since(mark), [[marker], [marker], [marker]])
+  assert.strictEqual(await curlStatus(as, `/apiv1/cores?namespace=${shop}`), 403)
 })
 
-it("all withdrawn: the watch shows nothing any more", async () => {
-  const core = nodes.crash("worker-1", { namespace: shopNamespace })
-  const rules = [everything(shopNamespace)]
+it("all withdrawn: watches show nothing any more", async () => {
+  const core = nodes.crash("worker-1", { namespace: shop })
+  const rules = [everything(shop)]
   const as = { url: server.url, token: await makeUser("leaver", rules) }
-  await using watch = await Watch.open(as, "state=any")
-  await watch.find(({ object }) => object.id === core, "the core")
+  await using watching = new Watching(as)
+  await watching.find("ADDED", core)
   for (const object of grant({ name: "leaver", namespace: people }, rules).toReversed()) await remove(object)
   const withdrawn = now()
-  const { at } = await watch.find(({ object, type }) => type === "DELETED" && object.id === core, "it goes")
-  assert.isBelow(at - withdrawn, cacheMillis)
+  assert.isBelow(await watching.find("DELETED", core) - withdrawn, cacheMillis)
 })
