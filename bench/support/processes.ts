@@ -99,6 +99,24 @@ export const startNode = async (root: string): Promise<Running> => {
   return { url: await urlOf(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
 
+/** `koredump-server cluster` in front of nodes that `startNode` started, on loopback, with the same token. */
+export const startCluster = async (root: string, nodes: Readonly<Record<string, string>>): Promise<Running> => {
+  const nodeTokenFile = join(root, "node-token")
+  writeFileSync(nodeTokenFile, token)
+  const child = start(process.execPath, [
+    serverMain,
+    "cluster",
+    ...Object.entries(nodes).map(([name, url]) => `--node=${name}=${url}`),
+    `--node-token-file=${nodeTokenFile}`,
+    "--listen=127.0.0.1:0",
+    "--ops-listen=127.0.0.1:0",
+    "--log-format=json",
+    "--auth=token-file",
+    `--token-file=${join(root, "tokens.csv")}`
+  ], "pipe")
+  return { url: await urlOf(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+}
+
 /** A bare server that sends the lines of a file to all that are connected when it is told to go. */
 export const startLineServer = async (lines: string): Promise<Running & { readonly go: () => void }> => {
   const child = start(process.execPath, [join(import.meta.dirname, "lineServer.ts"), lines], "pipe", "pipe")
