@@ -1,0 +1,41 @@
+{{/*
+What of a node the node server sees: the only place that says it. A hostPath without a type that is not there is made by
+the container runtime, on the host, as a directory. So each has one. Made is only what systemd makes itself as soon as
+anything crashes or is logged, and the state directory; never /var/log/journal, by which journald would change where it
+writes.
+*/}}
+{{- define "koredump.hostPaths" -}}
+- { name: coredumps, path: /var/lib/systemd/coredump, type: DirectoryOrCreate, writable: {{ .Values.allowDelete }} }
+- { name: state, path: /var/lib/koredump, type: DirectoryOrCreate, writable: true }
+- { name: machine-id, path: /etc/machine-id, type: File }
+{{- if eq .Values.node.hostMounts "exact" }}
+- { name: persistent-journal, path: /var/log/journal, type: Directory }
+- { name: volatile-journal, path: /run/log/journal, type: DirectoryOrCreate }
+- { name: containers, path: /var/log/containers, type: Directory }
+- { name: pods, path: /var/log/pods, type: Directory }
+{{- else }}
+- { name: log, path: /var/log, type: Directory }
+- { name: volatile-log, path: /run/log, type: DirectoryOrCreate }
+{{- end }}
+{{- end }}
+
+{{- define "koredump.hostMounts" -}}
+{{- $recursive := semverCompare ">=1.31.0-0" .Capabilities.KubeVersion.Version }}
+{{- range include "koredump.hostPaths" . | fromYamlArray }}
+- name: {{ .name }}
+  mountPath: {{ .path }}
+  readOnly: {{ not .writable }}
+  {{- if and $recursive (not .writable) }}
+  recursiveReadOnly: IfPossible
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "koredump.hostVolumes" -}}
+{{- range include "koredump.hostPaths" . | fromYamlArray }}
+- name: {{ .name }}
+  hostPath:
+    path: {{ .path }}
+    type: {{ .type }}
+{{- end }}
+{{- end }}

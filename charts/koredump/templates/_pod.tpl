@@ -1,0 +1,78 @@
+{{/* What pods of both workloads have in common. */}}
+
+{{- define "koredump.podMetadata" -}}
+labels:
+  {{- with .root.Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- include .labels .root | nindent 2 }}
+{{- with .root.Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "koredump.podSpec" -}}
+automountServiceAccountToken: true
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+# Five seconds of preStop, the grace period, and what the end itself takes.
+terminationGracePeriodSeconds: {{ add .Values.gracePeriodSeconds 15 }}
+{{- end }}
+
+{{- define "koredump.container" -}}
+image: {{ include "koredump.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  - name: NODE_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: spec.nodeName
+livenessProbe:
+  httpGet:
+    path: /livez
+    port: ops
+  {{- toYaml .Values.livenessProbe | nindent 2 }}
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: ops
+  {{- toYaml .Values.readinessProbe | nindent 2 }}
+lifecycle:
+  preStop:
+    # Goes on answering until everybody knows that this pod is to be asked no more.
+    exec:
+      command: [sleep, "5"]
+{{- end }}
+
+{{- define "koredump.commonArgs" -}}
+- --listen=0.0.0.0:{{ .port }}
+- --ops-listen=0.0.0.0:{{ .root.Values.ports.ops }}
+- --auth=kubernetes
+- --log-level={{ .root.Values.logLevel }}
+- --log-format=json
+- --grace-period={{ .root.Values.gracePeriodSeconds }}s
+{{- if .tls }}
+- --tls-cert=/tls/tls.crt
+- --tls-key=/tls/tls.key
+{{- else }}
+- --insecure-http
+{{- end }}
+{{- if .root.Values.allowDelete }}
+- --allow-delete
+{{- end }}
+{{- end }}
