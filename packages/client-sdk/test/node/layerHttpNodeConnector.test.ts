@@ -237,6 +237,26 @@ describe.skipIf(!hasOpenssl)("TLS (needs openssl)", () => {
       assert.match(yield* failure(named, { serverName }), /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT/)
     }).pipe(Effect.scoped))
 
+  it.live("a large core comes whole, into the caller's buffers", () =>
+    Effect.gen(function*() {
+      const { write } = yield* files
+      const content = Buffer.from(new Uint8Array(5_000_000).map((_, i) => (i * 7) % 253))
+      const url = yield* serveTls(own!.certificates[1]!, coreServer(content).handler)
+      const parts: Array<Buffer> = []
+      yield* connected(url, { ca: write("ca.crt", own!.ca) }, (source) =>
+        Effect.gen(function*() {
+          const file = yield* source.open(ref)
+          const read = yield* file.reader!()
+          const buffer = Buffer.alloc(300_000)
+          let bytes = 0
+          do {
+            bytes = yield* Effect.promise((signal) => read(buffer, signal))
+            parts.push(Buffer.from(buffer.subarray(0, bytes)))
+          } while (bytes > 0)
+        }))
+      assert.isTrue(Buffer.concat(parts).equals(content))
+    }).pipe(Effect.scoped))
+
   it.live("1.2 or newer, whatever Node's defaults are", () =>
     Effect.gen(function*() {
       const { write } = yield* files

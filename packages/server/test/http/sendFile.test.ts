@@ -65,8 +65,10 @@ describe("downloads over a socket", () => {
 
   it.live("of a file whose reads come in pieces are whole", () =>
     Effect.gen(function*() {
-      const served = yield* serve({ file: () => ({ read: reading(large, 100_003) }) })
-      assert.isTrue((yield* bodyOf(yield* call(downloadUrl(served))))?.equals(large))
+      for (const [content, most] of [[large, 100_003], [large.subarray(0, 1000), 7]] as const) {
+        const served = yield* serve({ core: { content }, file: () => ({ read: reading(content, most) }) })
+        assert.isTrue((yield* bodyOf(yield* call(downloadUrl(served))))?.equals(content))
+      }
     }))
 
   it.live("whose client goes close the file, and make room for the next", () =>
