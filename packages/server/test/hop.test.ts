@@ -199,6 +199,19 @@ describe("what a node answers instead", () => {
     }))
 })
 
+describe("a deletion", () => {
+  it.live("is the node's to do, and to refuse", () =>
+    Effect.gen(function*() {
+      const { node, url } = yield* serveHop()
+      const target = `${url}/apiv1/cores/delete/worker-1/${node.ref.id}`
+      const first = yield* call(target, { method: "DELETE" })
+      assert.deepStrictEqual([first.statusCode, String(yield* bodyOf(first))], [200, "{}"])
+      const second = yield* call(target, { method: "DELETE" })
+      assert.strictEqual(second.statusCode, 404)
+      assert.include(yield* problem(second), { code: "core-not-stored", node: "worker-1" })
+    }))
+})
+
 describe("a download that breaks off", () => {
   it.live("is aborted: the node's file ends early, or the node cannot read on", () =>
     Effect.gen(function*() {

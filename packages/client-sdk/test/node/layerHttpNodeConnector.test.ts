@@ -207,6 +207,11 @@ describe("a node", () => {
             const file = yield* source.open(ref)
             yield* Stream.runDrain(file.bytes())
             yield* Stream.runDrain(file.bytes({ start: 1, end: 3 }))
+            yield* Effect.scoped(Effect.flatMap(file.reader!(), (read) =>
+              Effect.promise(async (signal) => {
+                assert.strictEqual(await read(new Uint8Array(4), signal), 4)
+                await new Promise((resolve) => setImmediate(resolve))
+              })))
           }
           yield* Fiber.interrupt(watching)
         }))
