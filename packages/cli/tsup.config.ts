@@ -4,8 +4,10 @@ import { defineConfig } from "tsup"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
+export const cliVersionDefine = { KOREDUMP_CLI_VERSION: JSON.stringify(version) }
+
 // Effect's HTTP API can serve documentation pages of megabytes, which it imports on demand. A client never does.
-const withoutDocsPages = {
+export const withoutDocsPages = {
   name: "without-docs-pages",
   setup: (build: PluginBuild) => {
     build.onLoad({ filter: /\/internal\/httpApi(Scalar|Swagger)\.(ts|js)$/ }, () => ({ contents: "export {}" }))
@@ -25,7 +27,7 @@ export default defineConfig({
   noExternal: [/.*/],
   external: [/^@napi-rs\//],
   esbuildPlugins: [withoutDocsPages],
-  define: { KOREDUMP_CLI_VERSION: JSON.stringify(version) },
+  define: cliVersionDefine,
   esbuildOptions: (options) => {
     options.conditions = ["@koredump/source"]
     options.legalComments = "none"

@@ -17,14 +17,21 @@ export const run = (
     readonly env?: Record<string, string>
     readonly closeEarly?: boolean
     readonly program?: "main" | "kubectl-koredump"
+    /** The program as one file, in place of the sources. */
+    readonly executable?: string
   } = {}
 ) =>
   Effect.promise(async () => {
     const program = new URL(`../src/${options.program ?? "main"}.ts`, import.meta.url).pathname
-    const child = spawn(process.execPath, ["--conditions=@koredump/source", program, ...argv], {
-      env: { ...process.env, ...nowhere, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"]
-    })
+    const node = ["--conditions=@koredump/source", program]
+    const child = spawn(
+      options.executable ?? process.execPath,
+      options.executable === undefined ? [...node, ...argv] : argv,
+      {
+        env: { ...process.env, ...nowhere, ...options.env },
+        stdio: ["ignore", "pipe", "pipe"]
+      }
+    )
     if (options.closeEarly === true) child.stdout.once("data", () => child.stdout.destroy())
     const stderr = text(child.stderr)
     const stdout = options.closeEarly === true ? Promise.resolve("") : text(child.stdout)

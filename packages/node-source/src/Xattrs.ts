@@ -4,23 +4,18 @@
  */
 import { formatTimestamp, type UnversionedCore } from "@koredump/core"
 import { Schema } from "effect"
-import { createRequire } from "node:module"
-
-interface Binding {
-  readonly listAttributesSync: (path: string) => ReadonlyArray<string>
-  readonly getAttributeSync: (path: string, name: string) => Uint8Array | null
-}
+import { loadXattrBinding, type XattrBinding } from "./xattrBinding.ts"
 
 const prefix = "user.coredump."
 const maxBytes = 4096
 
-let loaded: { readonly binding: Binding | undefined } | undefined
+let loaded: { readonly binding: XattrBinding | undefined } | undefined
 
 // At first use, and a missing binary (another C library, another architecture) is as a file system without attributes.
-const load = (): Binding | undefined => {
+const load = (): XattrBinding | undefined => {
   if (loaded === undefined) {
     try {
-      loaded = { binding: createRequire(import.meta.url)("@napi-rs/xattr") as Binding }
+      loaded = { binding: loadXattrBinding() }
     } catch {
       loaded = { binding: undefined }
     }

@@ -1,0 +1,122 @@
+/**
+ * koredumpctl as one file that needs nothing beside it, a single executable application of Node:
+ *
+ *     npm run build:cli-binary [-- --platform linux-arm64] [--out FILE]
+ *
+ * Without --out it is packages/cli/dist/bin/koredumpctl-PLATFORM.
+ */
+import { build, type Plugin } from "esbuild"
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { parseArgs, promisify } from "node:util"
+import { inject } from "postject"
+import { cliVersionDefine, withoutDocsPages } from "../tsup.config.ts"
+import { wrapper } from "./load.ts"
+import { addonFor, isPlatform, nodeFor, type Platform, platforms, thisPlatform } from "./platform.ts"
+
+const exec = promisify(execFile)
+const here = import.meta.dirname
+
+const addonFromAssets: Plugin = {
+  name: "addon-from-assets",
+  setup: (build) => {
+    build.onResolve({ filter: /\/xattrBinding\.ts$/ }, () => ({ path: join(here, "xattrBinding.ts") }))
+  }
+}
+
+const bundle = (entry: string, outfile: string, wrap: { readonly head: string; readonly foot: string }) =>
+  build({
+    entryPoints: [join(here, entry)],
+    outfile,
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+    minify: true,
+    // ASCII takes one byte a character in memory, and no decoding.
+    charset: "ascii",
+    legalComments: "none",
+    conditions: ["@koredump/source"],
+    define: cliVersionDefine,
+    plugins: [withoutDocsPages, addonFromAssets],
+    banner: { js: wrap.head },
+    footer: { js: wrap.foot },
+    logLevel: "warning"
+  })
+
+/** A list over HTTP runs most of what any command needs. */
+const warmUp = async (program: string, cache: string) => {
+  const cores = [{
+    id: "core.demo.0.e36680b3d32e4f4f9899d72d34fe5fb3.1.1638186984000000.zst",
+    node: "node-1",
+    state: "present",
+    size: 1,
+    compression: "zstd",
+    COREDUMP_COMM: "demo",
+    COREDUMP_PID: 1,
+    COREDUMP_UID: 0,
+    COREDUMP_SIGNAL: 11,
+    COREDUMP_SIGNAL_NAME: "SIGSEGV",
+    COREDUMP_TIMESTAMP: "2021-11-29T11:56:24Z",
+    resourceVersion: "a-1"
+  }]
+  const server = createServer((_, response) => {
+    response.setHeader("content-type", "application/json").setHeader("koredump-resource-version", "a-1")
+    response.end(JSON.stringify(cores))
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const argv = ["list", "-o", "table", "--server", url, "--token", "t"]
+  await exec(process.execPath, [join(here, "warmUp.ts"), program, cache, ...argv])
+  server.close()
+}
+
+const buildFor = async (platform: Platform, target: string, directory: string): Promise<void> => {
+  const main = join(directory, "main.js")
+  const program = join(directory, "program.js")
+  const cache = join(directory, "program.cache")
+  const blob = join(directory, "blob")
+  await bundle("main.ts", main, { head: "", foot: "" })
+  await bundle("program.ts", program, wrapper)
+  // Made for one kind of processor; elsewhere V8 compiles anew at each start.
+  if (platform === thisPlatform) await warmUp(program, cache)
+  else await writeFile(cache, "")
+  const assets = {
+    "program.js": program,
+    "program.cache": cache,
+    "xattr.node": await addonFor(platform, directory)
+  }
+  const config = join(directory, "config.json")
+  await writeFile(config, JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true }))
+  await exec(process.execPath, ["--experimental-sea-config", config])
+
+  await mkdir(dirname(target), { recursive: true })
+  const part = `${target}.part`
+  await copyFile(await nodeFor(platform, directory), part)
+  await inject(part, "NODE_SEA_BLOB", await readFile(blob), {
+    sentinelFuse: "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"
+  })
+  await chmod(part, 0o755)
+  await rename(part, target)
+}
+
+const { values: { out, platform } } = parseArgs({
+  options: { out: { type: "string" }, platform: { type: "string", default: thisPlatform } }
+})
+if (!isPlatform(platform)) {
+  process.stderr.write(`It can be built for ${platforms.join(" and ")} with --platform, not for ${platform}.\n`)
+  process.exit(2)
+}
+const target = resolve(out ?? join(here, "../dist/bin", `koredumpctl-${platform}`))
+const directory = await mkdtemp(join(tmpdir(), "koredumpctl-build-"))
+try {
+  await buildFor(platform, target, directory)
+  process.stdout.write(`${target}: ${((await stat(target)).size / 1e6).toFixed(0)} MB\n`)
+} finally {
+  await rm(directory, { recursive: true })
+}
