@@ -3,14 +3,12 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { inject } from "vitest"
-import { ctlOk } from "../../../host/test/support/Ctl.ts"
 import { sha256Decompressed, sha256File, tempDir } from "../../../host/test/support/Files.ts"
 import { corePath, type WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { nodePath } from "../support/Cluster.ts"
-import { koredump } from "../support/Koredump.ts"
-import { apply, serving } from "../support/Kube.ts"
+import { apply } from "../support/Kube.ts"
 import { type As, curl, isIdentified } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
@@ -97,10 +95,4 @@ describe("the old koredumpctl's requests", () => {
     assert.match(range, /^HTTP\/1\.1 206/)
     assert.match(range, new RegExp(`content-range: bytes 0-9/${core.size}`, "i"))
   })
-})
-
-it("through kubectl port-forward, as the old koredumpctl reached it", async () => {
-  await using forward = await serving("port-forward", "-n", koredump, "deployment/cluster", ":5000")
-  const text = await ctlOk({ url: forward.url, token: as.token }, ["list", "-n", "legacy", "-o", "json", "-1"])
-  assert.strictEqual((JSON.parse(text) as WireCore).id, core.id)
 })

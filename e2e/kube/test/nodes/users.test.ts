@@ -3,12 +3,14 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { access } from "node:fs/promises"
 import { inject } from "vitest"
 import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
+import { tempDir } from "../../../host/test/support/Files.ts"
 import { corePath, list, metadata, type WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace, people } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { clusterPods, koredump } from "../support/Koredump.ts"
-import { apply, eventually, pods } from "../support/Kube.ts"
+import { apply, eventually, logOf, pods, tokenOf } from "../support/Kube.ts"
+import { startProgram } from "../support/Program.ts"
 import {
   type As,
   client,
@@ -139,6 +141,32 @@ it("who may only look gets neither the bytes nor the environment", async () => {
   assert.strictEqual((await ctl(viewer, ["delete", "--yes", shop.node, shop.id])).code, 5)
 })
 
+it("a node that is told to serve some namespaces shows no core of others, nor of any that it does not know", async () => {
+  await using dir = await tempDir()
+  await using node = await startProgram("node", [
+    "--root",
+    nodePath("node-2", ""),
+    "--node-name",
+    "node-2",
+    "--state-dir",
+    dir.path,
+    "--ops-listen",
+    "127.0.0.1:0",
+    "--kubeconfig",
+    process.env["KUBECONFIG"]!,
+    "--auth",
+    "kubernetes",
+    "--namespace-regex",
+    "ban[jk]"
+  ])
+  await crashInCgroup("node-2", "/system.slice/demo.service")
+  const token = await tokenOf(people, "bob", "koredump-node")
+  await using filtered = await Watch.open({ url: node.url, token })
+  await filtered.find(({ object }) => object["container"] === "safe", "the bank's")
+  const namespaces = new Set((await list({ url: node.url, token }, "state=any")).map((core) => core["namespace"]))
+  assert.deepStrictEqual([...namespaces], ["bank"])
+})
+
 describe("deletion", () => {
   const victims = ["curl", "koredumpctl", "client"] as const
   const cores = new Map<string, WireCore>()
@@ -174,14 +202,13 @@ describe("deletion", () => {
 
   it("and the audit log has who did what from where", async () => {
     const [server] = await pods(koredump, clusterPods)
-    const path = `/api/v1/namespaces/${koredump}/pods/${server!.metadata.name}/log`
-    const logOf = async () => {
-      const text = await (await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]))).text()
-      return text.split("\n").filter((line) => line.includes("audit"))
+    const audit = async () => {
+      const log = await logOf(koredump, server!.metadata.name)
+      return log.split("\n").filter((line) => line.includes("audit"))
     }
     const user = `system:serviceaccount:${people}:alice`
     const lines = await eventually("audit lines", async () => {
-      const lines = await logOf()
+      const lines = await audit()
       return lines.some((line) => line.includes(cores.get("client")!.id)) && lines
     })
     const of = (id: string, what: RegExp) =>

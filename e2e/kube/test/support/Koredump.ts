@@ -61,6 +61,47 @@ const secret = (name: string, data: Readonly<Record<string, string>>): KubeObjec
   data
 })
 
+/** What a container needs to run the programs of this repository: its Node, and the machine's libraries. */
+const ownMounts = (): ReadonlyArray<Mount> => [hostPath("usr", "/usr"), hostPath("repository", programs.repository)]
+
+/** The volumes of a pod with these mounts, and its container's part of them. */
+const mounted = (mounts: ReadonlyArray<Mount>) => ({
+  volumes: mounts.map(({ name, volume }) => Object.assign({ name }, volume)),
+  volumeMounts: mounts.map(({ name, path, writable }) => ({ name, mountPath: path, readOnly: writable !== true }))
+})
+
+/** A pod that runs koredumpctl once, where koredump's Service has the name that a cluster's DNS would give it. */
+export const ctlPod = (
+  { account, name, namespace, service }: {
+    readonly namespace: string
+    readonly name: string
+    readonly account: string
+    readonly service: string
+  },
+  args: ReadonlyArray<string>
+): KubeObject => {
+  const { volumeMounts, volumes } = mounted(ownMounts())
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace, name },
+    spec: {
+      serviceAccountName: account,
+      restartPolicy: "Never",
+      dnsPolicy: "Default",
+      hostAliases: [{ ip: service, hostnames: [`koreapi.${koredump}.svc.cluster.local`] }],
+      containers: [{
+        name: "koredumpctl",
+        image: "koredump.test/host:1",
+        imagePullPolicy: "Never",
+        command: [programs.node, programs.ctl, ...args],
+        volumeMounts
+      }],
+      volumes
+    }
+  }
+}
+
 interface Mount {
   readonly name: string
   readonly path: string
@@ -79,14 +120,14 @@ const tls = (name: string): Mount => ({ name: "tls", path: "/tls", volume: { sec
 
 const tokenPath = "/var/run/secrets/koredump"
 
-/** A pod of one container that runs one of the programs, root without any capability, from this repository. */
+/** A pod of one container that runs koredump-server, root without any capability, from this repository. */
 const podOf = (
   name: string,
   args: ReadonlyArray<string>,
   mounts: ReadonlyArray<Mount>,
   more: Readonly<Record<string, unknown>> = {}
 ) => {
-  const all = [hostPath("usr", "/usr"), hostPath("repository", programs.repository), ...mounts]
+  const { volumeMounts, volumes } = mounted([...ownMounts(), ...mounts])
   return {
     serviceAccountName: name,
     dnsPolicy: "Default",
@@ -106,9 +147,9 @@ const podOf = (
         readOnlyRootFilesystem: true,
         capabilities: { drop: ["ALL"] }
       },
-      volumeMounts: all.map(({ name, path, writable }) => ({ name, mountPath: path, readOnly: writable !== true }))
+      volumeMounts
     }],
-    volumes: all.map(({ name, volume }) => Object.assign({ name }, volume))
+    volumes
   }
 }
 
@@ -195,9 +236,19 @@ export const nodePod = (node: string, other?: Pod): Promise<Pod> =>
     60_000
   )
 
+/** The certificates of the node servers; those that are there already stay, for a change would take a minute to arrive. */
+const secrets = async (): Promise<ReadonlyArray<KubeObject>> => {
+  const path = `/api/v1/namespaces/${koredump}/secrets/node-tls`
+  if (await kube("GET", path).then(() => true, () => false)) return []
+  const certificates = await makeCertificates()
+  return [
+    secret("node-tls", { "tls.crt": certificates["tls.crt"]!, "tls.key": certificates["tls.key"]! }),
+    secret("node-ca", { "ca.crt": certificates["ca.crt"]! })
+  ]
+}
+
 /** Installs koredump and waits until it is ready; the Service's URL. */
 export const install = async (): Promise<string> => {
-  const certificates = await makeCertificates()
   await apply(
     namespace(koredump),
     serviceAccount(koredump, "node"),
@@ -209,8 +260,7 @@ export const install = async (): Promise<string> => {
       everything(),
       everythingOnNodes
     ]),
-    secret("node-tls", { "tls.crt": certificates["tls.crt"]!, "tls.key": certificates["tls.key"]! }),
-    secret("node-ca", { "ca.crt": certificates["ca.crt"]! }),
+    ...await secrets(),
     nodeServers(),
     clusterServer,
     service

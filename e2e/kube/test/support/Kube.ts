@@ -104,6 +104,12 @@ export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArra
 export const pod = (namespace: string, name: string): Promise<Pod> =>
   kube<Pod>("GET", `/api/v1/namespaces/${namespace}/pods/${name}`)
 
+/** What a pod's container has written so far. */
+export const logOf = async (namespace: string, name: string): Promise<string> => {
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/log`
+  return await (await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]))).text()
+}
+
 /** Whether a pod runs and its readiness probe says yes. */
 export const isReady = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined &&

@@ -148,14 +148,14 @@ export class SimNodes implements AsyncDisposable {
       const headers = { "content-type": "application/json", "koredump-resource-version": String(this.#version) }
       response.writeHead(200, headers).end(JSON.stringify(body))
     }
-    // `metadata/{id}`: a node needs not be told its own name.
-    const [, , collection, what, id] = pathname.split("/").map(decodeURIComponent)
+    // `metadata/{id}` or `metadata/{node}/{id}`: a node needs not be told its own name.
+    const [, , collection, what, ...names] = pathname.split("/").map(decodeURIComponent)
     if (collection === "watch") return this.#watch(node, searchParams.has("resourceVersion"), response)
     if (collection === "nodes") {
       return json([{ name: node.name, state: "ready", since: "2026-01-01T00:00:00Z", cores: 0, bytes: 0 }])
     }
     if (what === undefined) return json(Array.from(node.cores.values(), ({ summary }) => summary))
-    const core = node.cores.get(id ?? "")
+    const core = node.cores.get(names.at(-1) ?? "")
     if (core === undefined) return void response.writeHead(404).end()
     if (what === "metadata") return json({ ...core.summary, COREDUMP_ENVIRON: secretOf(core.id) })
     if (what === "delete") {

@@ -1,0 +1,89 @@
+/** Ways to koredump in the cluster, and tokens that nobody typed: port-forward, a pod, kubeconfigs. */
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { inject } from "vitest"
+import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
+import { tempDir } from "../../../host/test/support/Files.ts"
+import type { WireCore } from "../../../host/test/support/Http.ts"
+import { Watch } from "../../../host/test/support/Watch.ts"
+import { everything, makeUser, namespace, people, serviceAccount } from "../support/Access.ts"
+import { ctlPod, koredump } from "../support/Koredump.ts"
+import { apply, eventually, logOf, pod, serving } from "../support/Kube.ts"
+import { type As, isIdentified } from "../support/prove.ts"
+import { crashing, podObject, podSpec } from "../support/Workloads.ts"
+
+const ns = "reach"
+const newest = ["list", "-n", ns, "-o", "json", "-1"]
+let as: As
+let core: WireCore
+
+beforeAll(async () => {
+  as = { url: inject("koreapi"), token: await makeUser("reach", [everything(ns)]) }
+  await using watch = await Watch.open(as, `namespace=${ns}`)
+  await apply(namespace(ns), podObject(ns, "prog", podSpec([crashing("main")])))
+  core = (await watch.find(({ object }) => isIdentified(object), "the core")).object
+})
+
+const forward = () => serving("port-forward", "-n", koredump, "deployment/cluster", ":5000")
+
+const idOf = (text: string) => (JSON.parse(text) as WireCore).id
+
+describe("through kubectl port-forward", () => {
+  it("with a token", async () => {
+    await using server = await forward()
+    assert.strictEqual(idOf(await ctlOk({ url: server.url, token: as.token }, newest)), core.id)
+  })
+
+  it("with that of a kubeconfig's exec plugin", async () => {
+    await using server = await forward()
+    await using dir = await tempDir()
+    const [kubeconfig, credential] = [join(dir.path, "config"), join(dir.path, "credential")]
+    const apiVersion = "client.authentication.k8s.io/v1"
+    await writeFile(credential, JSON.stringify({ apiVersion, kind: "ExecCredential", status: { token: as.token } }))
+    await writeFile(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [{ name: "e2e", cluster: { server: "https://127.0.0.1:1" } }],
+        users: [{
+          name: "e2e",
+          user: { exec: { apiVersion, command: "cat", args: [credential], interactiveMode: "Never" } }
+        }],
+        contexts: [{ name: "e2e", context: { cluster: "e2e", user: "e2e" } }],
+        "current-context": "e2e"
+      })
+    )
+    assert.strictEqual(idOf(await ctlOk({ url: server.url }, [...newest, "--kubeconfig", kubeconfig])), core.id)
+  })
+
+  it("with one that is asked for: the kubeconfig has a certificate only", async () => {
+    await using server = await forward()
+    const without = await ctl({ url: server.url }, newest)
+    assert.strictEqual(without.code, 5, without.stderr)
+    assert.match(without.stderr, /--as-service-account/)
+    const text = await ctlOk({ url: server.url }, [...newest, "--as-service-account", `${people}/reach`])
+    assert.strictEqual(idOf(text), core.id)
+  })
+
+  it("a kubeconfig's token does not cross the network in the clear", async () => {
+    const { code, stderr } = await ctl({ url: as.url }, [...newest, "--as-service-account", `${people}/reach`])
+    assert.strictEqual(code, 5, stderr)
+    assert.match(stderr, /in the clear/)
+  })
+})
+
+it("in a pod: the Service and the pod's own token, without any option", async () => {
+  const user = "in-cluster"
+  await makeUser(user, [everything(ns)])
+  const service = new URL(as.url).hostname
+  await apply(serviceAccount(people, user), ctlPod({ namespace: people, name: user, account: user, service }, newest))
+  await eventually("it has ended", async () => {
+    const { phase } = (await pod(people, user)).status
+    return phase === "Succeeded" || phase === "Failed"
+  })
+  const log = await logOf(people, user)
+  assert.strictEqual((await pod(people, user)).status.phase, "Succeeded", log)
+  assert.strictEqual(idOf(log), core.id)
+})
