@@ -37,11 +37,6 @@ terminationGracePeriodSeconds: {{ add .Values.gracePeriodSeconds 15 }}
 {{- define "koredump.container" -}}
 image: {{ include "koredump.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-env:
-  - name: NODE_NAME
-    valueFrom:
-      fieldRef:
-        fieldPath: spec.nodeName
 livenessProbe:
   httpGet:
     path: /livez
@@ -60,8 +55,8 @@ lifecycle:
 {{- end }}
 
 {{- define "koredump.commonArgs" -}}
-- --listen=0.0.0.0:{{ .port }}
-- --ops-listen=0.0.0.0:{{ .root.Values.ports.ops }}
+- {{ printf "--listen=%s:%v" .root.Values.ports.host .port | quote }}
+- {{ printf "--ops-listen=%s:%v" .root.Values.ports.host .root.Values.ports.ops | quote }}
 - --auth=kubernetes
 - --log-level={{ .root.Values.logLevel }}
 - --log-format=json
