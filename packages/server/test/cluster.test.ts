@@ -19,14 +19,24 @@ const startCluster = async (...args: ReadonlyArray<string>) => {
     "node",
     ...loopback,
     await file("node-tokens", `${tokens.cluster},cluster\n`),
-    ...["--root", host.root, "--node-name", "its own name", "--state-dir", join(host.root, "state"), "--allow-delete"]
+    "--root",
+    host.root,
+    "--node-name",
+    "its own name",
+    "--state-dir",
+    join(host.root, "state"),
+    "--allow-delete"
   )
   const cluster = await start(
     "cluster",
     ...loopback,
     await file("tokens", `${tokens.user},alice\n`),
-    ...["--node", `w1=${node.address}`, "--node", "w2=http://127.0.0.1:1"],
-    ...["--node-token-file", await file("cluster-token", tokens.cluster)],
+    "--node",
+    `w1=${node.address}`,
+    "--node",
+    "w2=http://127.0.0.1:1",
+    "--node-token-file",
+    await file("cluster-token", tokens.cluster),
     ...args
   )
   return {
