@@ -91,7 +91,8 @@ const readFile = Effect.fnUntraced(function*(path: string) {
         : Effect.fail(refuse(`The kubeconfig ${visible(path)} cannot be read: ${reason._tag}.`)))
   )
   if (Option.isNone(text)) return Option.none()
-  const { parse } = yield* Effect.promise(() => import("yaml"))
+  // A bundle has the exports of a CommonJS package as its default alone.
+  const { default: { parse } } = yield* Effect.promise(() => import("yaml"))
   // What the parser says would quote the file.
   const value = yield* Effect.try({
     try: (): unknown => parse(text.value) ?? {},
