@@ -3,12 +3,9 @@
  * for each of its public entries, so that no layer ever reaches down into one that it must not know.
  */
 import { build } from "esbuild"
-import { readFile } from "node:fs/promises"
 import { builtinModules } from "node:module"
-import { dirname } from "node:path"
-import { fileURLToPath } from "node:url"
+import { entriesOf, readPackage, root } from "./packages.ts"
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
 
 /** What a bundle of one public entry holds. */
@@ -27,20 +24,12 @@ const packageOf = async (file: string): Promise<string> => {
   if (installed !== undefined) return installed
   const directory = /^packages\/[^/]+/.exec(file)?.[0]
   if (directory === undefined) throw new Error(`${file} belongs to no package`)
-  return (await manifest(directory)).name
+  return (await readPackage(directory)).manifest.name
 }
-
-const manifest = async (directory: string) =>
-  JSON.parse(await readFile(`${root}/${directory}/package.json`, "utf8")) as {
-    readonly name: string
-    readonly exports: Record<string, unknown>
-  }
 
 /** The entries that `packages/<directory>` publishes, as programs import them. */
-export const publicEntries = async (directory: string): Promise<ReadonlyArray<string>> => {
-  const { exports, name } = await manifest(`packages/${directory}`)
-  return Object.keys(exports).filter((entry) => entry !== "./package.json").map((entry) => name + entry.slice(1))
-}
+export const publicEntries = async (directory: string): Promise<ReadonlyArray<string>> =>
+  entriesOf((await readPackage(`packages/${directory}`)).manifest)
 
 const bundled = (entry: string, platform: "browser" | "node", splitting: boolean) =>
   build({
@@ -71,6 +60,12 @@ export const bundle = async (entry: string, platform: "browser" | "node"): Promi
     packages: unique(await Promise.all(files.map(packageOf))),
     builtins: unique(imports.map(({ path }) => path.replace(/^node:/, "")))
   }
+}
+
+/** The files whose code a program has in it, on Node; paths from the repository's root. */
+export const bundledFiles = async (entry: string): Promise<ReadonlyArray<string>> => {
+  const { metafile } = await bundled(entry, "node", false)
+  return Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
 }
 
 /** The packages that a program loads at its start, on Node; what it imports on demand is not among them. */

@@ -1,34 +1,21 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { type Manifest, pack, type Package, publishedPackages, root } from "../test-support/packages.ts"
 
 const exec = promisify(execFile)
-const root = fileURLToPath(new URL("..", import.meta.url))
 const tsc = join(root, "node_modules/typescript/bin/tsc")
 
-interface Manifest {
-  readonly name: string
-  readonly bin?: Readonly<Record<string, string>>
-  readonly dependencies?: Readonly<Record<string, string>>
-  readonly peerDependencies?: Readonly<Record<string, string>>
-}
-
-/** Installs what `npm publish` would send of one package, and no dependency but those that it declares. */
-const install = async (directory: string, project: string): Promise<Manifest> => {
-  const { stdout } = await exec("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], {
-    cwd: directory
-  })
-  const [{ filename }] = JSON.parse(stdout) as [{ readonly filename: string }]
-  await exec("tar", ["-xzf", filename], { cwd: project })
-  const manifest = JSON.parse(await readFile(join(project, "package/package.json"), "utf8")) as Manifest
+/** Unpacks what `npm publish` would send of one package, and no dependency but those that it declares. */
+const install = async (published: Package, project: string): Promise<Manifest> => {
+  const { manifest, tarball } = await pack(published, project)
   const target = join(project, "node_modules", manifest.name)
-  await mkdir(dirname(target), { recursive: true })
-  await cp(join(project, "package"), target, { recursive: true })
-  await rm(join(project, "package"), { recursive: true })
+  await mkdir(target, { recursive: true })
+  await exec("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"])
   return manifest
 }
 
@@ -40,9 +27,8 @@ describe("the packed packages", () => {
   beforeAll(async () => {
     await exec("npm", ["run", "build"], { cwd: root })
     project = await mkdtemp(join(tmpdir(), "koredump-packed-"))
-    const directories = (await readdir(join(root, "packages"))).map((name) => join(root, "packages", name))
     const installed: Array<Manifest> = []
-    for (const directory of directories) installed.push(await install(directory, project))
+    for (const published of await publishedPackages()) installed.push(await install(published, project))
     manifests = installed
     const needed = new Set(
       manifests.flatMap((manifest) => Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))

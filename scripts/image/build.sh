@@ -1,0 +1,43 @@
+#!/bin/sh
+# build.sh DIRECTORY: what koredump itself brings to the image, for the platform TARGETARCH. Part of the Dockerfile.
+set -eu
+image=$1
+case ${TARGETARCH:-$(dpkg --print-architecture)} in
+  amd64) platform=linux-x64 ;;
+  arm64) platform=linux-arm64 ;;
+  *)
+    echo "There is no image for $TARGETARCH: npm's Node ends at 20 there." >&2
+    exit 1
+    ;;
+esac
+lib=$image/usr/local/lib/koredump
+mkdir -p "$image/usr/bin" "$image/usr/local/bin" "$image/licenses" "$lib/server"
+
+# fetch NAME@VERSION DIRECTORY
+fetch() {
+  mkdir -p "$2"
+  tar -xzf "$(npm pack --silent --pack-destination /tmp "$1" | sed 's|^|/tmp/|')" -C "$2" --strip-components=1
+}
+version_of() { sed -n 's/^ *"version": "\(.*\)",$/\1/p' "node_modules/$1/package.json"; }
+
+# Symbols of Node are a seventh of it, and nobody debugs Node here.
+fetch "node-$platform@$(version_of node)" /tmp/node
+strip -o "$image/usr/bin/node" /tmp/node/bin/node
+npm run --silent build:cli-binary -- --platform "$platform" --node "$image/usr/bin/node" --out "$image/usr/local/bin/koredumpctl"
+
+(cd packages/server && npx tsup --silent)
+cp packages/server/dist/*.js "$lib/server/"
+rm "$lib/server/index.js" # the library, which the program does not use
+# There is no `env` to find Node with.
+sed -i '1s|.*|#!/usr/bin/node|' "$lib/server/main.js"
+chmod 755 "$lib/server/main.js"
+ln -s ../lib/koredump/server/main.js "$image/usr/local/bin/koredump-server"
+echo '{ "type": "module" }' >"$lib/package.json"
+
+xattr=node_modules/@napi-rs/xattr
+mkdir -p "$lib/$xattr"
+cp "$xattr/package.json" "$xattr/index.js" "$lib/$xattr/"
+fetch "@napi-rs/xattr-$platform-gnu@$(version_of @napi-rs/xattr)" "$lib/$xattr-$platform-gnu"
+
+cp LICENSE "$image/licenses/"
+cp /tmp/node/LICENSE "$image/licenses/node"
