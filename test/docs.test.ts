@@ -1,0 +1,133 @@
+/** What the docs say of flags, metrics, alerts and log lines is what the sources have; links lead somewhere. */
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+
+/** All that matches the pattern's first group, sorted, each once. */
+const allOf = (text: string, pattern: RegExp): ReadonlyArray<string> =>
+  [...new Set(Array.from(text.matchAll(pattern), (match) => match[1]!))].toSorted()
+
+const sources = globSync("packages/*/src/**/*.ts", { cwd: root }).map(read).join("\n")
+const monitoring = read("docs/operations/monitoring.md")
+const rule = read("charts/koredump/templates/prometheusrule.yaml")
+
+/** The part of a page below a heading. */
+const section = (page: string, heading: string): string => {
+  const start = page.indexOf(`## ${heading}\n`)
+  assert.notStrictEqual(start, -1, heading)
+  const end = page.indexOf("\n## ", start)
+  return page.slice(start, end === -1 ? undefined : end)
+}
+
+const withoutCode = (text: string) => text.replaceAll(/^ *```[^]*?^ *```/gm, "").replaceAll(/`[^`\n]*`/g, "")
+
+/** Anchors as GitHub makes them of headings. */
+const anchors = (text: string) =>
+  Array.from(
+    text.replaceAll(/^ *```[^]*?^ *```/gm, "").matchAll(/^#+ (.*)$/gm),
+    ([, heading]) => heading!.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")
+  )
+
+describe("flags", () => {
+  let flags: ReadonlyArray<string>
+
+  beforeAll(async () => {
+    const helps = await Promise.all(["local", "node", "cluster"].map(async (mode) => {
+      const main = join(root, "packages/server/src/main.ts")
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        "--conditions=@koredump/source",
+        main,
+        mode,
+        "--help"
+      ])
+      return stdout.slice(stdout.indexOf("\nFLAGS\n"), stdout.indexOf("\nGLOBAL FLAGS\n"))
+    }))
+    flags = allOf(helps.join("\n"), /^ {2}(--[a-z-]+)/gm)
+  }, 60_000)
+
+  it("of the help are those of the settings' table", () => {
+    assert.include(flags, "--coredump-dir")
+    const settings = section(read("docs/operations.md"), "Settings")
+    const rows = settings.split("\n").filter((line) => line.startsWith("| `--"))
+    const named = rows.map((row) => row.split(" | ")[0]!).join("\n")
+    assert.deepStrictEqual(allOf(named, /(--[a-z-]+)/g), flags)
+  })
+})
+
+describe("metrics", () => {
+  const metrics = allOf(sources, /Metric\.\w+\(\s*"(\w+)"/g)
+
+  it("of the sources are those of the table", () => {
+    assert.include(metrics, "koredump_cores")
+    assert.deepStrictEqual(allOf(section(monitoring, "Metrics"), /^\| `(koredump_\w+)` \|/gm), metrics)
+  })
+
+  it("that alerts ask for exist", () => {
+    const asked = allOf(rule, /(koredump_\w+)/g)
+    assert.isNotEmpty(asked)
+    assert.deepStrictEqual(asked.filter((name) => !metrics.includes(name)), [])
+  })
+
+  it("alerts are those of the table", () => {
+    assert.deepStrictEqual(allOf(monitoring, /^\| `(Koredump\w+)` \|/gm), allOf(rule, /alert: (\w+)/g))
+  })
+})
+
+describe("log lines", () => {
+  const log = read("docs/operations/log.md")
+  const calls = Array.from(
+    sources.matchAll(/Effect\.log(?:Warning|Error|Fatal)\(\s*(?:"([^"]+)"|`([^`]+)`|(\w+))/g),
+    ([, text, template, variable]) => ({ template: text ?? template, variable })
+  )
+
+  it.each(calls.flatMap(({ template }) => template ?? []))("%s", (template) => {
+    const parts = template.split(/\$\{[^}]*\}/).map((part) => part.trim()).filter((part) => part.length > 3)
+    assert.isNotEmpty(parts)
+    for (const part of parts) assert.include(log, part)
+  })
+
+  // Whoever adds one says here where its text comes from, and in the docs what it may be.
+  it("those whose text is made elsewhere are known", () => {
+    assert.strictEqual(sources.match(/Effect\.log(?:Warning|Error|Fatal)\(/g)?.length, calls.length)
+    const variables = calls.flatMap(({ variable }) => variable ?? [])
+    assert.deepStrictEqual(variables.toSorted(), [
+      // A token file, in client-sdk.
+      "message",
+      // Of a local server run by root.
+      "warning",
+      // What a host lacks.
+      "why"
+    ])
+  })
+})
+
+describe("links", () => {
+  const pages = globSync(["*.md", "{docs,bench,e2e,examples,packages}/**/*.md"], {
+    cwd: root,
+    exclude: (path) => /(?:^|\/)(?:node_modules|dist)$/.test(path)
+  })
+  it.each(pages)("%s", (page) => {
+    const broken = Array.from(withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link!)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => {
+        const [path = "", anchor] = link.split("#")
+        const target = path === "" ? page : relative(root, join(root, dirname(page), path))
+        if (!existsSync(join(root, target))) return true
+        return anchor !== undefined && !anchors(read(target)).includes(anchor)
+      })
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("there are some", () => assert.include(pages, "docs/operations.md"))
+
+  it("every page of the operations is linked from the first", () => {
+    const linked = allOf(read("docs/operations.md"), /\]\((operations\/[\w-]+\.md)\)/g)
+    assert.deepStrictEqual(linked, globSync("operations/*.md", { cwd: join(root, "docs") }).toSorted())
+  })
+})
