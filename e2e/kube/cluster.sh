@@ -111,8 +111,12 @@ kill_all() {
 }
 
 down() {
-  local hierarchy netns dir
+  local hierarchy netns log name
   restore_kernel_settings
+  for log in "$STATE"/node-*/var/log/pods/koredump_*/*/*.log; do
+    # What koredump said is of use after the run.
+    if [ -e "$log" ]; then name=${log#*/pods/koredump_} && cp "$log" "$STATE/log/${name//\//-}"; fi
+  done
   kill_all
   for netns in kn "${NODES[@]/#/kn-}"; do
     [ ! -e "/run/netns/$netns" ] || ip netns del "$netns"

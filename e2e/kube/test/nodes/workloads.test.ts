@@ -11,15 +11,20 @@ import { type As, isIdentified, proveCore, proveIdentity } from "../support/prov
 import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
 
 const ns = "workloads"
+const nightly = cronJob(ns, "nightly", podSpec([crashing("job")]))
 let as: As
 let watch: Watch
 
 beforeAll(async () => {
-  await apply(namespace(ns), cronJob(ns, "nightly", podSpec([crashing("job")])))
+  await apply(namespace(ns), nightly)
   as = { url: inject("koreapi"), token: await makeUser("workloads", [everything()]) }
   watch = await Watch.open(as)
 })
-afterAll(() => watch[Symbol.asyncDispose]())
+afterAll(async () => {
+  await watch[Symbol.asyncDispose]()
+  // Its crashes would come in between what other files do.
+  await remove(nightly)
+})
 
 /** The core of a container, once all is known of it. */
 const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
