@@ -103,7 +103,7 @@ start_node() {
   # In the cgroup that systemd would use, and not reaped at once: so that journald sees whose entry it is.
   start "coredump-$i" "$slice/system.slice/system-systemd\x2dcoredump.slice/systemd-coredump@0-1-0.service" \
     "${enter[@]}" systemd-socket-activate --seqpacket -a --listen=/run/systemd/coredump \
-    "$STATE/bin/linger" /lib/systemd/systemd-coredump
+    "$STATE/bin/linger" /lib/systemd/systemd-coredump 2000
   start "containerd-$i" "$slice/system.slice/containerd.service" "${enter[@]}" containerd -c "$root/containerd.toml"
   wait_for "containerd of node-$i" in_node "$i" ctr version
   load_images "$i" "$STATE"/images/*.tar

@@ -1,5 +1,5 @@
-// linger PROGRAM: runs PROGRAM (socket-activated) and reaps it only 100 ms after
-// its end. systemd-coredump ends the moment it has sent its entry; where it is
+// linger PROGRAM [MILLIS]: runs PROGRAM (socket-activated) and reaps it only 100 ms
+// (or as said) after its end. systemd-coredump ends the moment it has sent its entry; where it is
 // reaped before journald has looked at /proc, _SYSTEMD_UNIT is missing.
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +13,13 @@ int main(int argc, char **argv) {
     char pid[16];
     snprintf(pid, sizeof pid, "%d", getpid());
     setenv("LISTEN_PID", pid, 1);
-    execv(argv[1], argv + 1);
+    execl(argv[1], argv[1], (char *)NULL);
     return 127;
   }
   close(3);
   siginfo_t info;
   waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
-  usleep(100000);
+  usleep((argc > 2 ? atoi(argv[2]) : 100) * 1000);
   waitpid(child, 0, 0);
   return 0;
 }

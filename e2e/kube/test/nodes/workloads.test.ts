@@ -6,7 +6,7 @@ import type { WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
-import { apply, eventually, type Pod, pod, pods } from "../support/Kube.ts"
+import { apply, eventually, type Pod, pod, pods, remove } from "../support/Kube.ts"
 import { type As, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
 import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
 
