@@ -11,9 +11,8 @@ for name in bin lib lib64 sbin; do
   mkdir -p "$image/usr/$name"
   ln -s "usr/$name" "$image/$name"
 done
-mkdir -p "$image/etc/ssl/certs" "$image/var/lib/dpkg/status.d" "$image/var/lib/koredump" "$image/run" "$image/usr/share/doc"
+mkdir -p "$image/etc/ssl/certs" "$image/var/lib/dpkg/status.d" "$image/usr/share/doc"
 mkdir -m 1777 "$image/tmp"
-chown 65532:65532 "$image/var/lib/koredump"
 
 # take FILE…: at the place where it really is, and all that it is linked with.
 take() {
@@ -33,9 +32,9 @@ take /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "
 # shellcheck disable=SC2046 # a list
 take $(libraries /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "$lib"/liblzma.so.5 \
   "$image/usr/bin/node" "$image"/usr/local/lib/koredump/node_modules/@napi-rs/*/*.node)
-take /etc/ssl/certs/ca-certificates.crt 2>/dev/null || true
 
-cp -L /etc/os-release "$image/etc/os-release"
+cp /etc/ssl/certs/ca-certificates.crt "$image/etc/ssl/certs/"
+cp -L /etc/os-release "$image/etc/"
 echo 'hosts: files dns' >"$image/etc/nsswitch.conf"
 printf '%s\n' 'root:x:0:0:root:/:/sbin/nologin' 'koredump:x:65532:65532:koredump:/:/sbin/nologin' >"$image/etc/passwd"
 printf '%s\n' 'root:x:0:' 'koredump:x:65532:' >"$image/etc/group"

@@ -1,9 +1,10 @@
 /**
  * koredumpctl as one file that needs nothing beside it, a single executable application of Node:
  *
- *     npm run build:cli-binary [-- --platform linux-arm64] [--out FILE]
+ *     npm run build:cli-binary [-- --platform linux-arm64] [--out FILE] [--node FILE]
  *
- * Without --out it is packages/cli/dist/bin/koredumpctl-PLATFORM.
+ * Without --out it is packages/cli/dist/bin/koredumpctl-PLATFORM. --node is the Node to make it of, stripped perhaps, but
+ * of the version that runs this.
  */
 import { build, type Plugin } from "esbuild"
 import { execFile } from "node:child_process"
@@ -76,7 +77,7 @@ const warmUp = async (program: string, cache: string) => {
   server.close()
 }
 
-const buildFor = async (platform: Platform, target: string, directory: string): Promise<void> => {
+const buildFor = async (platform: Platform, node: string, target: string, directory: string): Promise<void> => {
   const main = join(directory, "main.js")
   const program = join(directory, "program.js")
   const cache = join(directory, "program.cache")
@@ -97,7 +98,7 @@ const buildFor = async (platform: Platform, target: string, directory: string): 
 
   await mkdir(dirname(target), { recursive: true })
   const part = `${target}.part`
-  await copyFile(await nodeFor(platform, directory), part)
+  await copyFile(node, part)
   await inject(part, "NODE_SEA_BLOB", await readFile(blob), {
     sentinelFuse: "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"
   })
@@ -105,8 +106,8 @@ const buildFor = async (platform: Platform, target: string, directory: string): 
   await rename(part, target)
 }
 
-const { values: { out, platform } } = parseArgs({
-  options: { out: { type: "string" }, platform: { type: "string", default: thisPlatform } }
+const { values: { node, out, platform } } = parseArgs({
+  options: { node: { type: "string" }, out: { type: "string" }, platform: { type: "string", default: thisPlatform } }
 })
 if (!isPlatform(platform)) {
   process.stderr.write(`It can be built for ${platforms.join(" and ")} with --platform, not for ${platform}.\n`)
@@ -115,7 +116,7 @@ if (!isPlatform(platform)) {
 const target = resolve(out ?? join(here, "../dist/bin", `koredumpctl-${platform}`))
 const directory = await mkdtemp(join(tmpdir(), "koredumpctl-build-"))
 try {
-  await buildFor(platform, target, directory)
+  await buildFor(platform, node ?? await nodeFor(platform, directory), target, directory)
   process.stdout.write(`${target}: ${((await stat(target)).size / 1e6).toFixed(0)} MB\n`)
 } finally {
   await rm(directory, { recursive: true })

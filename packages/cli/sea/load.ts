@@ -1,5 +1,6 @@
 /** Runs the bundled program, with the code that V8 made of it at build time where there is any: twice as fast to start. */
 import { createRequire } from "node:module"
+import { resolve } from "node:path"
 import { Script } from "node:vm"
 import { keepYoungGenerationSmall } from "../src/youngGeneration.ts"
 
@@ -13,6 +14,8 @@ export const load = (source: string, cachedData?: Buffer): Script => {
   keepYoungGenerationSmall()
   const script = new Script(source, { filename: "koredumpctl.js", cachedData })
   const program = script.runInThisContext() as Program
-  program(createRequire(process.execPath), process.execPath)
+  // Where /proc is not mounted, it is no more than what the program was called.
+  const filename = resolve(process.execPath)
+  program(createRequire(filename), filename)
   return script
 }
