@@ -40,7 +40,10 @@ const bundledIn = async (directory: string): Promise<ReadonlyArray<Component>> =
   return [...new Set(files.map(locationOf))].map((location) => componentAt(lock, names, location))
 }
 
-/** The JavaScript in the image, and Node; what Debian brings is in the image's own bill, made when it is built. */
+/** What no bundle can hold: addons, those for all platforms of the image. */
+const addons = ["", "-linux-x64-gnu", "-linux-arm64-gnu"].map((platform) => `node_modules/@napi-rs/xattr${platform}`)
+
+/** What the image has of npm: programs, addons and Node; what Debian brings is in the image's own bill, made when it is built. */
 const imageSbom = (like: Sbom, programs: ReadonlyArray<Component>): Sbom => {
   const node = componentAt(lock, names, "node_modules/node")
   const subject: Component = {
@@ -52,6 +55,7 @@ const imageSbom = (like: Sbom, programs: ReadonlyArray<Component>): Sbom => {
   }
   return sbomOf({ ...like, components: [], dependencies: [] }, subject, [
     ...programs,
+    ...addons.map((location) => componentAt(lock, names, location)),
     { ...node, type: "application", cpe: `cpe:2.3:a:nodejs:node.js:${node.version}:*:*:*:*:*:*:*` }
   ])
 }

@@ -61,9 +61,7 @@ export const disagreements = ({ chart, lock, packages, tag, values }: Sources): 
 
 /** `Chart.yaml` with another version. The text is kept, comments and all. */
 export const chartOfVersion = (chart: string, version: string): string => {
-  const changed = chart.replace(/^version:.*$/m, `version: ${version}`).replace(/^appVersion:.*$/m, () =>
-    // Quoted: YAML reads 1.10 as a number.
-    `appVersion: "${version}"`)
+  const changed = chart.replaceAll(/^(version|appVersion): .*$/gm, `$1: ${version}`)
   const { appVersion, version: chartVersion } = parse(changed) as Readonly<Record<string, unknown>>
   if (appVersion !== version || chartVersion !== version) throw new Error("Chart.yaml lacks version or appVersion")
   return changed

@@ -54,7 +54,7 @@ describe("a new version", () => {
   it("comes into Chart.yaml, which is kept else", () => {
     assert.strictEqual(
       chartOfVersion(chart, "1.10.0"),
-      "name: koredump\n# Both are one.\nversion: 1.10.0\nappVersion: \"1.10.0\"\n"
+      "name: koredump\n# Both are one.\nversion: 1.10.0\nappVersion: 1.10.0\n"
     )
     assert.throws(() => chartOfVersion("version: 1.2.3\n", "1.10.0"), "Chart.yaml lacks version or appVersion")
   })
