@@ -68,12 +68,6 @@ describe("metrics", () => {
     assert.deepStrictEqual(allOf(section(monitoring, "Metrics"), /^\| `(koredump_\w+)` \|/gm), metrics)
   })
 
-  it("that alerts ask for exist", () => {
-    const asked = allOf(rule, /(koredump_\w+)/g)
-    assert.isNotEmpty(asked)
-    assert.deepStrictEqual(asked.filter((name) => !metrics.includes(name)), [])
-  })
-
   it("alerts are those of the table", () => {
     assert.deepStrictEqual(allOf(monitoring, /^\| `(Koredump\w+)` \|/gm), allOf(rule, /alert: (\w+)/g))
   })
@@ -104,6 +98,34 @@ describe("log lines", () => {
       // What a host lacks.
       "why"
     ])
+  })
+})
+
+describe("values", () => {
+  interface Schema {
+    readonly properties?: Readonly<Record<string, Schema>>
+    readonly type?: string | ReadonlyArray<string>
+  }
+  const schema = JSON.parse(read("charts/koredump/values.schema.json")) as Schema
+
+  /** Whether the chart has a value of this path. */
+  const isValue = (path: string): boolean => {
+    let at: Schema | undefined = schema
+    for (const key of path.split(".")) {
+      if (at.properties === undefined) return true
+      at = at.properties[key]
+      if (at === undefined) return false
+    }
+    return true
+  }
+
+  it.each(["docs/cluster.md", "docs/security.md", ...globSync("docs/operations/*.md", { cwd: root })])("%s", (page) => {
+    const text = read(page)
+    const named = [
+      ...allOf(text, /--set ([\w.]+)=/g),
+      ...allOf(text, /`(\w+(?:\.\w+)+)(?:[:=] ?[^`\n]*)?`/g).filter((path) => isValue(path.split(".")[0]!))
+    ]
+    assert.deepStrictEqual(named.filter((path) => !isValue(path)), [])
   })
 })
 
