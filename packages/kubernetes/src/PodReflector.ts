@@ -112,6 +112,7 @@ export const followPods = Effect.fnUntraced(function*(
   const list = Effect.gen(function*() {
     const pods: Array<Pod> = []
     const from = cached ? { resourceVersion: "0" } : {}
+    let listedAt: string
     let next: string | undefined
     do {
       const page: typeof PodPage.Type = yield* api.get(path, {
@@ -128,10 +129,12 @@ export const followPods = Effect.fnUntraced(function*(
         if (Option.isSome(pod)) pods.push(pod.value)
       }
       if (pods.length > maxPods) return yield* malformed(`There are more than ${maxPods} pods to follow.`)
-      version = page.metadata.resourceVersion
+      listedAt = page.metadata.resourceVersion
       next = page.metadata.continue
     } while (next !== undefined && next !== "")
     yield* listener.listed(pods)
+    // Only now: a watch from the version of a list that broke off would never tell the pods that are there already.
+    version = listedAt
   })
 
   const take = Effect.fnUntraced(function*(line: unknown) {

@@ -168,6 +168,22 @@ describe("followPods", () => {
       assert.deepStrictEqual(told, ["lacking: it is forbidden", "listed", "well"])
     }))
 
+  it.effect("begins anew with a list that broke off between two pages", () =>
+    Effect.gen(function*() {
+      const { asked, told } = yield* following({
+        lists: [
+          Effect.succeed(page([web], "10", "more")),
+          Effect.fail(failing("unreachable")),
+          Effect.succeed(page([web], "11", "more")),
+          Effect.succeed(page([pending], "11"))
+        ],
+        watches: [watching]
+      })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(asked, ["list", "list more", "list", "list more", "watch 11"])
+      assert.deepStrictEqual(told, ["lacking: it is unreachable", `listed ${name},${pending.metadata.name}`, "well"])
+    }))
+
   it.effect("leaves out what is no pod, and keeps the others", () =>
     Effect.gen(function*() {
       const { told } = yield* following({
