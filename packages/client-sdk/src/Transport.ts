@@ -42,6 +42,8 @@ export interface RemoteOptions {
   readonly idleTimeout?: Duration.Input
   /** Longest silence of a watch, which has heartbeats; that of other answers unless said. */
   readonly watchIdleTimeout?: Duration.Input
+  /** Most bytes of an answer that is held as a whole, which is all but downloads and watches; 256 MiB unless said. */
+  readonly maxAnswerBytes?: number
 }
 
 /** A request, relative to the server's address. */
@@ -89,7 +91,6 @@ export interface Transport {
   readonly wrong: (what: string) => NodeFailed
 }
 
-const maxJsonBytes = 256 * 1024 * 1024
 const maxProblemBytes = 64 * 1024
 const jsonTimeout = Duration.minutes(5)
 
@@ -151,6 +152,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
   const token = tokenOf(options.token)
   const timeout = options.timeout ?? "30 seconds"
   const defaultIdleTimeout = options.idleTimeout ?? "60 seconds"
+  const maxAnswerBytes = options.maxAnswerBytes ?? 256 * 1024 * 1024
   const maxRetryAfterMillis = Duration.toMillis(options.maxRetryAfter ?? "30 seconds")
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
   const requestInit = Option.getOrElse(yield* Effect.serviceOption(FetchHttpClient.RequestInit), () => ({}))
@@ -265,12 +267,12 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
     const decode = Schema.decodeUnknownEffect(schema)
     return send({ ...request, headers: { ...request.headers, accept: "application/json" } }).pipe(
       Effect.flatMap((response) =>
-        Effect.flatMap(readText(response, maxJsonBytes), ({ size, text }) =>
+        Effect.flatMap(readText(response, maxAnswerBytes), ({ size, text }) =>
           Option.match(parseJson(text), {
             onNone: () =>
               Effect.fail(wrong(
-                size > maxJsonBytes
-                  ? `sent more than ${maxJsonBytes} bytes.`
+                size > maxAnswerBytes
+                  ? `sent more than ${maxAnswerBytes} bytes.`
                   : `answered with something other than JSON: ${excerpt(text)}`
               )),
             onSome: (value) =>

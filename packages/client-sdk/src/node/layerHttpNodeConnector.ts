@@ -37,6 +37,9 @@ export const refusalOf = (address: string, insecureHttp: boolean): string | unde
   return url.protocol === "http:" && !insecureHttp ? "plain HTTP is not allowed" : undefined
 }
 
+/** A core's metadata is the largest that a node is asked for: its maps, files and environment are some MiB at most. */
+const maxAnswerBytes = 32 * 1024 * 1024
+
 const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
   const rereadEvery = options.rereadEvery ?? "5 seconds"
   const token = options.tokenFile === undefined ? options.token : yield* tokenFromFile(options.tokenFile, rereadEvery)
@@ -56,6 +59,7 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
         // Once, for a connection that the node closed just as it was used again. Callers try again themselves.
         retries: 1,
         maxRetryAfter: 0,
+        maxAnswerBytes,
         timeout: options.timeout ?? "10 seconds",
         idleTimeout: options.idleTimeout ?? "60 seconds",
         watchIdleTimeout: options.watchIdleTimeout ?? "15 seconds"

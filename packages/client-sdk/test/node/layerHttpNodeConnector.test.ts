@@ -187,6 +187,23 @@ describe("a node", () => {
       assert.include(yield* Effect.flip(watch), { _tag: "NodeTimeout" })
     }).pipe(Effect.scoped))
 
+  it.live("that says more than it can have to say is not listened to", () =>
+    Effect.gen(function*() {
+      let sent = 0
+      const url = yield* serve((_, response) => {
+        const more = (): void => {
+          sent += 1
+          response.write(" ".repeat(1024 * 1024), (error) => {
+            if (error === undefined || error === null) return sent < 100 ? more() : void response.end("[]")
+          })
+        }
+        more()
+      })
+      const problem = yield* Effect.flip(connected(url, { insecureHttp: true }, (source) => source.nodes))
+      assert.include(problem.message, "sent more than 33554432 bytes")
+      assert.isBelow(sent, 80)
+    }).pipe(Effect.scoped))
+
   it.live("gets its connections used again, beside a watch and downloads", () =>
     Effect.gen(function*() {
       const sockets = new Set<unknown>()
