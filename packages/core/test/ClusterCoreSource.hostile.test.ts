@@ -154,6 +154,24 @@ describe("a node that is not to be trusted changes only its own part", () => {
       assert.strictEqual((yield* list).cores.find((core) => core.node === "node-1")?.title, "changed")
     }).pipe(Effect.provide(layerCluster(["node-1"], { maxCoresPerNode: 100, maxChangesPerSecond: 10 }))))
 
+  it.effect.each(
+    [
+      ["the same over and over", [bookmark("x")]],
+      ["the same over and over before it is whole", []]
+    ] as const
+  )("%s is no change, and slowed down all the same", ([, first]) =>
+    Effect.gen(function*() {
+      let told = 0
+      const again = Stream.suspend(() => {
+        told += 100
+        return Stream.fromIterable(Array.from({ length: 100 }, () => added(2)))
+      })
+      yield* beside(telling(Stream.concat(Stream.fromIterable(first), Stream.forever(again))))
+      yield* pass("10 seconds")
+      assert.isAbove(told, 16 * 100)
+      assert.isBelow(told, 16 * (100 + 20 * 10))
+    }).pipe(Effect.provide(layerCluster(["node-1"], { maxCoresPerNode: 100, maxChangesPerSecond: 10 }))))
+
   it.effect("all nodes together are bounded, and each knows what it has left", () =>
     Effect.gen(function*() {
       yield* beside(told(added(2), added(3), bookmark("x"), added(4)))

@@ -37,6 +37,8 @@ export interface Following {
 /** How long a node may keep others waiting for their turn. */
 const turn = "1 second"
 const changesAtOnce = 512
+/** Events that change nothing may be so many times as many: a node that begins anew tells all that it told before. */
+const idlePerChange = 16
 /** A connection that lasted this long was a good one: what follows it is tried again soon. */
 const goodFor = 10_000
 
@@ -126,19 +128,25 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       return { changes, synced }
     })
 
-    const throttle = (changes: number) => {
+    const slowDown = (what: string, count: number, times: number) => {
       const { burst, perSecond } = following.rate
-      if (changes === 0) return Effect.void
+      if (count <= 0) return Effect.void
       return Effect.orDie(
         RateLimiter.sleep(following.limiter)({
           algorithm: "token-bucket",
-          key: name,
-          limit: burst,
+          key: `${name} ${what}`,
+          limit: burst * times,
           window: Duration.seconds(burst / perSecond),
-          tokens: changes
+          tokens: count
         })
       )
     }
+
+    const throttle = (events: number, changes: number) =>
+      Effect.andThen(
+        slowDown("changes", changes, 1),
+        slowDown("idle", events - changes, idlePerChange)
+      )
 
     const takeTurn = Effect.fnUntraced(function*(synced: Deferred.Deferred<void>) {
       const mine = yield* Deferred.make<void>()
@@ -165,7 +173,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
             Deferred.doneUnsafe(synced, Effect.void)
             following.tried(node)
           }
-          yield* throttle(taken.changes)
+          yield* throttle(events.length, taken.changes)
           node.wait(yield* Clock.currentTimeMillis)
         })
       )
