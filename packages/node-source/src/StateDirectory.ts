@@ -173,6 +173,8 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
 
     sweep: (isKnown) =>
       Effect.gen(function*() {
+        // Where nothing can be written this would be all that there ever was.
+        for (const name of unwritten.keys()) if (!isKnown(name.slice(0, -extension.length))) unwritten.delete(name)
         const unknown = new Set<string>()
         for (const name of yield* attempt(() => readdir(path))) {
           const stem = name.slice(0, -extension.length)

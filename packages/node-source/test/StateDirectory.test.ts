@@ -164,6 +164,20 @@ describe("StateDirectory", () => {
       assert.isUndefined(lacking.at(-1))
     }), 20_000)
 
+  it.live("does not wait for ever to write what is no longer known", () =>
+    Effect.gen(function*() {
+      const path = join(yield* temporaryDirectory, "state")
+      const { lacking, state, until } = yield* open(path)
+      renameSync(path, `${path}.away`)
+      writeFileSync(path, "a file")
+      for (const pid of [1, 2, 3]) state.keep(stemOf(pid), pod)
+      yield* until(() => lacking.at(-1) !== undefined)
+      yield* state.sweep((known) => known === stem)
+      rmSync(path)
+      yield* until(() => lacking.at(-1) === undefined)
+      assert.deepStrictEqual(readdirSync(path), [`${stem}.json`])
+    }), 20_000)
+
   it.live("passes over what cannot be kept", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
