@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { stat } from "node:fs/promises"
 import { inject } from "vitest"
-import { list } from "../../../host/test/support/Http.ts"
+import { list, type WireCore } from "../../../host/test/support/Http.ts"
 import { quantiles, report } from "../../../host/test/support/report.ts"
 import { now, type Seen, Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
@@ -15,7 +15,7 @@ const ns = "latency"
 const rounds = 25
 const limit = 1000
 
-const hasIdentity = ({ object }: Seen) => isIdentified(object) && "workload" in object
+const hasIdentity = ({ object }: Seen) => isIdentified(object) && ("workload" in object || object["namespace"] !== ns)
 
 it(
   "50 crashes: in watch and list within 1 s of the complete core, identity within 1 s of the journal entry",
@@ -27,22 +27,24 @@ it(
     const seen = new Set(watch.events.map(({ object }) => object.id))
     const [watched, listed, identified]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
 
-    /** The next core that is told, and when the list had it. */
-    const measure = async (node: string) => {
+    /** The next core of this test, and how long it took to be told everywhere. */
+    const measure = async (node: string): Promise<WireCore> => {
       const { at, object } = await watch.find(
         ({ object, type }) => type === "ADDED" && object.node === node && !seen.has(object.id),
         `a core on ${node}`
       )
       seen.add(object.id)
       const cores = await list(as, `node=${node}&limit=1&order=desc`)
-      assert.deepStrictEqual(cores.map(({ id }) => id), [object.id])
       const listedAt = now()
+      const identity = await watch.find((event) => event.object.id === object.id && hasIdentity(event), object.id)
+      // What other tests left may still crash.
+      if (identity.object["namespace"] !== ns) return measure(node)
+      assert.deepStrictEqual(cores.map(({ id }) => id), [object.id])
       const file = nodePath(node, `var/lib/systemd/coredump/${object.id}`)
       // The link that makes the file appear changes its ctime last.
       const complete = Number((await stat(file, { bigint: true })).ctimeNs) / 1e6
       watched.push(at - complete)
       listed.push(listedAt - complete)
-      const identity = await watch.find((event) => event.object.id === object.id && hasIdentity(event), object.id)
       const entries = await journalEntries(node, `COREDUMP_FILENAME=/var/lib/systemd/coredump/${object.id}`)
       identified.push(identity.at - Number(entries[0]!["__REALTIME_TIMESTAMP"]) / 1000)
       return identity.object
