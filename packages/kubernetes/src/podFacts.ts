@@ -27,8 +27,16 @@ type Status = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[numbe
 const idOf = (containerId: string | undefined): string | undefined =>
   /^[a-z0-9.+-]+:\/\/([0-9a-f]{64})$/.exec(containerId ?? "")?.[1]
 
+/**
+ * Longer than any image's or owner's real name. The API server takes owners' names of any length, a megabyte too, and
+ * with such a one a pod's cores would be more than others can pass on.
+ */
+const maxText = 1024
+
 const text = <Key extends string>(key: Key, value: string | undefined) =>
-  value === undefined || value === "" ? {} : { [key]: value } as { readonly [K in Key]: string }
+  value === undefined || value === "" || value.length > maxText
+    ? {}
+    : { [key]: value } as { readonly [K in Key]: string }
 
 /** The workload that a pod belongs to, as far as its controller's reference alone tells: a CronJob's pod says its Job. */
 export const workloadOf = ({ metadata }: Pod): string | undefined => {

@@ -40,6 +40,18 @@ describe("factsOfPod", () => {
     assert.deepStrictEqual([...containers.keys()], [id("e")])
   })
 
+  it("what is longer than any name is not taken over", () => {
+    const long = "x".repeat(1 << 20)
+    const facts = factsOfPod(pod({
+      ...web,
+      metadata: { ...web.metadata, ownerReferences: [{ kind: "Job", name: long, controller: true }] },
+      spec: { containers: [{ name: "web", image: long }] },
+      status: { containerStatuses: [{ name: "web", containerID: `containerd://${id("1")}`, imageID: long }] }
+    }))
+    assert.notProperty(facts.identity, "workload")
+    assert.deepStrictEqual([...facts.containers.values()], [{ container: "web" }])
+  })
+
   it("no container has started", () => {
     const facts = factsOfPod(pod(pending))
     assert.strictEqual(facts.containers.size, 0)
