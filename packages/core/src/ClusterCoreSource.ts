@@ -14,6 +14,7 @@ import type { CoreMetadata } from "./Core.ts"
 import type { CoreRef } from "./CoreId.ts"
 import { CoreIndex } from "./CoreIndex.ts"
 import { type ByteRange, type CoreFile, CoreSource } from "./CoreSource.ts"
+import { measureIndex } from "./measureIndex.ts"
 import { type NodeAddress, NodeConnector, NodeDirectory } from "./NodeDirectory.ts"
 import { CoreNotFound, CoreNotStored, NodeFailed, NodeTimeout, NotReady, type Problem } from "./Problem.ts"
 
@@ -21,6 +22,8 @@ import { CoreNotFound, CoreNotStored, NodeFailed, NodeTimeout, NotReady, type Pr
 export interface ClusterCoreSourceOptions {
   /** Most cores known of all nodes together; 200,000 unless said. The oldest that are `missing` go first. */
   readonly maxCores?: number
+  /** Changes kept for watchers; one that falls further behind has to list again. 16,384 unless said. */
+  readonly maxChanges?: number
   /** Most cores known of one node; 10,000 unless said. */
   readonly maxCoresPerNode?: number
   /** Most bytes of the summaries of one node's cores, as JSON; 64 MiB unless said. */
@@ -47,7 +50,6 @@ const keptAfterwards = "5 minutes"
 const askTimeout = "30 seconds"
 
 const nodesGauge = Metric.gauge("koredump_cluster_nodes", { description: "Nodes of the cluster, by state" })
-const coresGauge = Metric.gauge("koredump_cores", { description: "Cores known, by state" })
 
 const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const directory = yield* NodeDirectory
@@ -61,6 +63,7 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const nodes = new Map<string, ClusterNode>()
   const index = yield* CoreIndex.make({
     maxCores: options.maxCores ?? 200_000,
+    ...(options.maxChanges === undefined ? {} : { maxChanges: options.maxChanges }),
     onEvict: ({ id, node }) => nodes.get(node)?.cores.evicted(id)
   })
 
@@ -117,17 +120,14 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     if (untried.size === 0) Deferred.doneUnsafe(ready, Effect.void)
   })
 
+  const measure = measureIndex(index)
   const keepHouse = Effect.gen(function*() {
     const states = { ready: 0, syncing: 0, unreachable: 0 }
     for (const { state } of nodes.values()) states[state] += 1
     for (const [state, count] of Object.entries(states)) {
       yield* Metric.update(Metric.withAttributes(nodesGauge, { state }), count)
     }
-    const cores = { present: 0, truncated: 0, missing: 0, pending: 0 }
-    for (const { state } of index) cores[state] += 1
-    for (const [state, count] of Object.entries(cores)) {
-      yield* Metric.update(Metric.withAttributes(coresGauge, { state }), count)
-    }
+    yield* measure
   })
 
   yield* Stream.runForEach(directory.nodes, take).pipe(

@@ -2,7 +2,7 @@
  * The one in-memory index: takes changes, numbers them, answers lists, and tells watchers what happened. Sources that
  * know their cores (a host, a cluster, a fake) feed it and answer from it: a list never waits for a disk or a node.
  */
-import { Clock, Effect, Equal, Option, Random, Stream } from "effect"
+import { Clock, Effect, Equal, Metric, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "./Core.ts"
 import { type CoreEvent, modified } from "./CoreEvent.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
@@ -43,6 +43,11 @@ export interface CoreIndexOptions {
 const chunkSize = 512
 /** Often enough for who listens to tell a silent connection from a dead one within seconds. */
 const heartbeatMillis = 5000
+
+const overtaken = Metric.counter("koredump_watches_overtaken_total", {
+  description: "Watches ended because their clients read too slowly",
+  incremental: true
+})
 
 /** See the module's text. All methods that change it are synchronous: a change is visible as soon as they return. */
 export class CoreIndex {
@@ -209,7 +214,10 @@ export class CoreIndex {
                 return [[this.#bookmark(seen)], Option.some({ seen, told: now })] as const
               }
               const oldest = this.#version - this.#log.length
-              if (seen < oldest) return yield* expired
+              if (seen < oldest) {
+                yield* Metric.update(overtaken, 1)
+                return yield* expired
+              }
               const changes = this.#log.slice(seen - oldest, seen - oldest + chunkSize)
               const events = changes.flatMap((change) => this.#eventFor(change, filter))
               return [

@@ -8,6 +8,7 @@ import {
   CoreSource,
   DeletionDisabled,
   formatTimestamp,
+  measureIndex,
   type NodeStatus,
   NotReady,
   PodResolver
@@ -43,7 +44,6 @@ import { type SystemdCoreSourceOptions, SystemdHost } from "./SystemdHost.ts"
 import { trackPods } from "./trackPods.ts"
 import { canReadXattrs } from "./Xattrs.ts"
 
-const coresGauge = Metric.gauge("koredump_cores", { description: "Cores known, by state" })
 const oddFiles = Metric.counter("koredump_odd_files_total", {
   description: "Files in the coredump directory that are no cores",
   incremental: true
@@ -62,7 +62,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   const node = options.nodeName ?? hostNameAt(paths.root)
   const maxCores = options.maxCores ?? 100_000
   const maxMissingAge = Duration.toMillis(options.maxMissingAge ?? "30 days")
-  const index = yield* CoreIndex.make({ maxCores })
+  const index = yield* CoreIndex.make({
+    maxCores,
+    ...(options.maxChanges === undefined ? {} : { maxChanges: options.maxChanges })
+  })
   const log = Effect.runForkWith(yield* Effect.context<never>())
   const isoNow = Effect.map(Clock.currentTimeMillis, (millis) => formatTimestamp(millis * 1000)!)
   let since = yield* isoNow
@@ -178,15 +181,12 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
       Effect.forkScoped
     )
 
+  const measure = measureIndex(index)
   const keepHouse = Effect.gen(function*() {
     const now = performance.now()
     for (const [id, until] of awaited) if (until < now) stopAwaiting(id)
     cores.removeMissingBefore(((yield* Clock.currentTimeMillis) - maxMissingAge) * 1000)
-    const counts = { present: 0, truncated: 0, missing: 0, pending: 0 }
-    for (const { state } of index) counts[state] += 1
-    for (const [state, count] of Object.entries(counts)) {
-      yield* Metric.update(Metric.withAttributes(coresGauge, { state }), count)
-    }
+    yield* measure
   })
 
   const keepState = Effect.gen(function*() {

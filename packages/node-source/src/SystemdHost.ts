@@ -13,6 +13,8 @@ export interface SystemdCoreSourceOptions {
   readonly allowDelete?: boolean
   /** Most cores known; beyond it the oldest that are `missing` go first. */
   readonly maxCores?: number
+  /** Changes kept for watchers; one that falls further behind has to list again. 16,384 unless said. */
+  readonly maxChanges?: number
   /** How long crashes are known whose core is not there; 30 days unless said. */
   readonly maxMissingAge?: Duration.Input
   /**

@@ -9,6 +9,7 @@ import {
   type SystemdCoreSourceOptions
 } from "@koredump/node-source"
 import { Effect, Layer, Option, Result } from "effect"
+import { duration } from "./launch.ts"
 import type { KubeApiLayer } from "./network.ts"
 import { environment } from "./settings.ts"
 import { SettingsError } from "./SettingsError.ts"
@@ -19,6 +20,8 @@ export interface HostSettings {
   readonly coredumpDir: Option.Option<string>
   readonly nodeName: Option.Option<string>
   readonly maxCores: number
+  readonly maxChanges: number
+  readonly maxMissingAge: string
   readonly allowDelete: boolean
 }
 
@@ -46,13 +49,18 @@ export const layerHostSource = (
   settings: HostSettings,
   options: Pick<SystemdCoreSourceOptions, "begin" | "namespaceRegex" | "nodeName" | "stateDir">
 ) =>
-  layerSystemdCoreSource({
-    root: settings.root,
-    ...Option.match(settings.coredumpDir, { onNone: () => ({}), onSome: (coredumpDir) => ({ coredumpDir }) }),
-    allowDelete: settings.allowDelete,
-    maxCores: settings.maxCores,
-    ...options
-  })
+  Layer.unwrap(
+    Effect.map(duration("max-missing-age", settings.maxMissingAge), (maxMissingAge) =>
+      layerSystemdCoreSource({
+        root: settings.root,
+        ...Option.match(settings.coredumpDir, { onNone: () => ({}), onSome: (coredumpDir) => ({ coredumpDir }) }),
+        allowDelete: settings.allowDelete,
+        maxCores: settings.maxCores,
+        maxChanges: settings.maxChanges,
+        maxMissingAge,
+        ...options
+      }))
+  )
 
 /** Which pod a core is of: what Kubernetes says where it can be asked, and what the host itself knows. */
 const layerPodResolver = (root: string, nodeName: string, kubeApi: Option.Option<KubeApiLayer>) => {

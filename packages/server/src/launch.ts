@@ -14,6 +14,7 @@ export interface CommonSettings {
   readonly gracePeriod: string
   readonly maxDownloads: number
   readonly maxWatches: number
+  readonly maxChanges: number
 }
 
 /** What a mode of the server settles. */
@@ -42,12 +43,13 @@ export const opsListenAddress = (
     onSome: (text) => Effect.map(listenAddress("ops-listen", text), (opsListen) => ({ opsListen }))
   })
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-const gracePeriod = (text: string): Effect.Effect<Duration.Duration, SettingsError> => {
-  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text)
+/** The duration that a setting gives. */
+export const duration = (name: string, text: string): Effect.Effect<Duration.Duration, SettingsError> => {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
   return match === null
-    ? Effect.fail(new SettingsError({ message: `--grace-period: "${text}" is no duration such as 30s or 2m.` }))
+    ? Effect.fail(new SettingsError({ message: `--${name}: "${text}" is no duration such as 30s or 2m.` }))
     : Effect.succeed(Duration.millis(Number(match[1]) * units[match[2]!]!))
 }
 
@@ -62,7 +64,7 @@ export const layerServer = <E, R>(
 ) =>
   Layer.unwrap(Effect.gen(function*() {
     const format = Option.getOrElse(settings.logFormat, () => process.stdout.isTTY ? "pretty" : "json")
-    const grace = yield* gracePeriod(settings.gracePeriod)
+    const grace = yield* duration("grace-period", settings.gracePeriod)
     const begin = yield* Deferred.make<void>()
     // Whatever is created from here on, the socket above all, is for this user alone.
     if ("path" in mode.listen) process.umask(0o177)

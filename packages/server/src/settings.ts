@@ -69,7 +69,8 @@ export const commonFlags = {
     Flag.withDefault("30s")
   ),
   maxDownloads: whole("max-downloads", 64, "Downloads at once; more get 429"),
-  maxWatches: whole("max-watches", 1000, "Watches at once; more get 429")
+  maxWatches: whole("max-watches", 1000, "Watches at once; more get 429"),
+  maxChanges: whole("max-changes", 16_384, "Changes kept for watches; one that falls further behind ends")
 }
 
 /** Of servers of one host. */
@@ -78,6 +79,9 @@ export const hostFlags = {
   coredumpDir: optionalText("coredump-dir", "DIR", "The directory of the cores (<root>/var/lib/systemd/coredump)"),
   nodeName: optionalText("node-name", "NAME", "The name of this node (NODE_NAME, else the host's name)"),
   maxCores: whole("max-cores", 100_000, "Cores known at once; the oldest that are missing go first"),
+  maxMissingAge: text("max-missing-age", "DURATION", "How long crashes without a core are known (30d)").pipe(
+    Flag.withDefault("30d")
+  ),
   allowDelete: onOff("allow-delete", "Let clients delete cores")
 }
 
@@ -136,5 +140,6 @@ export const clusterFlags = {
   nodeServerName: optionalText("node-server-name", "NAME", "The name in their certificates (their address)"),
   nodeTokenFile: optionalText("node-token-file", "FILE", "The token that is sent to them, read anew as it changes"),
   maxCores: whole("max-cores", 200_000, "Cores known at once; the oldest that are missing go first"),
+  maxCoresPerNode: whole("max-cores-per-node", 10_000, "Cores known of one node at once"),
   allowDelete: onOff("allow-delete", "Let clients delete cores, where the node allows it too")
 }

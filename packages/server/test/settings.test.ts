@@ -11,6 +11,7 @@ describe("settings", () => {
     [["local", "--listen", "0.0.0.0:5000"], /loopback only/],
     [["local", "--listen", "here"], /"here" is no address/],
     [["local", "--grace-period", "soon"], /"soon" is no duration/],
+    [["local", "--max-missing-age", "1y"], /--max-missing-age: "1y" is no duration/],
     [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
     [["local", "--colour", "red"], /--colour/],
     [["local", "--auth", "none"], /--auth/],
@@ -31,6 +32,7 @@ describe("settings", () => {
     [["cluster", "--auth", "none", ...loopback], /--node NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1"], /"w1" is no NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1=ftp://w1"], /no NAME=URL/],
+    [["cluster", "--auth", "none", ...loopback, "--node", "名=http://w1"], /no NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1=http://a", "--node", "w1=http://b"], /w1 is named twice/],
     [["cluster", "--auth", "none", ...loopback, ...oneNode, "--node-ca", "/nowhere/ca"], /\/nowhere\/ca/],
     [["cluster", "--auth", "none", ...loopback, ...oneNode, "--node-token-file", "/nowhere/token"], /\/nowhere\/token/],
@@ -54,7 +56,7 @@ describe("settings", () => {
   })
 
   it("--help says each flag with its variable, --version the version", () => {
-    for (const [mode, count] of [["local", 11], ["node", 23], ["cluster", 25]] as const) {
+    for (const [mode, count] of [["local", 13], ["node", 25], ["cluster", 27]] as const) {
       const { said, status } = run([mode, "--help"])
       assert.strictEqual(status, 0)
       const flags = [...said.matchAll(/--([a-z-]+) .*\[(\w+)\]/g)]

@@ -28,9 +28,9 @@ type Settings = Command.Command.Config.Infer<typeof flags>
 
 const refuse = (message: string) => Effect.fail(new SettingsError({ message }))
 
-/** The node that a `--node NAME=URL` names. */
+/** The node that a `--node NAME=URL` names: by what may stand in a header of lists, where commas are between names. */
 const nodeOf = (text: string): Effect.Effect<NodeAddress, SettingsError> => {
-  const [, name = "", address = ""] = /^([^=\s]{1,253})=(https?:\/\/\S+)$/.exec(text) ?? []
+  const [, name = "", address = ""] = /^([\w.-]{1,253})=(https?:\/\/\S+)$/.exec(text) ?? []
   return name === "" || !URL.canParse(address)
     ? refuse(`--node: "${text}" is no NAME=URL such as worker-1=https://10.0.0.7:5001.`)
     : Effect.succeed({ name, address })
@@ -102,7 +102,11 @@ export const cluster = Command.make(
         { ...mode, serves: "the cluster" },
         (begin) =>
           (settings.allowDelete ? Layer.empty : withoutDeletion).pipe(
-            Layer.provideMerge(layerClusterCoreSource({ maxCores: settings.maxCores })),
+            Layer.provideMerge(layerClusterCoreSource({
+              maxChanges: settings.maxChanges,
+              maxCores: settings.maxCores,
+              maxCoresPerNode: settings.maxCoresPerNode
+            })),
             Layer.provide([connectorOf(settings), beginning(begin).pipe(Layer.provide(directory))])
           )
       )
