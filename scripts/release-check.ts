@@ -30,8 +30,7 @@ const version = packages[0]!.manifest.version
 
 const refuse = (reasons: ReadonlyArray<string>) => {
   if (reasons.length === 0) return
-  process.stderr.write(`This cannot be released:\n${reasons.map((reason) => `  ${reason}\n`).join("")}`)
-  process.exit(1)
+  throw new Error(`This cannot be released:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`)
 }
 
 /** What is in the bundles of a package's programs. */
@@ -79,43 +78,55 @@ const packAll = async (): Promise<ReadonlyArray<Packed>> => {
   return order
 }
 
-say(`== versions`)
-refuse(disagreements({
-  packages,
-  lock,
-  chart: await read("charts/koredump/Chart.yaml"),
-  values: await read("charts/koredump/values.yaml"),
-  tag
-}))
-say(`${version}: ${packages.length} packages, lock file, chart, appVersion and image`)
-
-say(`\n== packages`)
-const packed = await packAll()
-for (const { files, manifest, tarball } of packed) {
-  say(`${manifest.name}: ${files.length} files in ${basename(tarball)}`)
-}
-
-const scratch = await mkdtemp(join(tmpdir(), "koredump-release-"))
-try {
-  await exec("tar", ["-xzf", join(root, "examples/sample-host/sample-host.tar.gz"), "-C", scratch])
-  const host = join(scratch, "sample-host")
-  const programs: Array<Component> = []
-  let latest: Sbom | undefined
-  for (const one of packed) {
-    const { directory, manifest, tarball } = one
-    say(`\n== ${manifest.name} in an empty project`)
-    const installation = await Installation.of(one, packed, join(scratch, basename(directory)))
-    for (const entry of await installation.imports()) say(`  import ${entry}`)
-    for (const command of await installation.runs(host)) say(`  ${command}`)
-    const bundled = manifest.bin === undefined ? [] : await bundledIn(directory)
-    programs.push(...bundled)
-    const sbom = sbomOf(await installation.sbom(), componentAt(lock, names, directory), bundled)
-    await write(basename(tarball, `-${version}.tgz`), sbom)
-    latest = sbom
+/** Each package in a project of its own. */
+const tryAll = async (packed: ReadonlyArray<Packed>) => {
+  const scratch = await mkdtemp(join(tmpdir(), "koredump-release-"))
+  try {
+    await exec("tar", ["-xzf", join(root, "examples/sample-host/sample-host.tar.gz"), "-C", scratch])
+    const host = join(scratch, "sample-host")
+    const programs: Array<Component> = []
+    let latest: Sbom | undefined
+    for (const one of packed) {
+      const { directory, manifest, tarball } = one
+      say(`\n== ${manifest.name} in an empty project`)
+      const installation = await Installation.of(one, packed, join(scratch, basename(directory)))
+      for (const entry of await installation.imports()) say(`  import ${entry}`)
+      for (const command of await installation.runs(host)) say(`  ${command}`)
+      const bundled = manifest.bin === undefined ? [] : await bundledIn(directory)
+      programs.push(...bundled)
+      const sbom = sbomOf(await installation.sbom(), componentAt(lock, names, directory), bundled)
+      await write(basename(tarball, `-${version}.tgz`), sbom)
+      latest = sbom
+    }
+    say(`\n== the image's programs`)
+    await write("koredump-image", imageSbom(latest!, programs))
+  } finally {
+    await rm(scratch, { recursive: true })
   }
-  say(`\n== the image's programs`)
-  await write("koredump-image", imageSbom(latest!, programs))
-} finally {
-  await rm(scratch, { recursive: true })
 }
-say(`\n${version} may be released: dist/release`)
+
+const main = async () => {
+  say(`== versions`)
+  refuse(disagreements({
+    packages,
+    lock,
+    chart: await read("charts/koredump/Chart.yaml"),
+    values: await read("charts/koredump/values.yaml"),
+    tag
+  }))
+  say(`${version}: ${packages.length} packages, lock file, chart, appVersion and image`)
+
+  say(`\n== packages`)
+  const packed = await packAll()
+  for (const { files, manifest, tarball } of packed) {
+    say(`${manifest.name}: ${files.length} files in ${basename(tarball)}`)
+  }
+
+  await tryAll(packed)
+  say(`\n${version} may be released: dist/release`)
+}
+
+await main().catch((error: Error) => {
+  process.stderr.write(`\n${error.message}\n`)
+  process.exitCode = 1
+})

@@ -1,11 +1,11 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
-import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { type Manifest, pack, type Package, publishedPackages, root } from "../test-support/packages.ts"
+import { entriesOf, type Manifest, pack, type Package, publishedPackages, root } from "../test-support/packages.ts"
 
 const exec = promisify(execFile)
 const tsc = join(root, "node_modules/typescript/bin/tsc")
@@ -47,6 +47,9 @@ describe("the packed packages", () => {
   })
 
   it("load", async () => {
+    const program = await readFile(join(project, "main.ts"), "utf8")
+    const imported = Array.from(program.matchAll(/ from "(.*)"/g), ([, entry]) => entry)
+    assert.deepStrictEqual(imported, manifests.flatMap(entriesOf).toSorted())
     const { stdout } = await exec(process.execPath, [join(project, "main.ts")])
     assert.strictEqual(stdout, "loaded\n")
   })

@@ -61,7 +61,10 @@ export class Installation {
       JSON.stringify({ name: "project", version: "1.0.0", private: true, type: "module" })
     )
     const tarballs = closureOf(packed, all).map(({ tarball }) => tarball)
-    await exec("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs], { cwd: directory })
+    await exec("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs], {
+      cwd: directory,
+      timeout: 5 * timeout
+    })
     return new Installation(packed.manifest, directory)
   }
 
