@@ -2,28 +2,11 @@
 import { type CoreRef, CoreSource, type CoreSummary } from "@koredump/core"
 import { Effect, Layer, type Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { ServerResponse } from "node:http"
+import { type Handler, serve } from "../../../test-support/httpServer.ts"
 import { layerRemoteCoreSource, type RemoteOptions } from "../src/effect.ts"
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-/** Serves on a free port of this host; answers the URL. */
-export const serve = (handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer(handler)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
+export { type Handler, serve }
 
 /** A remote source of the hand-made server. */
 export const remote = (handler: Handler, options: Partial<RemoteOptions> = {}) =>

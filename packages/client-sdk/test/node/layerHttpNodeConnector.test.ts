@@ -2,13 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { type CoreSource, NodeConnector, watchCores } from "@koredump/core"
 import { Effect, Fiber, Layer, Logger, Schedule, type Scope, Stream } from "effect"
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import type { Server } from "node:http"
-import { createServer as createSecureServer, type ServerOptions } from "node:https"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tls from "node:tls"
 import { hasOpenssl, makeAuthority } from "../../../../test-support/certificates.ts"
+import { serveTls } from "../../../../test-support/httpServer.ts"
 import { type HttpNodeConnectorOptions, layerHttpNodeConnector } from "../../src/node.ts"
 import { refusalOf } from "../../src/node/layerHttpNodeConnector.ts"
 import { coreServer, type Handler, json, ref, serve, until } from "../support.ts"
@@ -43,19 +41,6 @@ const files = Effect.acquireRelease(
   }),
   ({ directory }) => Effect.sync(() => rmSync(directory, { recursive: true }))
 )
-
-const serveTls = (options: ServerOptions, handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.callback<Server>((resume) => {
-      const server = createSecureServer(options, handler)
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  ).pipe(Effect.map((server) => `https://127.0.0.1:${(server.address() as AddressInfo).port}`))
 
 const answer: Handler = (_, response) => json(response, [])
 

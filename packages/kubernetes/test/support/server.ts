@@ -1,26 +1,8 @@
 /** An API server on a socket, and the kubeconfig that leads to it. */
-import { Effect, FileSystem, type Scope } from "effect"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { Effect, FileSystem } from "effect"
+import type { ServerResponse } from "node:http"
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-/** Serves on a free port of this host. */
-export const serve = (handler: Handler): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer(handler)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
+export { type Handler, serve } from "../../../../test-support/httpServer.ts"
 
 export const config = (server: string, { cluster = {}, token = "s3cr3t" }: { token?: string; cluster?: object } = {}) =>
   JSON.stringify({
