@@ -13,11 +13,12 @@ import { decompress } from "./cases/decompress.ts"
 import { download } from "./cases/download.ts"
 import { hop } from "./cases/hop.ts"
 import { listStart } from "./cases/listStart.ts"
+import { sea } from "./cases/sea.ts"
 import { streamMemory } from "./cases/streamMemory.ts"
 import { watch } from "./cases/watch.ts"
 import { formatFigures } from "./support/Result.ts"
 
-const benchmarks = [download, hop, listStart, cliList, streamMemory, watch, cluster, decompress]
+const benchmarks = [download, hop, listStart, cliList, sea, streamMemory, watch, cluster, decompress]
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -21,7 +21,8 @@ export default defineConfig({
   format: ["esm"],
   splitting: true,
   minify: true,
-  clean: true,
+  // The one file, which takes long to make, stays.
+  clean: ["!bin/**"],
   target: "node22",
   platform: "node",
   noExternal: [/.*/],

@@ -23,16 +23,21 @@ import { addonFor, isPlatform, nodeFor, type Platform, platforms, thisPlatform }
 const exec = promisify(execFile)
 const here = import.meta.dirname
 
-const addonFromAssets: Plugin = {
-  name: "addon-from-assets",
+/** What comes out of the one file's assets, not out of the bundle. */
+const fromAssets: Plugin = {
+  name: "from-assets",
   setup: (build) => {
     build.onResolve({ filter: /\/xattrBinding\.ts$/ }, () => ({ path: join(here, "xattrBinding.ts") }))
+    build.onResolve(
+      { filter: /^@kubernetes\/client-node$/ },
+      ({ kind }) => kind === "dynamic-import" ? { path: join(here, "kubernetesClient.ts") } : undefined
+    )
   }
 }
 
 const bundle = (entry: string, outfile: string, wrap: { readonly head: string; readonly foot: string }) =>
   build({
-    entryPoints: [join(here, entry)],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     format: "cjs",
@@ -44,7 +49,7 @@ const bundle = (entry: string, outfile: string, wrap: { readonly head: string; r
     legalComments: "none",
     conditions: ["@koredump/source"],
     define: cliVersionDefine,
-    plugins: [withoutDocsPages, addonFromAssets],
+    plugins: [withoutDocsPages, fromAssets],
     banner: { js: wrap.head },
     footer: { js: wrap.foot },
     logLevel: "warning"
@@ -81,15 +86,18 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
   const main = join(directory, "main.js")
   const program = join(directory, "program.js")
   const cache = join(directory, "program.cache")
+  const kubernetes = join(directory, "kubernetes.js")
   const blob = join(directory, "blob")
-  await bundle("main.ts", main, { head: "", foot: "" })
-  await bundle("program.ts", program, wrapper)
+  await bundle(join(here, "main.ts"), main, { head: "", foot: "" })
+  await bundle(join(here, "program.ts"), program, wrapper)
+  await bundle("@kubernetes/client-node", kubernetes, wrapper)
   // Made for one kind of processor; elsewhere V8 compiles anew at each start.
   if (platform === thisPlatform) await warmUp(program, cache)
   else await writeFile(cache, "")
   const assets = {
     "program.js": program,
     "program.cache": cache,
+    "kubernetes.js": kubernetes,
     "xattr.node": await addonFor(platform, directory)
   }
   const config = join(directory, "config.json")

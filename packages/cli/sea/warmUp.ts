@@ -7,5 +7,5 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { load } from "./load.ts"
 
 const [program, cache] = process.argv.splice(2, 2)
-const script = load(readFileSync(program!, "latin1"))
+const { script } = load(readFileSync(program!, "latin1"))
 process.once("exit", () => writeFileSync(cache!, script.createCachedData()))

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { getRawAsset } from "node:sea"
+import { asset } from "./assets.ts"
 
 export const loadXattrBinding = (): unknown => {
-  const addon = new Uint8Array(getRawAsset("xattr.node"))
+  const addon = asset("xattr.node")
   // Nobody else can write into it, and the file goes at once.
   const directory = mkdtempSync(join(tmpdir(), "koredumpctl-"))
   try {
