@@ -66,8 +66,6 @@ restore_kernel_settings() {
 
 # The kernel runs this for every crash of the machine; it hands over to the node whose cgroup the process is in.
 route_crashes() {
-  local before
-  before=$(cat "$STATE/saved/kernel/core_pattern")
   cat >"$STATE/route" <<ROUTE
 #!/bin/sh
 node=\$(sed -n 's|^0::$CGROUP/\(node-[0-9]*\)\.slice.*|\1|p' "/proc/\$1/cgroup")
