@@ -1,8 +1,8 @@
 /** Options that several verbs share, and what they mean as a query. */
 import { type CoreQuery, decodeCoreQuery, groupParams } from "@koredump/core"
 import { Clock, Context, Effect } from "effect"
-import { Flag } from "effect/cli"
-import { type Failure, fromProblem } from "./Failure.ts"
+import { Argument, Flag } from "effect/cli"
+import { type Failure, fromProblem, usage } from "./Failure.ts"
 
 const repeatable = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
@@ -41,6 +41,36 @@ export const newestFlag = flag("newest", "The newest only; also -1")
 export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces (as without -n, but in kubectl)").pipe(
   Flag.withAlias("A")
 )
+
+/** What says which cores a verb takes: names, filters, the newest of them, or all. */
+export const selectionFlags = {
+  core: Argument.String("core").pipe(
+    Argument.withDescription(
+      "NODE ID, or one or more of: an id or its beginning, a process id, a program's name or path"
+    ),
+    Argument.atLeast(0)
+  ),
+  ...filterFlags,
+  newest: newestFlag,
+  all: flag("all", "All cores that the options leave").pipe(Flag.withAlias("a")),
+  allNamespaces: allNamespacesFlag
+} as const
+
+/** Fails where that says nothing, or contradicts itself. */
+export const checkSelection = (
+  { all, core, newest, ...filter }: FilterValues & {
+    readonly all: boolean
+    readonly core: ReadonlyArray<string>
+    readonly newest: boolean
+  },
+  see: string
+): Effect.Effect<void, Failure> => {
+  if (all && newest) return Effect.fail(usage("Options -1 and -a exclude each other.", see))
+  if (all && core.length > 0) return Effect.fail(usage("Option -a takes all cores: name none beside it.", see))
+  return all || newest || core.length > 0 || hasFilter(filter)
+    ? Effect.void
+    : Effect.fail(usage("Name a core, or take the newest with -1, or all with -a.", see))
+}
 
 /** Whether any filter is given. */
 export const hasFilter = (values: FilterValues): boolean =>

@@ -1,15 +1,14 @@
 /** `koredumpctl delete` */
 import { CoreNotStored, CoreSource, type CoreSummary } from "@koredump/core"
 import { Effect, Result } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import { findSummaries, listStored, showCores } from "../Candidates.ts"
 import { batchFailure, exitCodes, Failure, fromProblem, partial, usage } from "../Failure.ts"
-import { allNamespacesFlag, filterFlags, flag, hasFilter, newestFlag, queryOf } from "../flags.ts"
+import { checkSelection, flag, queryOf, selectionFlags } from "../flags.ts"
 import { complain, note, print, Screen } from "../output/Screen.ts"
 import { plural, visible } from "../output/text.ts"
 import { explained } from "./root.ts"
 
-const see = "See: koredumpctl delete --help"
 const parallel = 4
 
 /** Asks whether these are to go; without a terminal a yes must have been given. */
@@ -41,24 +40,11 @@ const deleteAll = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>,
 export const remove = Command.make(
   "delete",
   {
-    core: Argument.String("core").pipe(
-      Argument.withDescription(
-        "NODE ID, or one or more of: an id or its beginning, a process id, a program's name or path"
-      ),
-      Argument.atLeast(0)
-    ),
-    ...filterFlags,
-    newest: newestFlag,
-    all: flag("all", "All cores that the options leave").pipe(Flag.withAlias("a")),
-    yes: flag("yes", "Do not ask").pipe(Flag.withAlias("y")),
-    allNamespaces: allNamespacesFlag
+    ...selectionFlags,
+    yes: flag("yes", "Do not ask").pipe(Flag.withAlias("y"))
   },
   Effect.fn(function*({ all, core, newest, yes, ...filter }) {
-    if (all && newest) return yield* usage("Options -1 and -a exclude each other.", see)
-    if (all && core.length > 0) return yield* usage("Option -a takes all cores: name none beside it.", see)
-    if (!all && !newest && core.length === 0 && !hasFilter(filter)) {
-      return yield* usage("Name a core, or take the newest with -1, or all with -a.", see)
-    }
+    yield* checkSelection({ all, core, newest, ...filter }, "See: koredumpctl delete --help")
     const screen = yield* Screen
     if (!yes && screen.confirm === undefined) {
       return yield* usage("There is no terminal to ask on.", "Say --yes to delete without being asked.")
