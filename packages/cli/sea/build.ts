@@ -121,10 +121,13 @@ if (!isPlatform(platform)) {
   process.stderr.write(`It can be built for ${platforms.join(" and ")} with --platform, not for ${platform}.\n`)
   process.exit(2)
 }
-const target = resolve(out ?? join(here, "../dist/bin", `koredumpctl-${platform}`))
+// npm changes into the package before it runs this.
+const path = (given: string) => resolve(process.env.INIT_CWD ?? ".", given)
+const target = out === undefined ? join(here, "../dist/bin", `koredumpctl-${platform}`) : path(out)
 const directory = await mkdtemp(join(tmpdir(), "koredumpctl-build-"))
 try {
-  await buildFor(platform, node ?? await nodeFor(platform, directory), target, directory)
+  const base = node === undefined ? await nodeFor(platform, directory) : path(node)
+  await buildFor(platform, base, target, directory)
   process.stdout.write(`${target}: ${((await stat(target)).size / 1e6).toFixed(0)} MB\n`)
 } finally {
   await rm(directory, { recursive: true })
