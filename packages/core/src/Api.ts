@@ -115,7 +115,7 @@ export class CoresApi extends HttpApiGroup.make("cores")
     }).annotateMerge(described(
       "List cores",
       "An array, oldest first. Header Koredump-Resource-Version: watch from there and miss nothing. " +
-        "Header Koredump-Unreachable: nodes that are not in the answer or whose part may be old. " +
+        "Header Koredump-Unreachable: nodes that are not in the answer or whose part may be old; of very many the first. " +
         "With a limit, header Link has the next page."
     )),
     HttpApiEndpoint.get("metadata", "/apiv1/cores/metadata/:node/:id", { params: refParams, ...metadataOptions })

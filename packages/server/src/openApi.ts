@@ -167,7 +167,8 @@ const list = (operation: Operation): Operation => ({
       ...operation.responses["200"],
       headers: headers({
         "Koredump-Resource-Version": "A watch from here misses nothing",
-        "Koredump-Unreachable": "Nodes whose part may be missing or old; absent where there are none",
+        "Koredump-Unreachable":
+          "Nodes whose part may be missing or old, of very many the first; absent where there are none",
         Link: "With a limit: the next page, rel=\"next\""
       })
     }

@@ -63,6 +63,15 @@ const nextPage = (url: string, next: string) => {
   return `</apiv1/cores?${params}>; rel="next"`
 }
 
+/** Clients and proxies bound headers (some at 4 KiB in all), and of thousands of nodes many may be away at once. */
+const maxNames = 2048
+
+/** The names, or as many of them as there is room for. */
+const namesOf = (nodes: ReadonlyArray<string>): string => {
+  const names = nodes.join(", ")
+  return names.length <= maxNames ? names : names.slice(0, names.lastIndexOf(", ", maxNames))
+}
+
 /** Answers with an array, the newest core last. */
 export const list = Effect.gen(function*(): Effect.fn.Return<
   HttpServerResponse.HttpServerResponse,
@@ -83,13 +92,13 @@ export const list = Effect.gen(function*(): Effect.fn.Return<
   if (strict && answer.unreachable.length > 0) {
     return yield* new PartialList({
       nodes: answer.unreachable,
-      detail: `Not reached: ${answer.unreachable.join(", ")}.`
+      detail: `${answer.unreachable.length} not reached: ${namesOf(answer.unreachable)}.`
     })
   }
   return jsonArray(yield* encodeCores(answer, query), {
     "cache-control": "no-cache",
     "koredump-resource-version": answer.resourceVersion,
-    ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": answer.unreachable.join(", ") }),
+    ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": namesOf(answer.unreachable) }),
     ...(answer.continue === undefined ? {} : { link: nextPage(request.url, answer.continue) })
   })
 })

@@ -25,6 +25,15 @@ const withSource = (change: (source: CoreSource["Service"]) => Partial<CoreSourc
     Layer.provide(layer)
   )
 
+/** An app whose list lacks these nodes. */
+const without = (unreachable: ReadonlyArray<string>) =>
+  makeApp({
+    cores,
+    around: withSource((source) => ({
+      list: (query) => Effect.map(source.list(query), (list) => ({ ...list, unreachable }))
+    }))
+  })
+
 describe("GET /apiv1/cores", () => {
   it.effect("an array, newest last, and where a watch goes on", () =>
     Effect.gen(function*() {
@@ -144,18 +153,26 @@ describe("GET /apiv1/cores", () => {
 
   it.effect("nodes that cannot be reached are named; with strict=true that is an error", () =>
     Effect.gen(function*() {
-      const { request } = yield* makeApp({
-        cores,
-        around: withSource((source) => ({
-          list: (query) => Effect.map(source.list(query), (list) => ({ ...list, unreachable: ["node-2", "node-3"] }))
-        }))
-      })
+      const { request } = yield* without(["node-2", "node-3"])
       const response = yield* request("/apiv1/cores")
       assert.strictEqual(response.headers.get("koredump-unreachable"), "node-2, node-3")
       assert.lengthOf(JSON.parse(yield* textOf(response)) as ReadonlyArray<unknown>, 3)
       const problem = yield* problemOf(yield* request("/apiv1/cores?strict=true"))
       assert.strictEqual(problem["status"], 502)
       assert.deepStrictEqual(problem["nodes"], ["node-2", "node-3"])
+    }))
+
+  it.effect("of thousands of such nodes no more are named than clients and proxies take", () =>
+    Effect.gen(function*() {
+      const nodes = Array.from({ length: 5000 }, (_, i) => `ip-10-0-0-${i}.eu-central-1.compute.internal`)
+      const { request } = yield* without(nodes)
+      const header = (yield* request("/apiv1/cores")).headers.get("koredump-unreachable")!
+      assert.isBelow(header.length, 2049)
+      const named = header.split(", ")
+      assert.isAbove(named.length, 40)
+      assert.deepStrictEqual(named, nodes.slice(0, named.length))
+      const problem = yield* problemOf(yield* request("/apiv1/cores?strict=true"))
+      assert.match(String(problem["detail"]), /^5000 not reached: /)
     }))
 
   it.effect.each([
