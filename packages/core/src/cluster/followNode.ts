@@ -39,6 +39,7 @@ const turn = "1 second"
 const changesAtOnce = 512
 /** Events that change nothing may be so many times as many: a node that begins anew tells all that it told before. */
 const idlePerChange = 16
+const idleAtOnce = 256
 /** A connection that lasted this long was a good one: what follows it is tried again soon. */
 const goodFor = 10_000
 
@@ -130,7 +131,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
 
     const slowDown = (what: string, count: number, times: number) => {
       const { burst, perSecond } = following.rate
-      if (count <= 0) return Effect.void
+      if (count === 0) return Effect.void
       return Effect.orDie(
         RateLimiter.sleep(following.limiter)({
           algorithm: "token-bucket",
@@ -142,11 +143,14 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       )
     }
 
-    const throttle = (events: number, changes: number) =>
-      Effect.andThen(
-        slowDown("changes", changes, 1),
-        slowDown("idle", events - changes, idlePerChange)
-      )
+    let idle = 0
+    const throttle = (events: number, changes: number) => {
+      // Most arrays are of one event: not each is worth a look at the limits.
+      idle += Math.max(0, events - changes)
+      const due = idle >= idleAtOnce ? idle : 0
+      idle -= due
+      return Effect.andThen(slowDown("changes", changes, 1), slowDown("idle", due, idlePerChange))
+    }
 
     const takeTurn = Effect.fnUntraced(function*(synced: Deferred.Deferred<void>) {
       const mine = yield* Deferred.make<void>()
