@@ -2,7 +2,7 @@
  * A node's source, guarded: few requests and downloads at once, and after some failures in a row none at all for a
  * while, so that a node that is down costs its callers nothing and gets no crowd when it comes back.
  */
-import { type CoreFile, CoreSource, NodeFailed, NodeTimeout, type Problem } from "@koredump/core"
+import { type CoreFile, CoreSource, NodeFailed, NodeTimeout, type Problem, TooManyDownloads } from "@koredump/core"
 import { Duration, Effect, Exit, Option, Schedule, Scope, Semaphore, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
@@ -54,14 +54,13 @@ export const guardNode = (
   const queueTimeout = bounds.queueTimeout ?? "10 seconds"
   let circuits = 0
 
-  const slotOf = (semaphore: Semaphore.Semaphore, what: string) =>
+  const slotOf = (semaphore: Semaphore.Semaphore, refusal: () => Problem) =>
     Semaphore.takeScoped(semaphore, 1).pipe(
-      Effect.timeoutOrElse({
-        duration: queueTimeout,
-        orElse: () =>
-          Effect.fail(new NodeTimeout({ node, detail: `As many ${what} of node ${node} run as are allowed at once.` }))
-      })
+      Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(refusal()) })
     )
+  const full = (what: string) => `As many ${what} of node ${node} run as are allowed at once.`
+  const request = slotOf(requests, () => new NodeTimeout({ node, detail: full("requests") }))
+  const download = slotOf(downloads, () => new TooManyDownloads({ detail: full("downloads") }))
 
   const circuit = () => `${key} ${circuits}`
 
@@ -69,7 +68,7 @@ export const guardNode = (
     Effect.suspend(() =>
       breaker.execute(
         // The slot has a scope of its own: what is opened lives on.
-        Effect.scopedWith((scope) => Effect.andThen(Scope.provide(slotOf(requests, "requests"), scope), operation)),
+        Effect.scopedWith((scope) => Effect.andThen(Scope.provide(request, scope), operation)),
         { key: circuit(), classify }
       )
     ).pipe(
@@ -83,7 +82,7 @@ export const guardNode = (
     )
 
   const streamed = (stream: Stream.Stream<Uint8Array, Problem>) =>
-    Stream.scoped(Stream.unwrap(Effect.as(slotOf(downloads, "downloads"), stream)))
+    Stream.scoped(Stream.unwrap(Effect.as(download, stream)))
 
   // A watch that is answered shows that the node is back: what failed before counts no more.
   const answered = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuit()), () => undefined)).pipe(
@@ -102,7 +101,7 @@ export const guardNode = (
         decompressed: streamed(file.decompressed),
         ...(reader === undefined
           ? {}
-          : { reader: (range) => Effect.andThen(slotOf(downloads, "downloads"), reader(range)) })
+          : { reader: (range) => Effect.andThen(download, reader(range)) })
       })),
     remove: (ref) => guarded(source.remove(ref)),
     changes: (options) => Stream.onFirst(source.changes(options), () => answered),

@@ -175,7 +175,7 @@ describe("at once", () => {
       assert.deepStrictEqual(yield* source.list({}), empty)
       assert.deepStrictEqual(yield* Stream.runCollect(source.changes()), [bookmark])
       yield* TestClock.adjust("9 seconds")
-      assert.strictEqual((yield* Fiber.join(waiting))._tag, "NodeTimeout")
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "TooManyDownloads")
 
       yield* Fiber.interrupt(running)
       node.body = Stream.make(new Uint8Array(3))
