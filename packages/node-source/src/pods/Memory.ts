@@ -11,10 +11,6 @@ export class Memory<A> {
     return this.#values.get(key)
   }
 
-  has(key: string): boolean {
-    return this.#values.has(key)
-  }
-
   /** Seen now; what is seen again and again is not forgotten. */
   set(key: string, value: A): void {
     this.#values.delete(key)

@@ -3,7 +3,7 @@
  * container has ended, and the pod's directory with the pod: what was there once is remembered.
  */
 import type { PodIdentity, PodResolver } from "@koredump/core"
-import { Effect, type FileSystem, PubSub, type Scope, Stream } from "effect"
+import { Effect, Equal, type FileSystem, PubSub, type Scope, Stream } from "effect"
 import { readlinkSync } from "node:fs"
 import { join } from "node:path"
 import { Memory } from "./Memory.ts"
@@ -12,6 +12,10 @@ import { watchNames } from "./watchNames.ts"
 
 const maxRemembered = 10_000
 const maxUpdates = 16_384
+
+/** What a name says, together with what another said of the same: nothing where they differ. */
+const agreed = (before: PodIdentity | undefined, now: PodIdentity): PodIdentity =>
+  before === undefined || Equal.equals(before, now) ? now : {}
 
 type Made = Effect.Effect<PodResolver["Service"], never, FileSystem.FileSystem | Scope.Scope>
 
@@ -34,7 +38,7 @@ export const containerLogsResolver: (directory: string) => Made = Effect.fnUntra
     if (named === undefined) return
     const before = seen.get(named.key)
     const podUid = before?.podUid ?? podUidOfLink(join(directory, name))
-    seen.set(named.key, { podUid, identity: named.identity })
+    seen.set(named.key, { podUid, identity: agreed(before?.identity, named.identity) })
     if (before === undefined && podUid !== undefined) PubSub.publishUnsafe(updates, podUid)
   }))
   return {
@@ -54,9 +58,9 @@ export const podLogsResolver: (directory: string) => Made = Effect.fnUntraced(fu
   yield* Effect.forkScoped(watchNames(directory, (name) => {
     const named = parsePodLogs(name)
     if (named === undefined) return
-    const isNew = !seen.has(named.key)
-    seen.set(named.key, named.identity)
-    if (isNew) PubSub.publishUnsafe(updates, named.key)
+    const before = seen.get(named.key)
+    seen.set(named.key, agreed(before, named.identity))
+    if (before === undefined) PubSub.publishUnsafe(updates, named.key)
   }))
   return {
     resolve: ({ podUid }) => Effect.sync(() => seen.get(podUid) ?? {}),

@@ -69,6 +69,23 @@ describe("containerLogsResolver", () => {
       assert.deepStrictEqual(yield* resolver.resolve(other), identity)
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  it.live("believes neither of two names of one container, also when one has gone", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      link(directory)
+      const resolver = yield* containerLogsResolver(directory)
+      yield* known(resolver, cgroup)
+      const forged = join(directory, `safe-0_bank_app-${id}.log`)
+      writeFileSync(forged, "")
+      link(directory, "b".repeat(64))
+      yield* known(resolver, { podUid, containerId: "b".repeat(64) })
+      assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
+      rmSync(forged)
+      link(directory, "c".repeat(64))
+      yield* known(resolver, { podUid, containerId: "c".repeat(64) })
+      assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.live("waits for a directory that is not there, and is replaced", () =>
     Effect.gen(function*() {
       const directory = join(yield* temporaryDirectory, "containers")
@@ -100,5 +117,9 @@ describe("podLogsResolver", () => {
         pod: "etcd-node-1"
       })
       assert.deepStrictEqual(yield* resolver.resolve({ podUid: "0".repeat(32) }), {})
+      mkdirSync(join(directory, `bank_safe-0_${podUid}`))
+      mkdirSync(join(directory, `bank_safe-0_${"1".repeat(32)}`))
+      yield* known(resolver, { podUid: "1".repeat(32) })
+      assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
     }).pipe(Effect.provide(NodeServices.layer)))
 })
