@@ -7,7 +7,7 @@ import { Deferred, Effect, type FileSystem, Schema } from "effect"
 import { accessSync, constants, lstatSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
-import { attempt, directoryIdentity, failureText, watchDirectory } from "./files.ts"
+import { attempt, codeOf, directoryIdentity, failureText, watchDirectory } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 import type { FileFacts } from "./merge.ts"
 import { readXattrs } from "./Xattrs.ts"
@@ -32,14 +32,24 @@ export interface DirectoryListener {
 
 const isCoreId = Schema.is(CoreId)
 
-const unreadable = (path: string): string | undefined => {
+const unreadable = (path: string, owner: { readonly uid: bigint; readonly mode: bigint }): string | undefined => {
   try {
     accessSync(path, constants.R_OK)
     return undefined
   } catch (error) {
-    return `the file cannot be read: ${failureText(error)}`
+    return `the file cannot be read: ${failureText(error)}${remedy(codeOf(error), owner)}`
   }
 }
+
+/** What a server lacks that may not read a file of `uid`, and who gives it. */
+export const remedy = (
+  code: string,
+  { mode, uid }: { readonly uid: bigint; readonly mode: bigint }
+): string =>
+  code !== "EACCES"
+    ? ""
+    : `; it belongs to user ${uid} with mode ${(mode & 0o7777n).toString(8)}, and others read it ` +
+      "with the capability DAC_READ_SEARCH only (node.dacReadSearch in the chart)"
 
 // Synchronous: a few microseconds each on a local file system, a hundredth of what the asynchronous ones take.
 const examine = (paths: HostPaths, listener: DirectoryListener, name: string): void => {
@@ -61,7 +71,7 @@ const examine = (paths: HostPaths, listener: DirectoryListener, name: string): v
   const version = `${stats.ino}-${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}`
   const known = listener.known(name)
   if (known?.version === version) return listener.found(known)
-  const reason = unreadable(path)
+  const reason = unreadable(path, stats)
   listener.found({
     id: name,
     size: Number(stats.size),

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Stream } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { watchCoreDirectory } from "../src/CoreDirectory.ts"
+import { remedy, watchCoreDirectory } from "../src/CoreDirectory.ts"
 import { hostPaths } from "../src/HostPaths.ts"
 import { idOf } from "./support/FakeHost.ts"
 import { temporaryDirectory } from "./support/temporaryDirectory.ts"
@@ -10,6 +10,12 @@ import { temporaryDirectory } from "./support/temporaryDirectory.ts"
 /** A file system on which no directory can be watched. */
 const unwatchable = FileSystem.layerNoop({
   watch: () => Stream.die(Object.assign(new Error("too many"), { code: "EMFILE", syscall: "watch" }))
+})
+
+it("of a file that another user owns it is said who may read it, and how to be that", () => {
+  const said = remedy("EACCES", { uid: 1000n, mode: 0o100600n })
+  assert.match(said, /belongs to user 1000 with mode 600, .* DAC_READ_SEARCH .*node\.dacReadSearch/)
+  assert.strictEqual(remedy("EIO", { uid: 1000n, mode: 0o100600n }), "")
 })
 
 describe("watchCoreDirectory", () => {
