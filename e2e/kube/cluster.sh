@@ -28,7 +28,7 @@ install_packages() {
   local missing=() pair policy=/usr/sbin/policy-rc.d
   for pair in etcd=etcd-server containerd=containerd runc=runc iptables=iptables conntrack=conntrack curl=curl jq=jq \
     /usr/lib/cni/bridge=containernetworking-plugins /lib/systemd/systemd-coredump=systemd-coredump openssl=openssl \
-    ip=iproute2 gcc=gcc nsenter=util-linux setpriv=util-linux; do
+    ip=iproute2 gcc=gcc nsenter=util-linux setpriv=util-linux buildah=buildah debootstrap=debootstrap; do
     command -v "${pair%%=*}" >/dev/null 2>&1 || missing+=("${pair#*=}")
   done
   [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
@@ -77,7 +77,7 @@ ROUTE
 }
 
 build_programs() {
-  local bin=$STATE/bin rootfs=$STATE/rootfs name dir
+  local bin=$STATE/bin rootfs=$STATE/rootfs name
   mkdir -p "$bin" "$STATE/images"
   gcc -O2 -o "$bin/linger" "$HERE/../host/crashers/linger.c"
   for name in pause crash; do
@@ -86,10 +86,6 @@ build_programs() {
     cp "$bin/$name" "$rootfs/$name/$name"
     "$HERE/image.sh" "koredump.test/$name:1" "$rootfs/$name" "/$name" "$STATE/images/$name.tar"
   done
-  # For koredump's own pods, which run this repository with the machine's libraries, mounted at /usr.
-  mkdir -p "$rootfs/host"/{usr,etc,tmp}
-  for dir in bin sbin lib lib64; do ln -sfn "usr/$dir" "$rootfs/host/$dir"; done
-  "$HERE/image.sh" koredump.test/host:1 "$rootfs/host" /usr/bin/env "$STATE/images/host.tar"
 }
 
 processes() {

@@ -22,8 +22,12 @@ export KOREDUMP_KUBE_STATE=$STATE KOREDUMP_E2E_STATE=$STATE/suite
 trap '"$HERE/cluster.sh" down' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+"$HERE/cluster.sh" install
+image=$("$HERE/koredump-image.sh")
+command -v helm >/dev/null || PATH=$PATH:$(node "$root/charts/tools.mjs")
 started=$SECONDS
 "$HERE/cluster.sh" up
+"$HERE/cluster.sh" load "$image"
 say "cluster up after $((SECONDS - started)) s"
 # From the control plane's network the API server, Services and pods can be reached as they are.
 KOREDUMP_KUBE_NODES=1 KOREDUMP_KUBECTL=$(cat "$STATE/binaries")/kubectl KUBECONFIG=$STATE/pki/admin.conf \

@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       "test/api/*.test.ts",
       // Where KUBECONFIG names somebody's cluster, there is no way to its nodes.
-      ...(process.env["KOREDUMP_KUBE_NODES"] === "1" ? ["test/nodes/*.test.ts"] : [])
+      ...(process.env["KOREDUMP_KUBE_NODES"] === "1" ? ["test/{chart,nodes}/*.test.ts"] : [])
     ],
     globalSetup: ["test/support/globalSetup.ts"],
     // One cluster.

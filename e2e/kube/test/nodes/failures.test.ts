@@ -2,14 +2,13 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFile } from "node:fs/promises"
 import { setTimeout } from "node:timers/promises"
-import { inject } from "vitest"
 import { ctl } from "../../../host/test/support/Ctl.ts"
 import { corePath, list, request, type WireCore } from "../../../host/test/support/Http.ts"
 import { quantiles, report } from "../../../host/test/support/report.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace } from "../support/Access.ts"
 import { cluster, crashInCgroup, pidOf } from "../support/Cluster.ts"
-import { nodePod } from "../support/Koredump.ts"
+import { koreapi, nodePod } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, remove } from "../support/Kube.ts"
 import { type As, client, curl, curlStatus, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
@@ -19,7 +18,7 @@ let as: As
 let watch: Watch
 
 beforeAll(async () => {
-  as = { url: inject("koreapi"), token: await makeUser("failures", [everything(), everythingOnNodes]) }
+  as = { url: await koreapi(), token: await makeUser("failures", [everything(), everythingOnNodes]) }
   await apply(namespace(ns))
   watch = await Watch.open(as)
   await crash("before-1", "node-1")

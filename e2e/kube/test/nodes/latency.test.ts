@@ -1,12 +1,12 @@
 /** How long after a crash the whole cluster knows of it: 50 crashes on both nodes, each container restarted in between. */
 import { assert, it } from "@effect/vitest"
 import { stat } from "node:fs/promises"
-import { inject } from "vitest"
 import { list, type WireCore } from "../../../host/test/support/Http.ts"
 import { quantiles, report } from "../../../host/test/support/report.ts"
 import { now, type Seen, Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { journalEntries, nodePath, nodes } from "../support/Cluster.ts"
+import { koreapi } from "../support/Koredump.ts"
 import { apply, remove } from "../support/Kube.ts"
 import { type As, isIdentified } from "../support/prove.ts"
 import { crashing, podSpec, workload } from "../support/Workloads.ts"
@@ -21,7 +21,7 @@ it(
   "50 crashes: in watch and list within 1 s of the complete core, identity within 1 s of the journal entry",
   { timeout: 180_000 },
   async () => {
-    const as: As = { url: inject("koreapi"), token: await makeUser("latency", [everything()]) }
+    const as: As = { url: await koreapi(), token: await makeUser("latency", [everything()]) }
     await using watch = await Watch.open(as)
     await apply(namespace(ns))
     const seen = new Set(watch.events.map(({ object }) => object.id))

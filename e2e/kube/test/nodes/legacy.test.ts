@@ -2,12 +2,12 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
-import { inject } from "vitest"
 import { sha256Decompressed, sha256File, tempDir } from "../../../host/test/support/Files.ts"
 import { corePath, type WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { nodePath } from "../support/Cluster.ts"
+import { koreapi } from "../support/Koredump.ts"
 import { apply } from "../support/Kube.ts"
 import { type As, curl, isIdentified } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
@@ -17,7 +17,7 @@ let core: WireCore
 
 beforeAll(async () => {
   // An ordinary token of the API server, as `oc whoami --show-token` gives one.
-  as = { url: inject("koreapi"), token: await makeUser("legacy", [everything()], undefined) }
+  as = { url: await koreapi(), token: await makeUser("legacy", [everything()], undefined) }
   await using watch = await Watch.open(as, "namespace=legacy")
   await apply(namespace("legacy"), podObject("legacy", "prog", podSpec([crashing("ctr-prog")], { node: "node-1" })))
   core = (await watch.find(({ object }) => isIdentified(object), "the core")).object

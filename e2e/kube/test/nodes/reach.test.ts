@@ -2,13 +2,12 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { inject } from "vitest"
 import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
 import { tempDir } from "../../../host/test/support/Files.ts"
 import type { WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace, people, serviceAccount } from "../support/Access.ts"
-import { ctlPod, koredump } from "../support/Koredump.ts"
+import { ctlPod, koreapi, koredump } from "../support/Koredump.ts"
 import { apply, eventually, logOf, pod, serving } from "../support/Kube.ts"
 import { type As, isIdentified } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
@@ -19,13 +18,13 @@ let as: As
 let core: WireCore
 
 beforeAll(async () => {
-  as = { url: inject("koreapi"), token: await makeUser("reach", [everything(ns)]) }
+  as = { url: await koreapi(), token: await makeUser("reach", [everything(ns)]) }
   await using watch = await Watch.open(as, `namespace=${ns}`)
   await apply(namespace(ns), podObject(ns, "prog", podSpec([crashing("main")])))
   core = (await watch.find(({ object }) => isIdentified(object), "the core")).object
 })
 
-const forward = () => serving("port-forward", "-n", koredump, "deployment/cluster", ":5000")
+const forward = () => serving("port-forward", "-n", koredump, "service/koreapi", ":80")
 
 const idOf = (text: string) => (JSON.parse(text) as WireCore).id
 

@@ -1,14 +1,13 @@
 /** Who sees what of real cores: in list, watch, metadata, download and deletion, with curl, `koredumpctl` and client. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { access } from "node:fs/promises"
-import { inject } from "vitest"
 import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
 import { tempDir } from "../../../host/test/support/Files.ts"
 import { corePath, list, metadata, type WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace, people } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
-import { clusterPods, koredump } from "../support/Koredump.ts"
+import { clusterPods, koreapi, koredump } from "../support/Koredump.ts"
 import { apply, eventually, logOf, pods, tokenOf } from "../support/Kube.ts"
 import { startProgram } from "../support/Program.ts"
 import {
@@ -40,7 +39,7 @@ const wholeCoreOf = async (namespace: string): Promise<WireCore> =>
   )).object
 
 beforeAll(async () => {
-  const url = inject("koreapi")
+  const url = await koreapi()
   const as = async (name: string, ...rules: Parameters<typeof makeUser>[1]): Promise<As> => ({
     url,
     token: await makeUser(name, rules)

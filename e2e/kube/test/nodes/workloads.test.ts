@@ -1,11 +1,11 @@
 /** Real workloads crash by themselves: whose core it is, told alike and given whole by curl, `koredumpctl` and client. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { copyFile, rm, writeFile } from "node:fs/promises"
-import { inject } from "vitest"
 import type { WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
+import { koreapi } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, pods, remove } from "../support/Kube.ts"
 import { type As, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
 import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
@@ -17,7 +17,7 @@ let watch: Watch
 
 beforeAll(async () => {
   await apply(namespace(ns), nightly)
-  as = { url: inject("koreapi"), token: await makeUser("workloads", [everything()]) }
+  as = { url: await koreapi(), token: await makeUser("workloads", [everything()]) }
   watch = await Watch.open(as)
 })
 afterAll(async () => {

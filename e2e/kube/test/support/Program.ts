@@ -25,29 +25,28 @@ export interface Program extends AsyncDisposable {
 
 const startMillis = 20_000
 
-/** Starts a server on loopback and waits for the first line of its log, which has the address, and for its readiness. */
+/** Starts a server on loopback and waits for the line of its log that has the address, and for its health. */
 export const startProgram = async (mode: "node" | "cluster", args: ReadonlyArray<string>): Promise<Program> => {
   const command = [programs.node, programs.server, mode, "--listen", "127.0.0.1:0", "--log-format", "json", ...args]
   // It never outlives the suite, whatever becomes of that.
   const child = spawn("setpriv", ["--pdeathsig=KILL", "--", ...command], { stdio: ["ignore", "pipe", "pipe"] })
   const log: Array<string> = []
-  const first = Promise.withResolvers<string>()
+  const listening = Promise.withResolvers<string>()
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on("line", (line) => {
       log.push(line)
-      first.resolve(log[0]!)
+      const port = /serves .*127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+      if (port !== undefined) listening.resolve(port)
     })
   }
-  child.once("exit", (code) => first.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`)))
+  child.once("exit", (code) => listening.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`)))
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill("SIGKILL")
     await once(child, "exit")
   }
   try {
-    const port = /127\.0\.0\.1:(\d+)/.exec(await first.promise)?.[1]
-    if (port === undefined) throw new Error(`no address in the first line of the log: ${log[0]}`)
-    const url = `http://127.0.0.1:${port}`
+    const url = `http://127.0.0.1:${await listening.promise}`
     for (const until = performance.now() + startMillis;;) {
       if ((await fetch(`${url}/health`)).ok) break
       if (performance.now() > until) throw new Error(`not healthy: ${log.join("\n")}`)

@@ -3,11 +3,12 @@ import type { TestProject } from "vitest/node"
 import { people } from "./Access.ts"
 import { install } from "./Koredump.ts"
 import { kube, type KubeObject, pathOf, serving } from "./Kube.ts"
+import { objects } from "./Listing.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The URL of koredump's cluster server. */
-    readonly koreapi: string
+    /** All that was in the cluster before koredump. */
+    readonly before: ReadonlyArray<string>
   }
 }
 
@@ -32,7 +33,10 @@ const cleanUp = async (): Promise<void> => {
 export default async ({ provide }: TestProject) => {
   const proxy = await serving("proxy", "--port=0")
   process.env["KOREDUMP_KUBE_PROXY"] = proxy.url
-  if (process.env["KOREDUMP_KUBE_NODES"] === "1") provide("koreapi", await install())
+  if (process.env["KOREDUMP_KUBE_NODES"] === "1") {
+    provide("before", await objects())
+    await install()
+  }
   return async () => {
     if (process.env["KOREDUMP_KUBE_NODES"] !== "1") await cleanUp()
     await proxy[Symbol.asyncDispose]()

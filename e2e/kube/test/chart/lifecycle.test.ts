@@ -1,0 +1,175 @@
+/** From nothing to the first core that somebody sees, and back to nothing: each step one command of the docs. */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { join, relative } from "node:path"
+import { promisify } from "node:util"
+import { inject } from "vitest"
+import { ctl } from "../../../host/test/support/Ctl.ts"
+import { corePath, list, type WireCore } from "../../../host/test/support/Http.ts"
+import { report } from "../../../host/test/support/report.ts"
+import { now } from "../../../host/test/support/Watch.ts"
+import { makeUser, namespace, people } from "../support/Access.ts"
+import { nodePath, nodes } from "../support/Cluster.ts"
+import { chart, helm, install, koreapi, koredump } from "../support/Koredump.ts"
+import { apply, eventually, pods, runKubectl, serving } from "../support/Kube.ts"
+import { objects } from "../support/Listing.ts"
+import { type As, curlStatus, deletePath, isIdentified, listed } from "../support/prove.ts"
+import { crashing, podObject, podSpec } from "../support/Workloads.ts"
+
+const [hers, his] = ["first-hers", "first-his"]
+
+// Whatever this file has left undone.
+afterAll(install, 180_000)
+
+/** All that is in koredump's namespace or in none, and was not there before koredump, nor is of a test. */
+const added = async (): Promise<ReadonlyArray<string>> => {
+  const before = new Set(inject("before"))
+  return (await objects()).filter((object) => {
+    const [kind, space, name] = object.split("/")
+    if (before.has(object)) return false
+    if (name!.startsWith(people)) return false
+    if (space === "") return name === koredump || kind !== "Namespace"
+    return space === koredump || before.has(`Namespace//${space}`)
+  })
+}
+
+/** What of koredump is on a node, but what the kubelet and the runtime keep of its pods and image. */
+const onHost = async (node: string): Promise<ReadonlyArray<string>> => {
+  const root = nodePath(node, "")
+  const ofPods = ["var/lib/containerd", "var/lib/kubelet", "var/log/pods", "var/log/containers", "run/containerd"]
+  const pruned = ofPods.flatMap((path) => ["-path", join(root, path), "-prune", "-o"])
+  const found = ["-iname", "*koredump*", "-print"]
+  const { stdout } = await promisify(execFile)("find", [root, "-mindepth", "1", ...pruned, ...found])
+  return stdout.split("\n").filter(Boolean).map((path) => relative(root, path))
+}
+
+describe("uninstalling", { timeout: 120_000 }, () => {
+  it("leaves nothing in the cluster but the namespace", async () => {
+    assert.isNotEmpty((await added()).filter((object) => object.startsWith("ClusterRole/")))
+    await helm("uninstall", koredump, "--wait")
+    // What Kubernetes puts into every namespace.
+    const left = [
+      `ConfigMap/${koredump}/kube-root-ca.crt`,
+      `Namespace//${koredump}`,
+      `ServiceAccount/${koredump}/default`
+    ]
+    await eventually("all else is gone", async () => {
+      const found = await added()
+      if (found.length > left.length) throw new Error(found.join(", "))
+      return true
+    }, 60_000)
+    assert.sameMembers([...await added()], left)
+    await runKubectl("delete", "namespace", koredump)
+    assert.deepStrictEqual(await added(), [])
+  })
+
+  it("leaves nothing on the nodes but the state directory", async () => {
+    for (const node of nodes) {
+      assert.deepStrictEqual(await onHost(node), ["var/lib/koredump"])
+      // As the docs say. The directory itself is a mount point of this cluster.
+      await promisify(execFile)("find", [nodePath(node, "var/lib/koredump"), "-mindepth", "1", "-delete"])
+    }
+  })
+})
+
+/** One command as an administrator types it: what it says, and that it warns of nothing. */
+const said = async (command: Promise<string | { readonly stdout: string; readonly stderr: string }>) => {
+  const answer = await command
+  const text = typeof answer === "string" ? answer : answer.stdout + answer.stderr
+  assert.notMatch(text, /warning|error/i)
+  if (typeof answer !== "string") assert.strictEqual(answer.stderr, "")
+}
+
+describe("installing", { timeout: 120_000 }, () => {
+  let her: As
+  let him: As
+
+  it("to the first crash in koredumpctl list: one command each, no warning, under a minute", async () => {
+    const [herToken, hisToken] = [await makeUser("her", []), await makeUser("him", [])]
+    await apply(namespace(hers), namespace(his))
+    const started = now()
+    await said(helm("install", koredump, chart, "--create-namespace", "--wait"))
+    const installed = now() - started
+    for (const [space, name] of [[hers, "her"], [his, "him"]] as const) {
+      const binding = ["create", "rolebinding", "coredumps", "-n", space, "--clusterrole", "koredump-viewer"]
+      await said(runKubectl(...binding, "--serviceaccount", `${people}:${name}`))
+    }
+    await apply(podObject(hers, "first", podSpec([crashing("main")])))
+    await using forward = await serving("port-forward", "-n", koredump, "svc/koreapi", ":80")
+    const core = await eventually("the first crash", async () => {
+      const { code, stderr, stdout } = await ctl({ url: forward.url, token: herToken }, ["list", "-o", "json"])
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      return (JSON.parse(stdout) as ReadonlyArray<WireCore>).find((core) => isIdentified(core))
+    }, 60_000)
+    const took = now() - started
+    assert.deepInclude(core, { namespace: hers, pod: "first", container: "main" })
+    report(
+      `helm install --wait: ${(installed / 1000).toFixed(1)} s; to the first pod's crash in koredumpctl list: ${
+        (took / 1000).toFixed(1)
+      } s`
+    )
+    assert.isBelow(took, 60_000)
+    const url = await koreapi()
+    her = { url, token: herToken }
+    him = { url, token: hisToken }
+  })
+
+  it("two users bound to koredump-viewer in different namespaces see exactly their own", async () => {
+    await apply(podObject(his, "second", podSpec([crashing("main")])))
+    await eventually("both crashes", async () => {
+      const seen = await Promise.all([her, him].map((as) => list(as)))
+      return seen.every((cores) => cores.length > 0 && cores.every(isIdentified))
+    })
+    for (const [as, space, name] of [[her, hers, "first"], [him, his, "second"]] as const) {
+      const cores = await list(as)
+      assert.deepStrictEqual(cores.map((core) => [core["namespace"], core["pod"]]), [[space, name]])
+      for (const ids of Object.values(await listed(as, {}))) assert.deepStrictEqual(ids, [cores[0]!.id])
+      assert.strictEqual(await curlStatus(as, corePath("download", cores[0]!), "--head"), 403)
+    }
+  })
+
+  it("without having been asked, it deletes nothing", async () => {
+    const admin = { url: her.url, token: await makeUser("first-deleter", []) }
+    await runKubectl(
+      "create",
+      "clusterrolebinding",
+      `${people}-first-deleter`,
+      "--clusterrole=koredump-deleter",
+      `--serviceaccount=${people}:first-deleter`
+    )
+    const { stdout } = await ctl(admin, ["list", "-o", "json", "-n", hers])
+    const [core] = JSON.parse(stdout) as ReadonlyArray<WireCore>
+    const response = await fetch(new URL(deletePath(core!), admin.url), {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${admin.token}` }
+    })
+    assert.match((await response.json() as { readonly type: string }).type, /deletion-disabled$/)
+  })
+
+  it("passes its own test", async () => {
+    const { stdout } = await helm("test", koredump, "--logs")
+    assert.match(stdout, /Phase:\s+Succeeded/)
+    assert.match(stdout, /a list with a token: 200, as it should be/)
+    assert.deepStrictEqual((await pods(koredump)).filter(({ metadata }) => metadata.name.endsWith("-test")), [])
+  })
+
+  it("makes nothing on the nodes but the state directory", async () => {
+    for (const node of nodes) {
+      assert.deepStrictEqual((await onHost(node)).filter((path) => !path.startsWith("var/lib/koredump")), [])
+    }
+  })
+
+  it("shows koredumpctl status that all is well", async () => {
+    const admin = { url: her.url, token: await makeUser("first-admin", []) }
+    await runKubectl(
+      "create",
+      "clusterrolebinding",
+      `${people}-first-admin`,
+      "--clusterrole=koredump-node-viewer",
+      `--serviceaccount=${people}:first-admin`
+    )
+    const { code, stderr, stdout } = await ctl(admin, ["status"])
+    assert.strictEqual(code, 0, stderr)
+    assert.match(stdout, /Nodes: 2: 2 ready/)
+  })
+})

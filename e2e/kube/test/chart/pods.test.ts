@@ -1,0 +1,145 @@
+/** What koredump's pods are allowed and what they can do with it: as little as possible, and yet all. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { chmod, chown, copyFile, readFile, rename, rm } from "node:fs/promises"
+import { corePath, metadata, request, type WireCore } from "../../../host/test/support/Http.ts"
+import { Watch } from "../../../host/test/support/Watch.ts"
+import { everything, everythingOnNodes, makeUser, namespace } from "../support/Access.ts"
+import { nodePath, nodes, pidOf } from "../support/Cluster.ts"
+import { clusterPods, koreapi, koredump, nodePod } from "../support/Koredump.ts"
+import { apply, kube, type Pod, pods } from "../support/Kube.ts"
+import { type As, curlStatus, isIdentified, proveCore } from "../support/prove.ts"
+import { crashing, podObject, podSpec } from "../support/Workloads.ts"
+
+const ns = "chart-pods"
+let as: As
+let watch: Watch
+const cores = new Map<string, WireCore>()
+
+beforeAll(async () => {
+  as = { url: await koreapi(), token: await makeUser("pods", [everything(), everythingOnNodes]) }
+  watch = await Watch.open(as)
+  await apply(namespace(ns), ...nodes.map((node) => podObject(ns, node, podSpec([crashing("main")], { node }))))
+  for (const node of nodes) {
+    const { object } = await watch.find(({ object }) => object["pod"] === node && isIdentified(object), node, 30_000)
+    cores.set(node, object)
+  }
+})
+afterAll(() => watch[Symbol.asyncDispose]())
+
+/** What the kernel says of a pod's process. */
+const processOf = async (pod: Pod) => {
+  const pid = await pidOf(pod.spec.nodeName!, pod.status.containerStatuses![0]!.containerID!)
+  const [status, mounts] = await Promise.all([
+    readFile(`/proc/${pid}/status`, "utf8"),
+    readFile(`/proc/${pid}/mountinfo`, "utf8")
+  ])
+  const field = (name: string) => new RegExp(`^${name}:\\t(.*)$`, "m").exec(status)?.[1]
+  return {
+    uid: field("Uid")!.split("\t")[0],
+    // All sets of capabilities: what it has, and what it could ever get.
+    capabilities: ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(field),
+    noNewPrivs: field("NoNewPrivs"),
+    seccomp: field("Seccomp"),
+    mounts: mounts.trim().split("\n").map((line) => {
+      const [, , , , path, options] = line.split(" ")
+      return { path: path!, readOnly: options!.split(",").includes("ro") }
+    })
+  }
+}
+
+const none = "0000000000000000"
+const unprivileged = { capabilities: [none, none, none, none, none], noNewPrivs: "1", seccomp: "2" }
+
+/** What a pod may write to, but for devices, what the kernel shows of itself, and what Kubernetes puts there. */
+const writable = (mounts: Awaited<ReturnType<typeof processOf>>["mounts"]) =>
+  mounts.filter(({ path, readOnly }) =>
+    !readOnly && !/^\/((dev|proc|sys)(\/|$)|etc\/(hostname|hosts|resolv\.conf)$)/.test(path)
+  ).map(({ path }) => path)
+
+describe.each(nodes)("the node server's pod on %s", (node) => {
+  it("is root without any capability, any way to more, or anything to write to but what it is for", async () => {
+    const { mounts, uid, ...found } = await processOf(await nodePod(node))
+    assert.deepStrictEqual(found, unprivileged)
+    assert.strictEqual(uid, "0")
+    // Deletion is on in this suite.
+    assert.sameMembers(writable(mounts), ["/var/lib/koredump", "/var/lib/systemd/coredump"])
+    for (const path of ["/", "/var/log", "/run/log", "/etc/machine-id"]) {
+      assert.isTrue(mounts.find((mount) => mount.path === path)?.readOnly, path)
+    }
+  })
+
+  it("serves real cores, with what the journal and the API know of them", async () => {
+    const known = await proveCore(as, cores.get(node)!)
+    assert.deepInclude(known, { pod: node, namespace: ns, container: "main", _HOSTNAME: node })
+    assert.isNotEmpty(known.stack?.threads ?? [])
+    assert.match(String(known["MESSAGE"]), /dumped core/)
+  })
+})
+
+it("the cluster server's pod is no root, and has nothing to write to", async () => {
+  const [pod] = await pods(koredump, clusterPods)
+  const { mounts, uid, ...found } = await processOf(pod!)
+  assert.deepStrictEqual(found, unprivileged)
+  assert.strictEqual(uid, "65532")
+  assert.deepStrictEqual(writable(mounts), [])
+})
+
+const pathOf = (name: string) => nodePath("node-1", `var/lib/systemd/coredump/${name}`)
+
+it("a file that cannot be read is listed, and says what is missing and how to give it", async () => {
+  const core = cores.get("node-1")!
+  const id = core.id.replace(/^core\.crash\./, "core.foreign.")
+  const file = pathOf(id)
+  // It gets its name when it is as it will be, as systemd-coredump does it.
+  await copyFile(pathOf(core.id), pathOf(".#new"))
+  await chown(pathOf(".#new"), 1000, 1000)
+  await chmod(pathOf(".#new"), 0o600)
+  await rename(pathOf(".#new"), file)
+  try {
+    const { object } = await watch.find(({ object }) => object.id === id && object.reason !== undefined, id)
+    assert.match(object.reason!, /cannot be read: no permission; it belongs to user 1000 with mode 600/)
+    assert.match(object.reason!, /capability DAC_READ_SEARCH.*node\.dacReadSearch/)
+    assert.strictEqual((await metadata(as, object)).reason, object.reason)
+    const answer = await (await request(as, corePath("download", object))).json() as { readonly type: string }
+    assert.match(answer.type, /core-unreadable$/)
+    // The others are as before.
+    assert.strictEqual(await curlStatus(as, corePath("download", core), "--head"), 200)
+  } finally {
+    await rm(file)
+  }
+})
+
+/** A namespace whose pods must pass a level. */
+const level = (name: string) => ({
+  ...namespace(`${ns}-${name}`),
+  metadata: { name: `${ns}-${name}`, labels: { "pod-security.kubernetes.io/enforce": name } }
+})
+
+/** The API server's answer if a namespace of that level were given the pod of a workload. */
+const admitted = async (kind: "daemonsets" | "deployments", name: string, to: string): Promise<string> => {
+  const path = `/apis/apps/v1/namespaces/${koredump}/${kind}/${name}`
+  const { spec: { template } } = await kube<{
+    readonly spec: { readonly template: { readonly spec: Record<string, unknown> } }
+  }>("GET", path)
+  await apply(level(to), {
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name: String(template.spec["serviceAccountName"]), namespace: `${ns}-${to}` }
+  })
+  const pod = { ...template, apiVersion: "v1", kind: "Pod", metadata: { name: "tried" } }
+  return kube("POST", `/api/v1/namespaces/${ns}-${to}/pods?dryRun=All`, pod).then(() => "admitted", String)
+}
+
+describe("Pod Security", () => {
+  it("the node server's pod needs the level privileged, for its host paths", async () => {
+    assert.strictEqual(await admitted("daemonsets", "koredump-node", "privileged"), "admitted")
+    const refused = await admitted("daemonsets", "koredump-node", "baseline")
+    assert.match(refused, /violates PodSecurity .*baseline:latest.*hostPath volumes/s)
+    // Neither capabilities nor root are among the reasons.
+    assert.notMatch(refused, /capabilities|privileged \(|runAsUser/)
+  })
+
+  it("the cluster server's pod is content with restricted", async () => {
+    assert.strictEqual(await admitted("deployments", "koredump-cluster", "restricted"), "admitted")
+  })
+})
