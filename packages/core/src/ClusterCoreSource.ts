@@ -45,6 +45,8 @@ export class ClusterReadiness extends Context.Service<ClusterReadiness, {
 }>()("@koredump/core/ClusterReadiness") {}
 
 const maxCoreBytes = 256 * 1024
+/** Of one node's cores: several times as many as a node can have pods. */
+const maxNamespaces = 1000
 /** A node that is gone may come back soon, as in a roll-out: until then its cores stay. */
 const keptAfterwards = "5 minutes"
 const askTimeout = "30 seconds"
@@ -57,7 +59,8 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const bounds = {
     maxCores: maxCoresPerNode,
     maxBytes: options.maxBytesPerNode ?? 64 * 1024 * 1024,
-    maxCoreBytes
+    maxCoreBytes,
+    maxNamespaces
   }
 
   const nodes = new Map<string, ClusterNode>()

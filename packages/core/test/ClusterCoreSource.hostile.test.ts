@@ -22,6 +22,8 @@ import {
 const told = (...events: ReadonlyArray<ReturnType<typeof added>>) =>
   telling(Stream.concat(Stream.fromIterable(events), Stream.never))
 
+const inOwnNamespace = (pid: number) => added(pid, { namespace: `n${pid}` })
+
 /** `node-1` is well; beside it stands a node that is not. */
 const beside = Effect.fnUntraced(function*(source: CoreSource["Service"]) {
   yield* crash("node-1", 1)
@@ -112,6 +114,17 @@ describe("a node that is not to be trusted changes only its own part", () => {
       yield* beside(told(...[2, 3, 4].map((pid) => added(pid, { title: "x".repeat(4000) })), bookmark("x"), added(5)))
       assert.deepStrictEqual(yield* pids, [1, 4, 5])
     }).pipe(Effect.provide(layerCluster(["node-1"], { maxBytesPerNode: 8500 }))))
+
+  it.effect("it has no more namespaces than a node can have pods of: each costs others a question", () =>
+    Effect.gen(function*() {
+      const many = Array.from({ length: 1500 }, (_, i) => inOwnNamespace(i + 2))
+      yield* beside(told(...many, bookmark("x"), inOwnNamespace(2000), inOwnNamespace(2001)))
+      const namespaces = (yield* list).cores.flatMap(({ namespace }) => namespace ?? [])
+      assert.isAtMost(new Set(namespaces).size, 1000)
+      assert.isAtLeast(new Set(namespaces).size, 900)
+      assert.includeMembers(namespaces, ["n1501", "n2000", "n2001"])
+      assert.include(yield* pids, 1)
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
   it.effect("a summary that is too large or malformed is dropped, and the others stay", () =>
     Effect.gen(function*() {

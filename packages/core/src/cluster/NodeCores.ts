@@ -17,6 +17,8 @@ export interface NodeBounds {
   readonly maxBytes: number
   /** Most bytes of one summary, as JSON. */
   readonly maxCoreBytes: number
+  /** Most namespaces; for each of them whoever may not see all has to ask for permission. */
+  readonly maxNamespaces: number
 }
 
 /** One step for the index: a core comes or changes, or (`undefined`) goes. */
@@ -25,15 +27,25 @@ export interface CoreChange {
   readonly core: AdmittedCore | undefined
 }
 
+/** How many there are of each. */
+const count = (counts: Map<string, number>, key: string | undefined, by: 1 | -1): void => {
+  if (key === undefined) return
+  const now = (counts.get(key) ?? 0) + by
+  if (now === 0) counts.delete(key)
+  else counts.set(key, now)
+}
+
 /** Cores by id, with what they weigh together. */
 class CoreSet<Facts extends CoreFacts> {
   readonly byId = new Map<CoreId, Facts>()
+  readonly namespaces = new Map<string, number>()
   weight = 0
   size = 0
 
   set(id: CoreId, facts: Facts): void {
     this.delete(id)
     this.byId.set(id, facts)
+    count(this.namespaces, facts.namespace, 1)
     this.weight += facts.weight
     this.size += facts.size
   }
@@ -42,25 +54,32 @@ class CoreSet<Facts extends CoreFacts> {
     const facts = this.byId.get(id)
     if (facts === undefined) return
     this.byId.delete(id)
+    count(this.namespaces, facts.namespace, -1)
     this.weight -= facts.weight
     this.size -= facts.size
   }
 
   /** The cores that have to go for the rest to be within `share` of the bounds. */
-  surplus({ maxBytes, maxCores }: NodeBounds, share: number): ReadonlyArray<CoreId> {
+  surplus({ maxBytes, maxCores, maxNamespaces }: NodeBounds, share: number): ReadonlyArray<CoreId> {
     const gone: Array<CoreId> = []
+    const namespaces = new Map(this.namespaces)
     let { weight } = this
+    const fits = () =>
+      this.byId.size - gone.length <= Math.ceil(maxCores * share) && weight <= maxBytes * share &&
+      namespaces.size <= maxNamespaces * share
     const order = [...this.byId].toSorted(([, a], [, b]) => Number(b.missing) - Number(a.missing) || a.time - b.time)
     for (const [id, facts] of order) {
-      if (this.byId.size - gone.length <= Math.ceil(maxCores * share) && weight <= maxBytes * share) break
+      if (fits()) break
       gone.push(id)
       weight -= facts.weight
+      count(namespaces, facts.namespace, -1)
     }
     return gone
   }
 
-  exceeds({ maxBytes, maxCores }: NodeBounds, times = 1): boolean {
-    return this.byId.size > maxCores * times || this.weight > maxBytes * times
+  exceeds({ maxBytes, maxCores, maxNamespaces }: NodeBounds, times = 1): boolean {
+    return this.byId.size > maxCores * times || this.weight > maxBytes * times ||
+      this.namespaces.size > maxNamespaces * times
   }
 }
 

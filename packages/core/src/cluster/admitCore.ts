@@ -8,6 +8,7 @@ export interface CoreFacts {
   /** Time of the crash, microseconds since 1970. */
   readonly time: number
   readonly missing: boolean
+  readonly namespace: string | undefined
   /** Bytes of the stored file. */
   readonly size: number
   /** What the node calls itself, where that is not the name that the directory has. */
@@ -52,6 +53,7 @@ export const admitCore = (node: string, core: CoreSummary, maxBytes: number): Ad
     weight,
     time,
     missing: core.state === "missing",
+    namespace: core.namespace,
     size: core.size ?? 0,
     own: core.node === node || core.node.length > maxName ? undefined : core.node
   }

@@ -21,7 +21,12 @@ it.effect.prop(
     Effect.gen(function*() {
       let node = yield* CoreIndex.make()
       const cluster = yield* CoreIndex.make()
-      const part = new NodeCores(cluster, "node-1", { maxCores: 100, maxBytes: 1e6, maxCoreBytes: 1e5 })
+      const part = new NodeCores(cluster, "node-1", {
+        maxCores: 100,
+        maxBytes: 1e6,
+        maxCoreBytes: 1e5,
+        maxNamespaces: 100
+      })
 
       const read = Effect.fnUntraced(function*(most: number) {
         part.begin()
