@@ -50,6 +50,7 @@ const maxNamespaces = 1000
 /** A node that is gone may come back soon, as in a roll-out: until then its cores stay. */
 const keptAfterwards = "5 minutes"
 const askTimeout = "30 seconds"
+const connecting = { schedule: Schedule.spaced("20 millis"), times: 50 }
 
 const nodesGauge = Metric.gauge("koredump_cluster_nodes", { description: "Nodes of the cluster, by state" })
 
@@ -157,18 +158,26 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     return yield* new CoreNotStored({ id, node, ...(reason === undefined ? {} : { detail: reason }) })
   })
 
+  /** A node and the way to it; waited for where it is being connected to, as when its agent has moved. */
+  const connected = (name: string) =>
+    Effect.suspend(() => {
+      const holder = nodes.get(name)
+      if (holder?.failure !== undefined) return Effect.fail(holder.failure)
+      return holder?.source === undefined
+        ? Effect.fail(new NodeFailed({ node: name, detail: "The node is being connected to." }))
+        : Effect.succeed({ holder, source: holder.source })
+    }).pipe(
+      Effect.retry({ ...connecting, while: () => nodes.get(name)?.failure === undefined })
+    )
+
   /** Asks the node that has the core, by the name that it has for itself. */
   const ask = <A, R>(
     { id, node }: CoreRef,
     request: (source: CoreSource["Service"], own: CoreRef) => Effect.Effect<A, Problem, R>
   ): Effect.Effect<A, Problem, R> =>
-    Effect.suspend(() => {
-      const holder = nodes.get(node)
-      if (holder?.failure !== undefined) return Effect.fail(holder.failure)
-      if (holder?.source === undefined) {
-        return Effect.fail(new NodeFailed({ node, detail: "The node is being connected to." }))
-      }
-      return request(holder.source, { node: holder.cores.ownNode(id), id }).pipe(
+    Effect.gen(function*() {
+      const { holder, source } = yield* connected(node)
+      return yield* request(source, { node: holder.cores.ownNode(id), id }).pipe(
         Effect.mapError((problem) => nodeProblem({ id, node }, problem)),
         Effect.timeoutOrElse({
           duration: askTimeout,

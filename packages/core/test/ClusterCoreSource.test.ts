@@ -200,6 +200,35 @@ describe("a cluster's nodes", () => {
       assert.deepStrictEqual(told, ["ADDED 2"])
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
+  it.effect("one that moves is ready all the time, and answers requests", () =>
+    Effect.gen(function*() {
+      const nodes = yield* FakeNodes
+      const source = yield* CoreSource
+      const ref = yield* crash("node-1", 1)
+      yield* pass()
+      yield* nodes.hang("node-1")
+      yield* nodes.move("node-1")
+      yield* pass("12 seconds")
+      // The new agent has told nothing yet.
+      assert.deepStrictEqual([yield* state("node-1"), yield* unreachable], ["ready", []])
+      yield* nodes.resume("node-1")
+      yield* nodes.move("node-1")
+      const asked = yield* Effect.forkChild(source.get(ref), { startImmediately: true })
+      yield* pass("1 second")
+      assert.strictEqual((yield* Fiber.join(asked)).id, ref.id)
+      assert.deepStrictEqual([yield* state("node-1"), yield* unreachable], ["ready", []])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one that moves to where nothing comes from is unreachable after 15 seconds", () =>
+    Effect.gen(function*() {
+      const nodes = yield* FakeNodes
+      yield* pass()
+      yield* nodes.hang("node-1")
+      yield* nodes.move("node-1")
+      yield* pass("17 seconds")
+      assert.deepStrictEqual([yield* state("node-1"), yield* unreachable], ["unreachable", ["node-1"]])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
   it.effect("one that goes is unreachable for 5 minutes, then its cores are deleted", () =>
     Effect.gen(function*() {
       const nodes = yield* FakeNodes

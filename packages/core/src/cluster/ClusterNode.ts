@@ -32,6 +32,8 @@ export class ClusterNode {
   #factsDue = 0
   #address: NodeAddress
   #inDirectory = true
+  /** Whether it was ready at another address, and nothing has come from this one yet. */
+  #isMoving = false
   #state: NodeStatus["state"] = "syncing"
   #since: number
   #lastContact: number | undefined
@@ -63,14 +65,19 @@ export class ClusterNode {
     return this.#state === "unreachable" ? this.#failure : undefined
   }
 
-  /** The directory tells where it is: true where that is news, and a connection has to begin. */
+  /**
+   * The directory tells where it is: true where that is news, and a connection has to begin. A node that was ready stays
+   * so meanwhile, as in a roll-out, where a new agent takes over from one that still answers; all is known of it, and if
+   * nothing comes from the new one, that is noticed as ever.
+   */
   locate(address: NodeAddress, now: number): boolean {
     const same = address.address === this.#address.address && address.incarnation === this.#address.incarnation
     if (same && this.#inDirectory) return false
     if (!same) this.cores.expire()
     this.#address = address
     this.#inDirectory = true
-    this.#enter("syncing", now)
+    this.#isMoving = this.#state === "ready"
+    if (!this.#isMoving) this.#enter("syncing", now)
     return true
   }
 
@@ -113,18 +120,20 @@ export class ClusterNode {
   /** The index has all that the node has. True where it had not been so. */
   synced(now: number): boolean {
     this.#failure = undefined
-    if (this.#state !== "ready") this.#factsDue = now
+    if (this.#state !== "ready" || this.#isMoving) this.#factsDue = now
+    this.#isMoving = false
     return this.#enter("ready", now)
   }
 
   /** Everything has to be told again. */
   resync(now: number): void {
-    if (this.#state === "ready") this.#enter("syncing", now)
+    if (this.#state === "ready" && !this.#isMoving) this.#enter("syncing", now)
   }
 
   /** The connection failed. True where it had not failed before. */
   failed(problem: NodeFailed | NodeTimeout, now: number): boolean {
     this.#failure = problem
+    this.#isMoving = false
     return this.#enter("unreachable", now)
   }
 
