@@ -2,7 +2,7 @@
  * The Kubernetes API server: JSON in, JSON out, and watches as streams. What the answers mean is decoded by whoever asks.
  * Every call has its time, ends with the fiber that made it, and fails without a token in any text.
  */
-import { Config, Context, Effect, Layer, Option, Schema, type Scope, Semaphore, Stream } from "effect"
+import { Config, Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { excerpt } from "./excerpt.ts"
@@ -56,7 +56,6 @@ const maxBodyBytes = 256 * 1024 * 1024
 const maxErrorBytes = 64 * 1024
 /** Objects have at most 1.5 MiB in etcd; JSON is longer than its storage form. */
 const maxEventBytes = 8 * 1024 * 1024
-const maxCreatesAtOnce = 64
 
 const reasonOf = (status: number): typeof reasons[number] => {
   switch (status) {
@@ -102,7 +101,6 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
   const access = yield* accessOf(options)
   const { namespace, server } = access
   const connections = yield* makeKubeConnections(access)
-  const creates = yield* Semaphore.make(maxCreatesAtOnce)
 
   const failure = (reason: typeof reasons[number], what: string) =>
     new KubeApiError({ reason, message: `The API server ${server} ${what}.` })
@@ -174,7 +172,6 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
       json(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(server + path), body)).pipe(
         // A connection that was kept may be closed by now.
         Effect.retry({ times: 2, while: ({ reason }) => reason === "unreachable" }),
-        creates.withPermit,
         Effect.timeoutOrElse({ duration: createTimeout, ...timedOut })
       ),
     watch: (path, query) =>

@@ -1,12 +1,16 @@
 /** Asks the API server for a review. Where it cannot answer, nobody is let in: `NotReady`. */
 import { NotReady } from "@koredump/core"
-import { Effect, Metric, Schema } from "effect"
-import type { KubeApi, KubeApiError } from "./KubeApi.ts"
+import { Effect, Metric, Schema, Semaphore } from "effect"
+import { type KubeApi, KubeApiError } from "./KubeApi.ts"
 
 const reviews = Metric.counter("koredump_kubernetes_reviews_total", {
   description: "Reviews that the API server was asked for, by kind and by whether it answered",
   incremental: true
 })
+
+/** Of one kind: a flood of made-up tokens must not keep the permissions of those from being asked who are known. */
+const maxAtOnce = 32
+const patience = "10 seconds"
 
 /** For the log. */
 const reasonOf = (resource: string, { message, reason }: KubeApiError): string => {
@@ -27,6 +31,7 @@ export const makeAskReview = <Status>(
   status: Schema.ConstraintDecoder<Status>
 ) => {
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
+  const slots = Semaphore.makeUnsafe(maxAtOnce)
   let told: string | undefined
 
   const count = (answered: boolean) =>
@@ -49,6 +54,11 @@ export const makeAskReview = <Status>(
 
   return (spec: unknown): Effect.Effect<Status, NotReady> =>
     api.create(kind.path, { apiVersion: kind.apiVersion, kind: kind.kind, spec }).pipe(
+      slots.withPermit,
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => Effect.fail(new KubeApiError({ reason: "timeout", message: "Too many reviews wait for it." }))
+      }),
       Effect.flatMap(decode),
       Effect.matchEffect({
         onFailure: (error) =>

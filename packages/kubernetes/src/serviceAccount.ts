@@ -38,3 +38,9 @@ export const accessByServiceAccount = Effect.fnUntraced(function*(directory = de
     refused: Effect.void
   })
 })
+
+/** Whether this is a pod with a service account's token. */
+export const hasServiceAccount: Effect.Effect<boolean> = Effect.map(
+  Effect.suspend(() => accessByServiceAccount()),
+  Option.isSome
+)

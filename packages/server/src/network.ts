@@ -1,6 +1,7 @@
 /** How callers on the network reach a server, and how it knows who they are: what `node` and `cluster` have in common. */
 import { layerAllowAll } from "@koredump/core"
 import {
+  hasServiceAccount,
   type KubeApi,
   type KubeAuthenticatorOptions,
   layerKubeApi,
@@ -12,7 +13,6 @@ import { layerNoAuthorization, layerTokenAuthorization } from "./auth/authorizat
 import { layerLoopbackOnly } from "./auth/loopback.ts"
 import { layerTokenFile } from "./auth/tokenFile.ts"
 import { listenAddress, opsListenAddress, type ServerMode } from "./launch.ts"
-import { environment } from "./settings.ts"
 import { SettingsError } from "./SettingsError.ts"
 import { tlsPair } from "./tls.ts"
 
@@ -44,9 +44,9 @@ export const kubeApiOf = (
   { auth, kubeconfig }: Pick<NetworkSettings, "auth" | "kubeconfig">
 ): Effect.Effect<Option.Option<KubeApiLayer>> =>
   Effect.map(
-    environment("KUBERNETES_SERVICE_HOST"),
+    hasServiceAccount,
     (inCluster) =>
-      Option.isSome(inCluster) || Option.isSome(kubeconfig) || Option.contains(auth, "kubernetes")
+      inCluster || Option.isSome(kubeconfig) || Option.contains(auth, "kubernetes")
         ? Option.some(
           layerKubeApi(Option.match(kubeconfig, { onNone: () => ({}), onSome: (kubeconfig) => ({ kubeconfig }) })).pipe(
             Layer.catchTag(

@@ -65,11 +65,12 @@ export const guardNode = (
   const circuit = () => `${key} ${circuits}`
 
   const guarded = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
-    Effect.suspend(() =>
-      breaker.execute(
-        // The slot has a scope of its own: what is opened lives on.
-        Effect.scopedWith((scope) => Effect.andThen(Scope.provide(request, scope), operation)),
-        { key: circuit(), classify }
+    // A slot that does not come free speaks against the crowd, not against the node, so it is outside the breaker. It has
+    // a scope of its own: what is opened lives on.
+    Effect.scopedWith((scope) =>
+      Effect.andThen(
+        Scope.provide(request, scope),
+        Effect.suspend(() => breaker.execute(operation, { key: circuit(), classify }))
       )
     ).pipe(
       Effect.catchTag("CircuitBreakerError", (error) =>

@@ -162,6 +162,21 @@ describe("at once", () => {
       yield* Fiber.interrupt(running[1]!)
     }).pipe(Effect.scoped))
 
+  it.effect("what had to wait too long does not speak against the node", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode({ maxRequests: 1, queueTimeout: "5 seconds" })
+      node.answer = Effect.never
+      const running = yield* Effect.forkChild(source.list({}))
+      const waiting = yield* Effect.forkChild(
+        Effect.forEach([1, 2, 3, 4, 5, 6], () => Effect.flip(source.get(ref)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("5 seconds")
+      assert.lengthOf(yield* Fiber.join(waiting), 6)
+      node.answer = Effect.succeed(empty)
+      yield* Fiber.interrupt(running)
+      yield* source.list({})
+    }).pipe(Effect.scoped))
+
   it.effect("so many downloads run; they hold up no request, and no watch", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode({ maxRequests: 1, maxDownloads: 1, queueTimeout: "10 seconds" })

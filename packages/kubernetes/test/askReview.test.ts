@@ -1,0 +1,34 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { makeAskReview } from "../src/askReview.ts"
+import { fakeApi } from "./support/api.ts"
+
+const kind = (name: string) => ({ path: `/${name}`, apiVersion: "v1", kind: name, resource: name })
+
+describe("makeAskReview", () => {
+  it.effect("a flood of one kind waits for its own slots, not for long, and holds up no other kind", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const api = fakeApi({
+        create: (path) =>
+          path === "/TokenReview"
+            ? Effect.suspend(() => {
+              asked += 1
+              return Effect.never
+            })
+            : Effect.succeed({ status: { allowed: true } })
+      })
+      const flood = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
+      const other = makeAskReview(api, kind("SubjectAccessReview"), Schema.Struct({ allowed: Schema.Boolean }))
+      const waiting = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 100 }), () => Effect.flip(flood({})), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(asked, 32)
+      assert.deepStrictEqual(yield* other({}), { allowed: true })
+      yield* TestClock.adjust("1 second")
+      const ends = yield* Fiber.join(waiting)
+      assert.isTrue(ends.every(({ _tag }) => _tag === "NotReady"))
+    }))
+})
