@@ -7,4 +7,7 @@ import { setFlagsFromString } from "node:v8"
 setFlagsFromString("--semi-space-growth-factor=1")
 setFlagsFromString("--min-semi-space-size=4")
 setFlagsFromString("--max-semi-space-size=4")
+// V8 lets the old generation grow to twice and more of what lives in it before it looks again. At 1,000 nodes the
+// cluster server peaked at 400 MiB so, and at 330 with this, for a second of CPU time at its start.
+setFlagsFromString("--heap-growing-percent=40")
 await import("./program.ts")
