@@ -6,6 +6,7 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- include .labels .root | nindent 2 }}
+  helm.sh/chart: {{ include "koredump.chart" .root }}
 {{- with .root.Values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
