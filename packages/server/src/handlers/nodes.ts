@@ -13,6 +13,6 @@ export const nodes = Effect.gen(function*() {
   const { node } = yield* CurrentAppOptions
   const known = node === undefined ? {} : { agentVersion: serverVersion }
   return HttpServerResponse.jsonUnsafe(found.map((status) => Object.assign({}, known, status)), {
-    headers: { "cache-control": "no-cache" }
+    headers: { "cache-control": "no-cache", "koredump-version": serverVersion }
   })
 })

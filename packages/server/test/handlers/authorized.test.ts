@@ -146,6 +146,11 @@ describe("GET /apiv1/nodes", () => {
       assert.strictEqual(yield* outcome(app, "bob", "/apiv1/nodes"), "200")
       assert.strictEqual(yield* outcome(app, "ann", "/apiv1/nodes"), "forbidden")
       assert.strictEqual(yield* outcome(app, "bob", "/apiv1/nodes?node=a"), "invalid-query")
+      const versions = yield* Effect.forEach(
+        ["bob", "ann"],
+        (user) => Effect.map(app.request("/apiv1/nodes", as(user)), ({ headers }) => headers.get("koredump-version"))
+      )
+      assert.deepStrictEqual(versions, [serverVersion, null])
     }))
 
   it.effect.each<[string, string | undefined, Partial<NodeStatus>]>([
