@@ -12,16 +12,21 @@ import { findToken, isToken } from "./findToken.ts"
 import { note, type Screen } from "./output/Screen.ts"
 import { visible } from "./output/text.ts"
 import { chooseServer } from "./Server.ts"
+import { ServerVersion, versionIn } from "./ServerVersion.ts"
 import { tokenOnDemand } from "./tokenOnDemand.ts"
 
-/** HTTP that says with `--verbose` what it does. Headers, and with them the token, are never shown. */
-const layerHttp = (url: string, ca: string | undefined) =>
+/**
+ * HTTP that says with `--verbose` what it does. Headers, and with them the token, are never shown; the server's version
+ * is written down.
+ */
+const layerHttp = (url: string, ca: string | undefined, version: ServerVersion) =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(HttpClient.HttpClient, (client) =>
       client.pipe(
         HttpClient.tapRequest((request) => Effect.logDebug(`${request.method} ${request.url}`)),
         HttpClient.tap((response) => Effect.logDebug(`${response.status} ${response.request.url}`)),
+        HttpClient.tap(({ headers }) => Effect.sync(() => void (version.said = versionIn(headers) ?? version.said))),
         HttpClient.tapError((error) => Effect.logDebug(error.message))
       ))
   ).pipe(Layer.provide(layerNodeHttp(url, ca === undefined ? {} : { ca })))
@@ -63,7 +68,7 @@ const layerRemote = (connection: Connection) =>
     Effect.gen(function*() {
       const server = yield* chooseServer(connection)
       const given = yield* givenToken(connection)
-      const http = yield* Layer.build(layerHttp(server.url, yield* readCa(connection)))
+      const http = yield* Layer.build(layerHttp(server.url, yield* readCa(connection), yield* ServerVersion))
       const scope = yield* Effect.scope
       const sourceWith = (token: { readonly token?: Redacted.Redacted }) =>
         // A person waits: a server that cannot be reached is said at once.
@@ -80,7 +85,7 @@ const layerRemote = (connection: Connection) =>
         withToken: (token) => sourceWith({ token })
       })
     })
-  )
+  ).pipe(Layer.provideMerge(Layer.sync(ServerVersion, () => ({ said: undefined }))))
 
 const layerLocal = ({ root }: Connection) =>
   Layer.unwrap(Effect.gen(function*() {

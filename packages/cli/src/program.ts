@@ -18,7 +18,12 @@ export const main = (options: RunOptions = {}): void => {
     Effect.provide([Screen.layer, NodeServices.layer]),
     NodeRuntime.runMain({
       disableErrorReporting: true,
-      teardown: (exit, onExit) => onExit(exitCodeOf(exit))
+      teardown: (exit, onExit) => {
+        const code = exitCodeOf(exit)
+        onExit(code)
+        // A program that was to get credentials, and did not in time, would keep this one. All that was printed goes first.
+        process.stdout.write("", () => process.exit(code))
+      }
     })
   )
 }

@@ -11,9 +11,11 @@ export interface NodeTrouble {
   readonly advice?: string
 }
 
-/** The same trouble of one or more nodes. */
+/** The same trouble of one or more nodes, or of koredump's own pods. */
 export interface Trouble {
+  /** Of pods those on which they are. */
   readonly nodes: ReadonlyArray<string>
+  readonly pods?: ReadonlyArray<string>
   readonly what: string
   readonly advice?: string
 }
@@ -52,7 +54,8 @@ export const nodeTroubles = (node: NodeStatus): ReadonlyArray<NodeTrouble> => [
   ...patternTrouble(node)
 ]
 
-const withoutEnd = (text: string) => text.replace(/\.+$/, "")
+/** A sentence without its full stop. */
+export const withoutEnd = (text: string) => text.replace(/\.+$/, "")
 
 /** What is wrong with all of them; equal troubles are one. */
 export const troublesOf = (nodes: ReadonlyArray<NodeStatus>): ReadonlyArray<Trouble> => {

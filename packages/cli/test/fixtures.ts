@@ -166,7 +166,8 @@ export const makeShell = Effect.fnUntraced(function*(
     }).pipe(Effect.provide([
       NodeServices.layer,
       Layer.succeed(Screen, screen),
-      environment(options.environment ?? {})
+      // What this machine has of Kubernetes is none of the tests' business.
+      environment({ KUBECONFIG: "/nonexistent/config", ...options.environment })
     ]))
 
   return { run, script, source } satisfies Shell

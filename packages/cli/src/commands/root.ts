@@ -27,7 +27,11 @@ export const root = Command.make("koredumpctl").pipe(
       ),
       Flag.optional
     ),
-    kubeconfig: text("kubeconfig", "FILE", "Where a token is looked for; without it KUBECONFIG, else ~/.kube/config"),
+    kubeconfig: text(
+      "kubeconfig",
+      "FILE",
+      "Where a token, and for status the cluster, is looked for; without it KUBECONFIG, else ~/.kube/config"
+    ),
     context: text("context", "NAME", "The kubeconfig's context; without it the current one"),
     asServiceAccount: text("as-service-account", "NAMESPACE/NAME", "Get a short-lived token of this service account"),
     certificateAuthority: text(
@@ -38,7 +42,7 @@ export const root = Command.make("koredumpctl").pipe(
     ),
     koredumpNamespace: Flag.String("koredump-namespace").pipe(
       Flag.withMetavar("NAMESPACE"),
-      Flag.withDescription("In a pod: where koredump's own Service is"),
+      Flag.withDescription("The namespace of koredump's own Service and pods"),
       Flag.withDefault("koredump")
     ),
     verbose: flag("verbose", "Say on stderr what is asked of the server").pipe(Flag.withAlias("v"))

@@ -1,11 +1,13 @@
 /** `koredumpctl status` */
-import { Effect, Result } from "effect"
+import { Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
+import { prepareKubernetes } from "../askKubernetes.ts"
 import { partial } from "../Failure.ts"
 import { print, Screen } from "../output/Screen.ts"
 import { formatStatus, statusValue } from "../output/status.ts"
 import { formatJson, formatYaml } from "../output/structured.ts"
 import { chooseServer } from "../Server.ts"
+import { ServerVersion } from "../ServerVersion.ts"
 import { gatherStatus } from "../Status.ts"
 import { cliVersion } from "../version.ts"
 import { root } from "./root.ts"
@@ -23,19 +25,25 @@ export const status = Command.make(
   Effect.fn(function*({ output }) {
     const connection = yield* root
     const { color, stdout } = yield* Screen
-    const result = yield* Effect.result(gatherStatus)
+    const server = connection.local ? undefined : (yield* chooseServer(connection)).url
+    const [result, kubernetes] = yield* Effect.all([
+      Effect.result(gatherStatus),
+      Effect.transposeOption(yield* prepareKubernetes(connection))
+    ], { concurrency: 2 })
     const report = {
-      server: connection.local ? undefined : (yield* chooseServer(connection)).url,
+      server,
+      serverVersion: (yield* ServerVersion).said,
       version: cliVersion,
-      known: Result.merge(result)
+      known: Result.merge(result),
+      kubernetes: Option.getOrUndefined(kubernetes)
     }
     if (output === "json") yield* print(formatJson(statusValue(report)))
     else if (output === "yaml") yield* print(yield* formatYaml(statusValue(report)))
     else yield* print(formatStatus(report, color && stdout !== undefined))
     if (Result.isFailure(result)) return yield* result.failure
     if (result.success.unreachable.length > 0) return yield* partial
-  })
+  }, Effect.scoped)
 ).pipe(
-  Command.withDescription("Show how things stand: server, nodes, versions, core patterns, and what is wrong"),
+  Command.withDescription("Show how things stand: server, pods, nodes, versions, core patterns, and what is wrong"),
   Command.withExamples([{ command: "koredumpctl status", description: "Is all well?" }])
 )

@@ -1,0 +1,26 @@
+/** Pods of koredump's own, as the API server tells of them. */
+import type { KoredumpPod } from "../src/Deployed.ts"
+
+/** A pod of the chart; `why` it is not ready, if it is not. */
+export const pod = (
+  name: string,
+  { chart = "koredump-0.4.0", deletionTimestamp, node, phase = "Running", why }: {
+    readonly chart?: string
+    readonly deletionTimestamp?: string
+    readonly node?: string
+    readonly phase?: string
+    readonly why?: string
+  } = {}
+): KoredumpPod => ({
+  metadata: {
+    name,
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    labels: { "app.kubernetes.io/instance": "koredump", "helm.sh/chart": chart }
+  },
+  spec: node === undefined ? {} : { nodeName: node },
+  status: {
+    phase,
+    conditions: [{ type: "Ready", status: why === undefined ? "True" : "False" }],
+    containerStatuses: [{ state: why === undefined ? {} : { waiting: { reason: why } } }]
+  }
+})
