@@ -2,7 +2,8 @@
 # cluster.sh. Paths are those of any node, for in its mount namespace the node has a /run and the directories of its own.
 # shellcheck shell=bash disable=SC2154
 
-NODE_DIRS=(/run /var/log /var/lib/systemd/coredump /var/lib/containerd /var/lib/kubelet /var/lib/cni /var/lib/koredump)
+NODE_DIRS=(/run /var/log /var/lib/systemd/coredump /var/lib/containerd /var/lib/kubelet /var/lib/cni /var/lib/koredump
+  /usr/local/bin)
 
 # Mount points that the machine lacks; `down` removes those again.
 make_mount_points() {
