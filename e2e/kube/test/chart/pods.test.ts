@@ -20,7 +20,11 @@ beforeAll(async () => {
   watch = await Watch.open(as)
   await apply(namespace(ns), ...nodes.map((node) => podObject(ns, node, podSpec([crashing("main")], { node }))))
   for (const node of nodes) {
-    const { object } = await watch.find(({ object }) => object["pod"] === node && isIdentified(object), node, 30_000)
+    const { object } = await watch.find(
+      ({ object }) => object["namespace"] === ns && object["pod"] === node && isIdentified(object),
+      node,
+      30_000
+    )
     cores.set(node, object)
   }
 })
