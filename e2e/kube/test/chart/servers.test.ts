@@ -70,7 +70,10 @@ const served = async <A>(
   return await use(server)
 }
 
-const holds = (ask: () => Promise<boolean>, millis = 4000) =>
+/** How long something must not work to be taken for not working, and how long it may take where it should. */
+const [briefly, patiently] = [4000, 30_000]
+
+const holds = (millis: number, ask: () => Promise<boolean>) =>
   eventually("it works", ask, millis).then(() => true, () => false)
 
 /** Which of these work. */
@@ -90,7 +93,7 @@ const shows = async (as: As, core: WireCore, also: (core: WireCore) => boolean =
 const follows = ({ log }: Program) => async () => !log.some((line) => line.includes("Pods are not followed"))
 
 /** What a node server does that an account runs. */
-const nodeWorks = (account: string) =>
+const nodeWorks = (account: string, millis = briefly) =>
   served("node", account, async (dir) => [
     "--root",
     nodePath("node-2", ""),
@@ -101,9 +104,9 @@ const nodeWorks = (account: string) =>
   ], (server) => {
     const as = { url: server.url, token: nodeToken }
     return working({
-      list: () => holds(() => shows(as, pod)),
+      list: () => holds(millis, () => shows(as, pod)),
       // What of it the API alone tells.
-      identity: () => holds(() => shows(as, pod, (core) => "image_name" in core)),
+      identity: () => holds(millis, () => shows(as, pod, (core) => "image_name" in core)),
       follows: follows(server)
     })
   })
@@ -117,7 +120,7 @@ const secretOf = async (name: string, key: string): Promise<string> => {
 }
 
 /** What a cluster server does that an account runs, over the nodes of the installed one. */
-const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = []) =>
+const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], millis = briefly) =>
   served("cluster", account, async (dir) => {
     const [ca, file] = [join(dir, "ca.crt"), join(dir, "token")]
     await writeFile(ca, await secretOf("koredump-node-tls", "ca.crt"))
@@ -140,14 +143,14 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = []) =>
     const deletion = (core: WireCore) =>
       deletes.includes(core) ? has(deletePath(core), "-X", "DELETE") : async () => false
     return working({
-      pod: () => holds(() => shows(as, pod)),
-      host: () => holds(() => shows(as, host)),
+      pod: () => holds(millis, () => shows(as, pod)),
+      host: () => holds(millis, () => shows(as, host)),
       "get pod": has(corePath("metadata", pod)),
       "get host": has(corePath("metadata", host)),
       "content pod": has(corePath("download", pod), "--head"),
       "content host": has(corePath("download", host), "--head"),
       nodes: () =>
-        holds(async () => {
+        holds(millis, async () => {
           const nodes = await (await request(as, "/apiv1/nodes")).json() as ReadonlyArray<Record<string, unknown>>
           return nodes.length === 2 && nodes.every(({ corePattern }) => typeof corePattern === "string")
         }),
@@ -215,11 +218,11 @@ describe.each(["node", "cluster"] as const)("the %s server", (server) => {
 describe("with all of them everything works", () => {
   it("node", async () => {
     await account("node", "node-whole")
-    assert.deepStrictEqual(await nodeWorks("node-whole"), ["list", "identity", "follows"])
+    assert.deepStrictEqual(await nodeWorks("node-whole", patiently), ["list", "identity", "follows"])
   })
 
   it("cluster", async () => {
     await account("cluster", "cluster-whole")
-    assert.lengthOf(await clusterWorks("cluster-whole", [pod, host]), 10)
+    assert.lengthOf(await clusterWorks("cluster-whole", [pod, host], patiently), 10)
   })
 })
