@@ -112,7 +112,7 @@ it.each(forgers)("%s changes nothing about a core", async (_, forger, facts) => 
   await watch.core(await crash("deep"))
 
   assert.deepStrictEqual(await metadata(local, core), before)
-  assert.deepStrictEqual(watch.history(pid).at(-1), "MODIFIED present")
+  assert.deepStrictEqual(watch.history(core).at(-1), "MODIFIED present")
   const all = await list(local, "state=any")
   assert.isUndefined(all.find((other) => other.COREDUMP_PID === 4_000_000), "no made-up crash either")
   await proveMetadata(core)
@@ -127,7 +127,7 @@ it("nor of one whose real entry is still to come", async () => {
     await pipeline("release")
     const present = await watch.core(pid)
     assert.strictEqual(present.title, "SIGSEGV in deep3 (deep)")
-    assert.deepStrictEqual(watch.history(pid), ["ADDED pending", "MODIFIED present"])
+    assert.deepStrictEqual(watch.history(present), ["ADDED pending", "MODIFIED present"])
     assert.isUndefined(present.pod_uid)
   } finally {
     await pipeline("release")

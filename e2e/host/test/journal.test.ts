@@ -37,7 +37,7 @@ describe("an entry that comes late", () => {
     const present = await proveMetadata(await watch.core(pid))
     assert.strictEqual(present.id, pending.id)
     assert.strictEqual(present.title, "SIGSEGV in deep3 (a/b c)")
-    assert.deepStrictEqual(watch.history(pid), ["ADDED pending", "MODIFIED present"])
+    assert.deepStrictEqual(watch.history(present), ["ADDED pending", "MODIFIED present"])
   })
 
   it("its file goes before the entry comes", async () => {

@@ -78,11 +78,9 @@ export class Watch implements AsyncDisposable {
     return object
   }
 
-  /** What was told of a crash: types and states. */
-  history(pid: number): ReadonlyArray<string> {
-    return this.events.filter(({ object }) => object.COREDUMP_PID === pid).map(({ type, object }) =>
-      `${type} ${object.state}`
-    )
+  /** What was told of a core: types and states. By its id: process ids come again. */
+  history({ id }: WireCore): ReadonlyArray<string> {
+    return this.events.filter(({ object }) => object.id === id).map(({ type, object }) => `${type} ${object.state}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
