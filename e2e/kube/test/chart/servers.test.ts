@@ -28,7 +28,10 @@ beforeAll(async () => {
   token = await makeUser("servers", [everything(), everythingOnNodes])
   nodeToken = await tokenOf(people, "servers", "koredump-node")
   watch = await Watch.open({ url: await koreapi(), token })
-  await apply(namespace(ns), podObject(ns, "prog", podSpec([crashing("main")], { node: "node-2", restartPolicy: "Never" })))
+  await apply(
+    namespace(ns),
+    podObject(ns, "prog", podSpec([crashing("main")], { node: "node-2", restartPolicy: "Never" }))
+  )
   await crashInCgroup("node-2", "/system.slice/servers.service")
   pod = (await watch.find(({ object }) => object["namespace"] === ns && isIdentified(object), ns)).object
   host = (await watch.find(
