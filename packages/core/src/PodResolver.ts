@@ -1,5 +1,5 @@
 /** Which pod a process belonged to: from the facts of its cgroup to names. */
-import { Context, Effect, Stream } from "effect"
+import { Context, Effect, type Scope, Stream } from "effect"
 import type { PodCgroup } from "./PodCgroup.ts"
 
 /** A pod and one of its containers, by the keys of the model. What is not known has no key. */
@@ -20,8 +20,11 @@ export interface PodIdentity {
 export class PodResolver extends Context.Service<PodResolver, {
   /** What is known of the pod and container of a cgroup; nothing (`{}`) where it is not known, or not beyond doubt. */
   readonly resolve: (pod: PodCgroup) => Effect.Effect<PodIdentity>
-  /** Pods of which more may be known now than before, by the UID of their cgroup. Never ends. */
-  readonly updates: Stream.Stream<string>
+  /**
+   * Pods of which more may be known now than before, by the UID of their cgroup: a stream that never ends and misses
+   * nothing from when this effect is done, however late it is read.
+   */
+  readonly updates: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
 }>()("@koredump/core/PodResolver") {}
 
 /** What two who know the same pod must agree on. The rest may differ: names of an image, and a static pod's UID. */
@@ -66,6 +69,9 @@ export const chainPodResolvers = (
       if (merged === undefined) yield* contradiction(pod, identities)
       return merged ?? {}
     }),
-    updates: Stream.mergeAll(resolvers.map((resolver) => resolver.updates), { concurrency: "unbounded" })
+    updates: Effect.map(
+      Effect.forEach(resolvers, (resolver) => resolver.updates),
+      (updates) => Stream.mergeAll(updates, { concurrency: "unbounded" })
+    )
   }
 }

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { chainPodResolvers, mergePodIdentities, type PodIdentity, type PodResolver } from "@koredump/core"
-import { Effect, Logger, Stream } from "effect"
+import { Effect, Logger, PubSub, Stream } from "effect"
 
 const cgroup = { podUid: "7260904bbd08e72e4dff95d9fccd2ee8", containerId: "a".repeat(64) }
 
 const knows = (identity: PodIdentity, updates: ReadonlyArray<string> = []): PodResolver["Service"] => ({
   resolve: () => Effect.succeed(identity),
-  updates: Stream.fromIterable(updates)
+  updates: Effect.succeed(Stream.fromIterable(updates))
 })
 
 describe("mergePodIdentities", () => {
@@ -35,7 +35,19 @@ describe("chainPodResolvers", () => {
     Effect.gen(function*() {
       const chain = chainPodResolvers([knows({ namespace: "a" }, ["u1"]), knows({ namespace: "a", pod: "p" }, ["u2"])])
       assert.deepStrictEqual(yield* chain.resolve(cgroup), { namespace: "a", pod: "p" })
-      assert.sameMembers([...yield* Stream.runCollect(chain.updates)], ["u1", "u2"])
+      assert.sameMembers([...yield* Stream.runCollect(yield* chain.updates)], ["u1", "u2"])
+    }))
+
+  it.effect("tells what came after it was asked for updates, before they are read", () =>
+    Effect.gen(function*() {
+      const told = yield* PubSub.unbounded<string>()
+      const resolver: PodResolver["Service"] = {
+        resolve: () => Effect.succeed({}),
+        updates: Effect.map(PubSub.subscribe(told), Stream.fromSubscription)
+      }
+      const updates = yield* chainPodResolvers([knows({}), chainPodResolvers([resolver])]).updates
+      yield* PubSub.publish(told, "u1")
+      assert.deepInclude(yield* Stream.runHead(updates), { value: "u1" })
     }))
 
   it.effect("believes none of two that contradict one another, and says so once for a pod", () =>

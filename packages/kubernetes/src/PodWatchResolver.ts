@@ -56,7 +56,10 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
 
-  return { resolve: (pod) => Effect.sync(() => memory.resolve(pod)), updates: Stream.fromPubSub(updates) }
+  return {
+    resolve: (pod) => Effect.sync(() => memory.resolve(pod)),
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
+  }
 })
 
 /** See the module's text. */

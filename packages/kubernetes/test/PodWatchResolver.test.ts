@@ -22,7 +22,7 @@ describe("layerPodWatchResolver", () => {
       yield* Effect.gen(function*() {
         const resolver = yield* PodResolver
         const told: Array<string> = []
-        yield* resolver.updates.pipe(Stream.runForEach((uid) => Effect.sync(() => told.push(uid))), Effect.forkScoped)
+        const updates = yield* resolver.updates
         const crashed = { podUid: pending.metadata.uid, containerId: id("c") }
 
         // It waits for nothing.
@@ -33,6 +33,9 @@ describe("layerPodWatchResolver", () => {
           "spec.nodeName=node-1",
           "0"
         ])
+        // Read late: nothing is missed.
+        yield* updates.pipe(Stream.runForEach((uid) => Effect.sync(() => told.push(uid))), Effect.forkScoped)
+        yield* TestClock.adjust(0)
         assert.deepStrictEqual(told.splice(0), [web.metadata.uid, "7260904bbd08e72e4dff95d9fccd2ee8"])
         assert.strictEqual(
           (yield* resolver.resolve({ podUid: web.metadata.uid, containerId: id("3") })).container,

@@ -30,6 +30,8 @@ const nothing: PodIdentity = {}
 /** See the module's text. */
 export const trackPods = Effect.fnUntraced(function*({ cores, found, resolver }: PodTracking) {
   const questions = yield* Queue.unbounded<string>()
+  // Before anything is asked: what becomes known after an answer is told, and so is asked again.
+  const updates = yield* resolver.updates
   const asked = new Set<string>()
   /** Stems of cores of which more can be found out, by the UID of the pod's cgroup. */
   const unfinished = new Map<string, Set<string>>()
@@ -94,7 +96,7 @@ export const trackPods = Effect.fnUntraced(function*({ cores, found, resolver }:
     },
     run: Effect.all([
       Stream.fromQueue(questions).pipe(Stream.mapEffect(answer, { concurrency, unordered: true }), Stream.runDrain),
-      Stream.runForEach(resolver.updates, (uid) => Effect.sync(() => learn(uid)))
+      Stream.runForEach(updates, (uid) => Effect.sync(() => learn(uid)))
     ], { concurrency: "unbounded", discard: true })
   }
   return tracker

@@ -47,7 +47,7 @@ export const containerLogsResolver: (directory: string) => Made = Effect.fnUntra
         const found = containerId === undefined ? undefined : seen.get(containerId)
         return found === undefined || (found.podUid ?? podUid) !== podUid ? {} : found.identity
       }),
-    updates: Stream.fromPubSub(updates)
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
   }
 })
 
@@ -64,6 +64,6 @@ export const podLogsResolver: (directory: string) => Made = Effect.fnUntraced(fu
   }))
   return {
     resolve: ({ podUid }) => Effect.sync(() => seen.get(podUid) ?? {}),
-    updates: Stream.fromPubSub(updates)
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
   }
 })

@@ -78,7 +78,7 @@ export const bundleResolver = (paths: Pick<HostPaths, "root" | "bundles">): PodR
       }
       return {}
     }),
-  updates: Stream.never
+  updates: Effect.succeed(Stream.never)
 })
 
 const ownerOf = (path: string): number | undefined => {
@@ -124,5 +124,5 @@ export const conmonResolver = (
         const monitored = found.get(containerId)
         return monitored === undefined || monitored.podUid !== podUid ? {} : monitored.identity
       }),
-    updates: Stream.never
+    updates: Effect.succeed(Stream.never)
   }))

@@ -5,7 +5,8 @@ import { TestClock } from "effect/testing"
 import { isolated } from "../../src/pods/isolated.ts"
 
 const pod = { podUid: "u", containerId: "c" }
-const answering = (resolve: PodResolver["Service"]["resolve"]) => isolated("tests", { resolve, updates: Stream.never })
+const answering = (resolve: PodResolver["Service"]["resolve"]) =>
+  isolated("tests", { resolve, updates: Effect.succeed(Stream.never) })
 
 /** What three questions are answered, and what is logged. */
 const ask = Effect.fnUntraced(function*(resolver: PodResolver["Service"]) {

@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import type { PodResolver } from "@koredump/core"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { containerLogsResolver, podLogsResolver } from "../../src/pods/logNames.ts"
@@ -21,7 +21,8 @@ const link = (directory: string, container = id, target = `/var/log/pods/shop_we
 
 /** Waits until the resolver knows something (or nothing any more); what there is at first is told as an update or is there already. */
 const known = (resolver: PodResolver["Service"], of: { podUid: string; containerId?: string }, isKnown = true) =>
-  Stream.merge(Stream.succeed(""), Stream.merge(resolver.updates, Stream.tick("20 millis"))).pipe(
+  Stream.unwrap(resolver.updates).pipe(
+    Stream.merge(Stream.tick("20 millis")),
     Stream.mapEffect(() => resolver.resolve(of)),
     Stream.filter((found) => Object.keys(found).length > 0 === isKnown),
     Stream.runHead
@@ -37,10 +38,10 @@ describe("containerLogsResolver", () => {
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), identity)
       const other = { podUid, containerId: "b".repeat(64) }
       assert.deepStrictEqual(yield* resolver.resolve(other), {})
-      const updates = yield* Effect.forkChild(Stream.runHead(resolver.updates), { startImmediately: true })
+      const updates = yield* resolver.updates
       link(directory, other.containerId)
       yield* known(resolver, other)
-      assert.deepInclude(yield* Fiber.join(updates), { value: podUid })
+      assert.deepInclude(yield* Stream.runHead(updates), { value: podUid })
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.live("remembers those that have gone", () =>

@@ -24,7 +24,7 @@ export const layerScriptedPods = (
     let asked = 0
     const resolver = PodResolver.of({
       resolve: (pod) => Effect.suspend(() => answer(identities.get(keyOf(pod)) ?? {}, asked++)),
-      updates: Stream.fromPubSub(updates)
+      updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
     })
     const script = PodScript.of({
       know: (pod, identity) => Effect.sync(() => identities.set(keyOf(pod), identity)),
