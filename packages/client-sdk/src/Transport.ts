@@ -4,6 +4,8 @@
  */
 import {
   BadRequest,
+  errorCode,
+  excerpt,
   Forbidden,
   NodeFailed,
   NodeTimeout,
@@ -105,23 +107,9 @@ const lasting = (problem: Problem): Failure => ({ problem, transient: false, ret
 
 const transientStatus = new Set([429, 502, 503, 504])
 
-// An `AggregateError` (all addresses of a host) and fetch's "fetch failed" hide the code that says what happened.
-const codeOf = (error: unknown, depth = 0): string | undefined => {
-  if (typeof error !== "object" || error === null || depth > 5) return undefined
-  const { cause, code, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
-  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
-  return codeOf(Array.isArray(errors) ? errors[0] : undefined, depth + 1) ?? codeOf(cause, depth + 1)
-}
-
 const reasonOf = (error: HttpClientError.HttpClientError): string => {
   const cause = error.reason.cause
-  return codeOf(cause) ?? (cause instanceof Error ? excerpt(cause.message) : error.reason._tag)
-}
-
-/** Foreign text for a sentence: one line, short. */
-const excerpt = (text: string): string => {
-  const line = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line
+  return errorCode(cause) ?? (cause instanceof Error ? excerpt(cause.message) : error.reason._tag)
 }
 
 const retryAfterMillis = (value: string | undefined, now: number): number => {
@@ -184,7 +172,7 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
       idleMillis: Duration.toMillis(defaultIdleTimeout),
       timedOut,
       broken: (cause) =>
-        new NodeFailed({ detail: `The connection to ${name} broke (${codeOf(cause) ?? "early end"}).` })
+        new NodeFailed({ detail: `The connection to ${name} broke (${errorCode(cause) ?? "early end"}).` })
     })
 
   /** The text of a body, its beginning where it is longer than `maxBytes`. */

@@ -127,7 +127,7 @@ describe("failures", () => {
       )
       assert.strictEqual(failure._tag, "NodeFailed")
       assert.match(failure.message, /^http:\/\/127\.0\.0\.1:\d+ answered 502: <html> \[31mBad Gateway .*…$/)
-      assert.isBelow(failure.message.length, 300)
+      assert.isBelow(failure.message.length, 400)
     }))
 
   it.live("401 and 403 are what they are, even without a problem", () =>

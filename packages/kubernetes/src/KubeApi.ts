@@ -2,10 +2,10 @@
  * The Kubernetes API server: JSON in, JSON out, and watches as streams. What the answers mean is decoded by whoever asks.
  * Every call has its time, ends with the fiber that made it, and fails without a token in any text.
  */
+import { errorCode, excerpt } from "@koredump/core"
 import { Config, Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { excerpt } from "./excerpt.ts"
 import { type KubeAccess, type KubeConfigError, type KubeConfigOptions } from "./KubeAccess.ts"
 import { makeKubeConnections } from "./KubeConnections.ts"
 import { accessByServiceAccount } from "./serviceAccount.ts"
@@ -76,13 +76,6 @@ const reasonOf = (status: number): typeof reasons[number] => {
   }
 }
 
-const codeOf = (error: unknown, depth = 0): string | undefined => {
-  if (typeof error !== "object" || error === null || depth > 5) return undefined
-  const { cause, code, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
-  if (typeof code === "string") return excerpt(code)
-  return codeOf(Array.isArray(errors) ? errors[0] : undefined, depth + 1) ?? codeOf(cause, depth + 1)
-}
-
 const decodeStatus = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ message: Schema.String })))
 
 const accessOf = Effect.fnUntraced(function*(
@@ -106,7 +99,7 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
     new KubeApiError({ reason, message: `The API server ${server} ${what}.` })
 
   const unreachable = (error: HttpClientError.HttpClientError) =>
-    failure("unreachable", `cannot be reached (${codeOf(error.reason.cause) ?? error.reason._tag})`)
+    failure("unreachable", `cannot be reached (${errorCode(error.reason.cause) ?? error.reason._tag})`)
 
   const timedOut = { orElse: () => Effect.fail(failure("timeout", "did not answer in time")) }
 

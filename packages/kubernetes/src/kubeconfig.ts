@@ -2,10 +2,10 @@
  * Access by a kubeconfig: contexts, exec plugins, client certificates, proxies, as @kubernetes/client-node reads them.
  * Loaded only where there is a kubeconfig: client-node brings 15 MB of classes for all of Kubernetes.
  */
+import { excerpt } from "@koredump/core"
 import type { KubeConfig } from "@kubernetes/client-node"
 import { Clock, Effect } from "effect"
 import type { Agent, RequestOptions } from "node:https"
-import { excerpt } from "./excerpt.ts"
 import { type KubeAccess, KubeConfigError, type KubeConfigOptions } from "./KubeAccess.ts"
 
 const refuse = (message: string) => new KubeConfigError({ message })

@@ -5,7 +5,7 @@ import type { CoreSource, NodeStatus } from "../CoreSource.ts"
 import type { NodeAddress } from "../NodeDirectory.ts"
 import { NodeFailed, type NodeTimeout } from "../Problem.ts"
 import { type NodeBounds, NodeCores } from "./NodeCores.ts"
-import { excerpt } from "./nodeProblem.ts"
+import { bounded } from "./nodeProblem.ts"
 
 const maxWarnings = 20
 // Heartbeats come every 5 seconds.
@@ -39,6 +39,7 @@ export class ClusterNode {
   #lastContact: number | undefined
   #failure: NodeFailed | NodeTimeout | undefined
   #facts: NodeFacts = {}
+  #withheld: string | undefined
 
   constructor(index: CoreIndex, bounds: NodeBounds, address: NodeAddress, now: number) {
     this.name = address.name
@@ -137,12 +138,19 @@ export class ClusterNode {
     return this.#enter("unreachable", now)
   }
 
+  /** Why the node does not show all of its cores; undefined where it does. True where it had shown them. */
+  withholds(why: string | undefined): boolean {
+    const isNews = why !== undefined && this.#withheld === undefined
+    this.#withheld = why
+    return isNews
+  }
+
   /** What the node says of itself. It is not trusted: bounded. */
   learn({ agentVersion, corePattern, warnings = [] }: NodeStatus): void {
     this.#facts = {
-      ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(excerpt) }),
-      ...(corePattern === undefined ? {} : { corePattern: excerpt(corePattern) }),
-      ...(agentVersion === undefined ? {} : { agentVersion: excerpt(agentVersion) })
+      ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(bounded) }),
+      ...(corePattern === undefined ? {} : { corePattern: bounded(corePattern) }),
+      ...(agentVersion === undefined ? {} : { agentVersion: bounded(agentVersion) })
     }
   }
 
@@ -150,6 +158,7 @@ export class ClusterNode {
     const { dropped } = this.cores
     const warnings = [
       ...this.#facts.warnings ?? [],
+      ...(this.#withheld === undefined ? [] : [`not all cores of the node are shown: ${this.#withheld}`]),
       ...(dropped === 0
         ? []
         : [`${dropped} cores are not shown: what the node tells of them is too large or malformed`])

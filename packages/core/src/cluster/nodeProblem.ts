@@ -1,5 +1,6 @@
 /** What a node's refusal means to somebody who asked the cluster, not the node. */
 import type { CoreRef } from "../CoreId.ts"
+import { excerpt } from "../foreign.ts"
 import {
   CoreNotFound,
   CoreNotStored,
@@ -14,8 +15,8 @@ import {
 
 const maxLength = 1024
 
-/** Foreign text: one line, bounded. */
-export const excerpt = (text: string): string => text.slice(0, maxLength).replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+/** A node's text: one line, bounded. */
+export const bounded = (text: string): string => excerpt(text, maxLength)
 
 /**
  * A problem of a node as the cluster's own: it names the node and the core by the cluster's names. What concerns only
@@ -23,7 +24,7 @@ export const excerpt = (text: string): string => text.slice(0, maxLength).replac
  * the caller's: the node has failed.
  */
 export const nodeProblem = ({ id, node }: CoreRef, problem: Problem): Problem => {
-  const detail = problem.detail === undefined ? {} : { detail: excerpt(problem.detail) }
+  const detail = problem.detail === undefined ? {} : { detail: bounded(problem.detail) }
   switch (problem._tag) {
     case "CoreNotFound":
       return new CoreNotFound({ id, node, ...detail })
@@ -34,7 +35,7 @@ export const nodeProblem = ({ id, node }: CoreRef, problem: Problem): Problem =>
     case "DeletionDisabled":
       return new DeletionDisabled(detail)
     case "UnsupportedCompression":
-      return new UnsupportedCompression({ compression: excerpt(problem.compression), ...detail })
+      return new UnsupportedCompression({ compression: bounded(problem.compression), ...detail })
     case "TooManyDownloads":
       return new TooManyDownloads(detail)
     default:
@@ -44,12 +45,12 @@ export const nodeProblem = ({ id, node }: CoreRef, problem: Problem): Problem =>
 
 /** Why nothing can be had of a node. */
 export const nodeFailure = (node: string, problem: Problem): NodeFailed | NodeTimeout => {
-  if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: excerpt(problem.message) })
+  if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: bounded(problem.message) })
   return new NodeFailed({ node, detail: failureText(problem) })
 }
 
 const failureText = (problem: Problem): string => {
-  const text = excerpt(problem.message)
+  const text = bounded(problem.message)
   switch (problem._tag) {
     case "NodeFailed":
       return text

@@ -58,6 +58,6 @@ describe("nodeProblem", () => {
   it("bounds a node's text, and keeps it on one line", () => {
     const problem = nodeProblem(ref, new CoreNotStored({ ...theirs, detail: "a\r\n\u202eb ".repeat(1000) }))
     assert.isAtMost(problem.message.length, 1024)
-    assert.match(problem.message, /^(a b ){100,}a?$/)
+    assert.match(problem.message, /^(a b ){100,}.*…$/)
   })
 })
