@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotFound, CoreSource, InvalidQuery, NodeFailed } from "@koredump/core"
+import { CoreNotFound, CoreSource, Forbidden, InvalidQuery, NodeFailed } from "@koredump/core"
 import { FakeNodes } from "@koredump/core/testing"
 import { Effect, Latch, Stream } from "effect"
 import {
@@ -23,6 +23,10 @@ const told = (...events: ReadonlyArray<ReturnType<typeof added>>) =>
   telling(Stream.concat(Stream.fromIterable(events), Stream.never))
 
 const inOwnNamespace = (pid: number) => added(pid, { namespace: `n${pid}` })
+
+const refused = (what: string) => new Forbidden({ detail: `User "cluster" may not ${what}.` })
+
+const said = (what: string) => [`not all cores of the node are shown: ${refused(what).message}`]
 
 /** `node-1` is well; beside it stands a node that is not. */
 const beside = Effect.fnUntraced(function*(source: CoreSource["Service"]) {
@@ -285,6 +289,36 @@ describe("a node that is not to be trusted changes only its own part", () => {
       assert.strictEqual(told.warnings!.length, 20)
       for (const text of told.warnings!) assert.isAtMost(text.length, 1024)
       assert.deepStrictEqual([told.name, told.state, told.cores], ["bad", "ready", 0])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one that does not show all says which right is lacking, until it does", () =>
+    Effect.gen(function*() {
+      const status = { name: "bad", state: "ready", since: "1970-01-01T00:00:00Z", cores: 7, bytes: 7 } as const
+      let mayWatch = false
+      let mayList = false
+      const heartbeats = Stream.concat(
+        Stream.make(bookmark("x")),
+        Stream.tick("5 seconds").pipe(Stream.map(() => bookmark("x")))
+      )
+      const source = telling(heartbeats, {
+        // As `authorizeCoreSource` does: what may not be seen is left out, a namespace that is named is refused.
+        changes: (options) =>
+          options?.filter?.namespace !== undefined && !mayWatch
+            ? Stream.fail(refused("watch coredumps"))
+            : heartbeats,
+        nodes: Effect.suspend(() => mayList ? Effect.succeed([status]) : Effect.fail(refused("list nodecoredumps")))
+      })
+      yield* beside(source)
+      yield* pass("2 seconds")
+      const warnings = Effect.map(node("bad"), (told) => told?.warnings)
+      assert.deepStrictEqual(yield* warnings, said("list nodecoredumps"))
+      mayList = true
+      yield* pass("1 minute")
+      assert.deepStrictEqual(yield* warnings, said("watch coredumps"))
+      mayWatch = true
+      yield* pass("1 minute")
+      assert.isUndefined(yield* warnings)
+      assert.strictEqual((yield* node("bad"))?.state, "ready")
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
   it.effect("a core that it does not have any more is not found there", () =>

@@ -1,15 +1,33 @@
 /** What is done for all nodes together, so that none needs a fiber for it: silence is noticed, facts are asked for. */
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect, Schedule, Stream } from "effect"
+import type { CoreSource } from "../CoreSource.ts"
+import type { Problem } from "../Problem.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
+import { bounded } from "./nodeProblem.ts"
 
 const askingAtOnce = 16
 const factsTimeout = "5 seconds"
 
+/** What may not be seen is left out of a watch in silence, but where a namespace is named. */
+const anyNamespace = "default"
+
+const refusalOf = (asked: Effect.Effect<unknown, Problem>) =>
+  asked.pipe(Effect.as(undefined), Effect.catchTag("Forbidden", ({ message }) => Effect.succeed(bounded(message))))
+
+const learnFrom = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSource["Service"]) {
+  const status = Effect.map(source.nodes, (nodes) => {
+    const status = nodes.find(({ name }) => name === node.name) ?? nodes[0]
+    if (status !== undefined) node.learn(status)
+  })
+  const watch = Stream.runHead(source.changes({ filter: { namespace: [anyNamespace] } }))
+  const refusals = yield* Effect.forEach([status, watch], refusalOf)
+  const why = refusals.find((refusal) => refusal !== undefined)
+  if (node.withholds(why)) yield* Effect.logWarning("A node does not show all of its cores", why)
+})
+
 const learn = (node: ClusterNode) =>
-  Effect.suspend(() => node.source?.nodes ?? Effect.succeed([])).pipe(
+  (node.source === undefined ? Effect.void : learnFrom(node, node.source)).pipe(
     Effect.timeout(factsTimeout),
-    Effect.map((nodes) => nodes.find(({ name }) => name === node.name) ?? nodes[0]),
-    Effect.tap((status) => Effect.sync(() => status === undefined || node.learn(status))),
     Effect.catchCause((cause) => Effect.logDebug("A node does not tell of itself", cause)),
     Effect.annotateLogs({ node: node.name })
   )
