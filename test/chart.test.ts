@@ -1,8 +1,10 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { readdir, readFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { parseAllDocuments } from "yaml"
 import { hasHelm, helm } from "../test-support/helm.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -74,6 +76,11 @@ const refusals: ReadonlyArray<readonly [value: string, sentence: RegExp]> = [
   ["serviceAccount.automount=false", /automount: false is refused: both servers ask Kubernetes/],
   ["tls.mode=none,tls.service=true", /tls\.service: true is refused with tls\.mode: none/],
   ["autoscaling.enabled=true,autoscaling.minReplicas=9", /minReplicas is refused: it is more than/],
+  ["ports.service=8081", /ports\.service is refused: it is 8081, and so is ports\.ops/],
+  ["ports.daemonSet=8081", /ports\.daemonSet is refused: it is 8081, and so is ports\.ops/],
+  ["ports.ops=5000", /ports\.service is refused: it is 5000, and so is ports\.ops/],
+  ["image.tag=true", /at '\/image\/tag': got boolean/],
+  ["nodeSelector.zone=1", /at '\/nodeSelector\/zone': got number, want string/],
   ["replicaCuont=2", /additional properties 'replicaCuont' not allowed/],
   ["node.tolerations=1", /at '\/node': additional properties 'tolerations' not allowed/],
   ["tls.mode=letsencrypt", /at '\/tls\/mode': value must be one of 'none', 'generated', 'cert-manager', 'openshift'/],
@@ -95,6 +102,56 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     const { code, stderr } = await render("--set", value)
     assert.notStrictEqual(code, 0)
     assert.match(stderr, sentence)
+  })
+
+  /** `tag` as it stands in a values file. */
+  const withTag = async <A>(tag: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
+    const directory = await mkdtemp(join(tmpdir(), "koredump-chart-"))
+    try {
+      const file = join(directory, "values.yaml")
+      await writeFile(file, `image: { tag: ${tag} }\n`)
+      return await use("--values", file)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  }
+  const images = async (...args: ReadonlyArray<string>) =>
+    Array.from((await rendered(...args)).matchAll(/ image: (.*)$/gm), ([, image]) => image)
+
+  it.each(["20241124", "1.10", "1.0", "0123", "1e3"])(
+    "refuses the tag %s of a values file",
+    (tag) =>
+      withTag(tag, async (...args) => {
+        const { code, stderr } = await render(...args)
+        assert.notStrictEqual(code, 0)
+        assert.match(stderr, /image\.tag is refused: it is a number.* Quote it/)
+      })
+  )
+
+  it.each([[`"1.10"`, "1.10"], ["2024-11-24", "2024-11-24"], ["v1.10", "v1.10"], ["null", "VERSION"]])(
+    "takes the tag %s of a values file",
+    (tag, taken) =>
+      withTag(tag, async (...args) => {
+        assert.deepStrictEqual(await images(...args), Array(3).fill(`koredump/koredump:${taken}`))
+      })
+  )
+
+  it.each(["20241124", "1.10", "1.0", "0123", "0"])("takes the tag %s by --set", async (tag) => {
+    assert.deepStrictEqual(await images("--set", `image.tag=${tag}`), Array(3).fill(`koredump/koredump:${tag}`))
+  })
+
+  it.each(["generated", "cert-manager", "openshift"])("keeps names of digits names, with tls.mode %s", async (mode) => {
+    const args = ["--values", join(chart, "tests/digits-values.yaml"), "--set", `tls.mode=${mode}`, ...openshift]
+    const { code, stderr, stdout } = await helm("template", "4711", chart, "--namespace", "4711", ...args)
+    assert.strictEqual(code, 0, stderr)
+    const numbers = new Set<string>()
+    for (const document of parseAllDocuments(stdout)) {
+      JSON.stringify(document.toJS(), (key, value: unknown) => {
+        if (value === 4711) numbers.add(key)
+        return value
+      })
+    }
+    assert.deepStrictEqual([...numbers], [])
   })
 
   it("gives the servers flags that they have", async () => {

@@ -28,12 +28,13 @@
 {{- end }}
 
 {{- define "koredump.image" -}}
-{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | toString | default .Chart.AppVersion) }}
+{{- $tag := kindIs "invalid" .Values.image.tag | ternary "" (toString .Values.image.tag) }}
+{{- printf "%s:%s" .Values.image.repository ($tag | default .Chart.AppVersion) }}
 {{- end }}
 
 {{- define "koredump.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "koredump.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "koredump.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "koredump.nodeLabels" -}}
@@ -107,6 +108,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- if and (eq .Values.tls.mode "none") (eq (toString .Values.tls.service) "true") }}
 {{- fail "tls.service: true is refused with tls.mode: none: say whose certificate it is, generated, cert-manager or openshift." }}
+{{- end }}
+{{- /* Helm makes floats of all numbers in files, and whether one was written 1.0 or 1 nobody knows then. --set leaves integers as they are. */}}
+{{- if not (has (typeOf .Values.image.tag) (list "string" "int64" "<nil>")) }}
+{{- fail "image.tag is refused: it is a number, of which Helm would make another tag (1.1 of 1.10). Quote it: tag: \"1.10\" in a values file, --set-string on the command line." }}
+{{- end }}
+{{- range list "service" "daemonSet" }}
+{{- if eq (int (get $.Values.ports .)) (int $.Values.ports.ops) }}
+{{- fail (printf "ports.%s is refused: it is %d, and so is ports.ops. In one pod both cannot listen there." . (int $.Values.ports.ops)) }}
+{{- end }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is refused: it is more than autoscaling.maxReplicas." }}
