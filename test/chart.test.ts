@@ -40,6 +40,20 @@ const writable = async (...args: ReadonlyArray<string>) => {
   return Array.from(daemonSet.matchAll(/mountPath: (\S+)\n\s+readOnly: false/g), ([, path]) => path)
 }
 
+/** `tag` as it stands in a values file. */
+const withTag = async <A>(tag: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
+  const directory = await mkdtemp(join(tmpdir(), "koredump-chart-"))
+  try {
+    const file = join(directory, "values.yaml")
+    await writeFile(file, `image: { tag: ${tag} }\n`)
+    return await use("--values", file)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+const images = async (...args: ReadonlyArray<string>) =>
+  Array.from((await rendered(...args)).matchAll(/ image: (.*)$/gm), ([, image]) => image)
+
 const renders: Readonly<Record<string, ReadonlyArray<string>>> = {
   default: [],
   openshift,
@@ -103,20 +117,6 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     assert.notStrictEqual(code, 0)
     assert.match(stderr, sentence)
   })
-
-  /** `tag` as it stands in a values file. */
-  const withTag = async <A>(tag: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
-    const directory = await mkdtemp(join(tmpdir(), "koredump-chart-"))
-    try {
-      const file = join(directory, "values.yaml")
-      await writeFile(file, `image: { tag: ${tag} }\n`)
-      return await use("--values", file)
-    } finally {
-      await rm(directory, { recursive: true })
-    }
-  }
-  const images = async (...args: ReadonlyArray<string>) =>
-    Array.from((await rendered(...args)).matchAll(/ image: (.*)$/gm), ([, image]) => image)
 
   it.each(["20241124", "1.10", "1.0", "0123", "1e3"])(
     "refuses the tag %s of a values file",
