@@ -85,12 +85,33 @@ const exactly =
 
 const decodeEvent = Schema.decodeUnknownOption(CoreEvent)
 const decodeErrorEvent = Schema.decodeUnknownOption(ErrorEvent)
+const isSomeEvent = Schema.is(Schema.Struct({ type: Schema.String, object: Schema.Unknown }))
 
-const eventOf = (transport: Transport) => (line: unknown): Effect.Effect<CoreEvent, Problem> => {
-  const event = decodeEvent(line)
-  if (Option.isSome(event)) return Effect.succeed(event.value)
-  const problem = Option.flatMap(decodeErrorEvent(line), ({ object }) => problemFromJson(object))
-  return Effect.fail(Option.getOrElse(problem, () => transport.wrong("sent a line that is no event of a watch.")))
+/** Events that are left out of one watch at most; who sends more speaks another language. */
+const maxLeftOut = 1000
+
+/**
+ * Reads the lines of one watch. A newer server may know kinds of events and states of cores that this version does not:
+ * such a line is left out, and does not hide all the others.
+ */
+const eventReader = (transport: Transport) => {
+  let leftOut = 0
+  return (line: unknown): Effect.Effect<CoreEvent | undefined, Problem> => {
+    const event = decodeEvent(line)
+    if (Option.isSome(event)) return Effect.succeed(event.value)
+    const wrong = transport.wrong("sent a line that is no event of a watch.")
+    const error = decodeErrorEvent(line)
+    if (Option.isSome(error)) {
+      return Effect.fail(Option.getOrElse(problemFromJson(error.value.object), () => wrong))
+    }
+    if (!isSomeEvent(line) || ++leftOut > maxLeftOut) return Effect.fail(wrong)
+    return leftOut > 1
+      ? Effect.undefined
+      : Effect.as(
+        Effect.logWarning("Events of a watch are left out: they have not the form that this version knows"),
+        undefined
+      )
+  }
 }
 
 const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> => {
@@ -106,7 +127,10 @@ const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stre
         Stream.pipeThroughChannel(Ndjson.decode<Problem>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })),
         Stream.catchTag("NdjsonError", ({ reason }) =>
           Stream.fail(transport.wrong(`sent a line that is no event of a watch (${reason}).`))),
-        Stream.mapEffect(eventOf(transport)),
+        Stream.mapEffect(eventReader(transport)),
+        Stream.filter((event) =>
+          event !== undefined
+        ),
         Stream.concat(Stream.fail(transport.wrong("ended the watch.")))
       ))
   ).pipe(Stream.scoped)

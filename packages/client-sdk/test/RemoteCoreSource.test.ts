@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreNotStored, CoreSource, type NodeStatus, type Problem, problemToJson, watchCores } from "@koredump/core"
-import { Effect, Layer, type Scope, Stream } from "effect"
+import { Effect, Layer, Logger, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { layerRemoteCoreSource } from "../src/effect.ts"
 import { against, coreServer, etag, type Handler, json, ref, serve, summary } from "./support.ts"
@@ -292,8 +292,26 @@ describe("a watch", () => {
     Effect.gen(function*() {
       assert.match(yield* watchFailure(bookmark), /ended the watch/)
       assert.match(yield* watchFailure("garbage\n"), /InvalidJson/)
-      assert.match(yield* watchFailure(`{"type":"ADDED","object":{"id":"x"}}\n`), /no event of a watch/)
+      assert.match(yield* watchFailure(`{"kind":"ADDED"}\n`), /no event of a watch/)
+      assert.match(yield* watchFailure(`{"type":"ERROR","object":{"type":"unheard of"}}\n`), /no event of a watch/)
+      assert.match(yield* watchFailure(`{"type":"ADDED","object":{"id":"x"}}\n`.repeat(1001)), /no event of a watch/)
       assert.match(yield* watchFailure("x".repeat(2_000_000)), /LineTooLarge/)
+    }))
+
+  it.live("leaves out what a newer server may know, and says so once", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const logged: Array<unknown> = []
+      const failure = yield* failureOf((_, response) => {
+        response.write(`{"type":"ADDED","object":${JSON.stringify({ ...summary, state: "frozen" })}}\n`)
+        response.write(`{"type":"ADDED","object":${JSON.stringify(summary)}}\n`)
+        response.end(`{"type":"SUMMARY","object":{}}\n${bookmark}`)
+      }, (source) => Stream.runForEach(source.changes(), ({ type }) => Effect.sync(() => seen.push(type)))).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ message }) => logged.push(message))]))
+      )
+      assert.deepStrictEqual(seen, ["ADDED", "BOOKMARK"])
+      assert.match(failure.message, /ended the watch/)
+      assert.lengthOf(logged, 1)
     }))
 
   it.live("over a server that breaks off and restarts, misses nothing and repeats nothing", () =>

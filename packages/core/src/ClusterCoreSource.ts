@@ -36,7 +36,10 @@ export interface ClusterCoreSourceOptions {
 
 /** Whether the cluster is known: what a readiness probe asks. */
 export class ClusterReadiness extends Context.Service<ClusterReadiness, {
-  /** Ends when each node that the directory had at first has answered or failed once. */
+  /**
+   * Ends when each node that the directory had at first has answered or failed once, or has had its time to: one that
+   * never comes to an end does not keep the others from their users.
+   */
   readonly ready: Effect.Effect<void>
   /** What is still waited for, in words; undefined once `ready`, whatever comes later. */
   readonly waiting: Effect.Effect<string | undefined>
@@ -50,6 +53,8 @@ const maxNamespaces = 1000
 /** A node that is gone may come back soon, as in a roll-out: until then its cores stay. */
 const keptAfterwards = "5 minutes"
 const askTimeout = "30 seconds"
+/** A node that has not told all by then is waited for no longer: it would keep all the others from their users. */
+const waitedFor = "30 seconds"
 const connecting = { schedule: Schedule.spaced("20 millis"), times: 50 }
 
 const nodesGauge = Metric.gauge("koredump_cluster_nodes", { description: "Nodes of the cluster, by state" })
@@ -124,6 +129,14 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     if (untried.size === 0) Deferred.doneUnsafe(ready, Effect.void)
   })
 
+  const waitNoLonger = Effect.gen(function*() {
+    yield* Deferred.await(known)
+    yield* Effect.sleep(waitedFor)
+    if (!Deferred.doneUnsafe(ready, Effect.void)) return
+    const names = [...untried].slice(0, 20).join(", ")
+    yield* Effect.logWarning(`${untried.size} nodes have not told all of their cores yet; the others are served`, names)
+  })
+
   const measure = measureIndex(index)
   const keepHouse = Effect.gen(function*() {
     const states = { ready: 0, syncing: 0, unreachable: 0 }
@@ -138,6 +151,7 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     Effect.tapCause((cause) => Effect.logError("The directory of nodes broke; nodes that come are not seen", cause)),
     Effect.forkScoped
   )
+  yield* Effect.forkScoped(waitNoLonger)
   yield* Effect.forkScoped(tendNodes(() => nodes.values()))
   yield* Effect.forkScoped(Effect.repeat(keepHouse, Schedule.spaced("10 seconds")))
 

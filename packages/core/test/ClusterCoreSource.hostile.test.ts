@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotFound, CoreSource, Forbidden, InvalidQuery, NodeFailed } from "@koredump/core"
-import { FakeNodes } from "@koredump/core/testing"
-import { Effect, Latch, Stream } from "effect"
+import { CoreNotFound, CoreSource, Forbidden, InvalidQuery, layerClusterCoreSource, NodeFailed } from "@koredump/core"
+import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
+import { Effect, Latch, Layer, Logger, Stream } from "effect"
 import {
   added,
   bookmark,
@@ -16,6 +16,7 @@ import {
   tagOf,
   telling,
   unreachable,
+  waiting,
   watching
 } from "./cluster/support.ts"
 
@@ -240,6 +241,34 @@ describe("a node that is not to be trusted changes only its own part", () => {
       assert.isBelow(length, 15)
       assert.isAbove(length, 5)
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one that tells without an end is not waited for for ever", () =>
+    Effect.gen(function*() {
+      const endless = Stream.tick("10 millis").pipe(Stream.zipWithIndex, Stream.map(([, i]) => added(i)))
+      yield* FakeNodes.use((nodes) => nodes.addSource("bad", telling(endless)))
+      yield* pass("29 seconds")
+      assert.strictEqual(yield* waiting, "1 of 2 nodes have not answered yet")
+      yield* pass("2 seconds")
+      assert.isUndefined(yield* waiting)
+      assert.deepStrictEqual(yield* unreachable, ["bad"])
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("one that tells something before it fails, each time, is logged once", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      yield* Effect.gen(function*() {
+        yield* beside(telling(Stream.concat(Stream.make(added(2)), Stream.fail(new NodeFailed({ detail: "broken" })))))
+        yield* pass("1 minute")
+      }).pipe(
+        Effect.provide(
+          layerClusterCoreSource().pipe(
+            Layer.provideMerge(layerFakeNodes(["node-1"])),
+            Layer.provideMerge(Logger.layer([Logger.make(({ message }) => logged.push(message))]))
+          )
+        )
+      )
+      assert.deepStrictEqual(logged, [["A node is unreachable", "broken"]])
+    }))
 
   it.effect("one that does not understand its own version is told to begin anew", () =>
     Effect.gen(function*() {

@@ -75,7 +75,8 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
     const { address, name } = node
     let source: CoreSource["Service"] | undefined
     let toldOfDropped = false
-    let toldOfFailure = false
+    /** The failure that the log has, until the node is well again. */
+    let toldOf: string | undefined
 
     // One connection serves all watches and downloads for as long as the agent is there: a watch that breaks off must
     // not break off the downloads.
@@ -123,8 +124,8 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       }
       yield* tellDropped(node.cores.dropped - dropped, synced)
       if (synced && node.synced(yield* Clock.currentTimeMillis)) {
-        yield* toldOfFailure ? Effect.logInfo("A node is reachable again") : Effect.logDebug("A node is ready")
-        toldOfFailure = false
+        yield* toldOf === undefined ? Effect.logDebug("A node is ready") : Effect.logInfo("A node is reachable again")
+        toldOf = undefined
       }
       return { changes, synced }
     })
@@ -192,8 +193,9 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
       yield* Metric.update(reconnects, 1)
       // A node that does not understand its own version would never be understood again.
       if (Option.isSome(problem) && misunderstood.has(problem.value._tag)) node.cores.expire()
-      if (node.failed(failure, now)) {
-        toldOfFailure = true
+      // One that tells something each time, and fails each time, is not new each time.
+      if (node.failed(failure, now) && failure.message !== toldOf) {
+        toldOf = failure.message
         yield* Effect.logWarning(
           "A node is unreachable",
           failure.message,
