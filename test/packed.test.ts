@@ -54,6 +54,19 @@ describe("the packed packages", () => {
     assert.strictEqual(stdout, "loaded\n")
   })
 
+  it.each([
+    ["@koredump/server", ["@scalar/api-reference"]],
+    ["@koredump/cli", ["yaml"]]
+  ])("bring the licences of what is bundled: %s", async (name, alone) => {
+    const file = await readFile(join(project, "node_modules", name, "dist/THIRD-PARTY-LICENSES.txt"), "utf8")
+    const [, ...parts] = file.split(/^={80}\n(\S+) .*\n={80}$/m)
+    const texts = new Map(parts.flatMap((part, i) => i % 2 === 0 ? [[part, parts[i + 1]!] as const] : []))
+    for (const [of, text] of texts) assert.match(text, /copyright|public domain|MIT License/i, of)
+    const everywhere = ["@effect/platform-node", "@kubernetes/client-node", "effect", "undici", "ws", "xz-decompress"]
+    assert.includeMembers([...texts.keys()], [...everywhere, ...alone])
+    assert.deepStrictEqual([...texts.keys()].filter((of) => of.startsWith("@koredump/")), [])
+  })
+
   it("bring programs that run", async () => {
     const programs = manifests.flatMap(({ bin, name }) =>
       Object.values(bin ?? {}).map((path) => join(project, "node_modules", name, path))

@@ -1,6 +1,7 @@
 import type { PluginBuild } from "esbuild"
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
+import { thirdPartyLicenses } from "../../scripts/licenses.ts"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
@@ -27,11 +28,11 @@ export default defineConfig({
   platform: "node",
   noExternal: [/.*/],
   external: [/^@napi-rs\//],
-  esbuildPlugins: [withoutDocsPages],
+  esbuildPlugins: [withoutDocsPages, thirdPartyLicenses],
   define: cliVersionDefine,
   esbuildOptions: (options) => {
     options.conditions = ["@koredump/source"]
-    options.legalComments = "none"
+    options.legalComments = "eof"
   },
   banner: {
     // CommonJS packages in the bundle ask for Node's modules with require.

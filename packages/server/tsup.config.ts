@@ -1,5 +1,7 @@
+import type { PluginBuild } from "esbuild"
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
+import { thirdPartyLicenses } from "../../scripts/licenses.ts"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
@@ -9,6 +11,14 @@ const common = {
   platform: "node",
   define: { KOREDUMP_SERVER_VERSION: JSON.stringify(version) }
 } as const
+
+// Effect can serve another page of documentation beside the one that is served here: two megabytes that nobody asks for.
+const withoutSwagger = {
+  name: "without-swagger",
+  setup: (build: PluginBuild) => {
+    build.onLoad({ filter: /\/internal\/httpApiSwagger\.(ts|js)$/ }, () => ({ contents: "export {}" }))
+  }
+}
 
 // The library leaves its dependencies to whoever installs it; the program is one bundle with all that it needs, which
 // loads three times as fast. Only what is native stays outside.
@@ -21,9 +31,10 @@ export default defineConfig([
     minify: true,
     noExternal: [/.*/],
     external: [/^@napi-rs\//],
+    esbuildPlugins: [withoutSwagger, thirdPartyLicenses],
     esbuildOptions: (options) => {
       options.conditions = ["@koredump/source"]
-      options.legalComments = "none"
+      options.legalComments = "eof"
     },
     banner: {
       // CommonJS packages in the bundle ask for Node's modules with require.

@@ -36,8 +36,10 @@ echo '{ "type": "module" }' >"$lib/package.json"
 
 xattr=node_modules/@napi-rs/xattr
 mkdir -p "$lib/$xattr"
-cp "$xattr/package.json" "$xattr/index.js" "$lib/$xattr/"
+cp "$xattr/package.json" "$xattr/index.js" "$xattr/LICENSE" "$lib/$xattr/"
 fetch "@napi-rs/xattr-$platform-gnu@$(version_of @napi-rs/xattr)" "$lib/$xattr-$platform-gnu"
 
 cp LICENSE "$image/licenses/"
+cp packages/server/dist/THIRD-PARTY-LICENSES.txt "$image/licenses/koredump-server"
+mv "$image/usr/local/bin/koredumpctl.licenses.txt" "$image/licenses/koredumpctl"
 cp /tmp/node/LICENSE "$image/licenses/node"

@@ -1,10 +1,14 @@
 /** What a package must bring to be published: decided from its manifest and the list of its files. */
-import { type Packed } from "../../test-support/packages.ts"
+import { type Manifest, type Packed } from "../../test-support/packages.ts"
+import { licensesFile } from "../licenses.ts"
 
 const repository = "git+https://github.com/koredump/koredump.git"
 
 /** Programs are bundles of a few megabytes. More is something that strayed into `dist`. */
 const maxFileBytes = 10 * 1024 * 1024
+
+/** Programs are bundles: what is in them goes out with them. */
+const licenses = ({ bin }: Manifest) => bin === undefined ? [] : [`dist/${licensesFile}`]
 
 /** All files that an `exports` or a `bin` names. */
 const targets = (value: unknown): ReadonlyArray<string> =>
@@ -24,7 +28,9 @@ export const shortcomings = ({ directory, files, manifest }: Packed): ReadonlyAr
     [manifest.repository?.url !== repository, `has not the repository ${repository}`],
     [manifest.repository?.directory !== directory, `has not the repository's directory ${directory}`],
     [manifest.engines?.["node"] === undefined, "does not say which Node it needs (engines)"],
-    ...["LICENSE", "README.md", ...named].map((path) => [!paths.has(path), `lacks ${path}`] as const),
+    ...["LICENSE", "README.md", ...named, ...licenses(manifest)].map((path) =>
+      [!paths.has(path), `lacks ${path}`] as const
+    ),
     ...["preinstall", "install", "postinstall"].map((script) =>
       [manifest.scripts?.[script] !== undefined, `runs a script at ${script}`] as const
     ),

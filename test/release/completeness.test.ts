@@ -18,6 +18,7 @@ const files = [
   "LICENSE",
   "README.md",
   "package.json",
+  "dist/THIRD-PARTY-LICENSES.txt",
   "dist/main.js",
   "dist/index.js",
   "dist/index.d.ts",
@@ -26,6 +27,7 @@ const files = [
   .map((path) => file(path))
 const packed: Packed = { directory: "packages/cli", tarball: "/cli.tgz", manifest, files }
 const { description: _d, engines: _e, repository: _r, ...bare } = manifest
+const { bin: _b, ...library } = manifest
 
 describe("a package that is packed", () => {
   const table: ReadonlyArray<readonly [string, Partial<Packed>, ReadonlyArray<string>]> = [
@@ -45,8 +47,10 @@ describe("a package that is packed", () => {
     ["was not built", { files: files.filter(({ path }) => !path.startsWith("dist/")) }, [
       "@koredump/cli lacks dist/index.d.ts",
       "@koredump/cli lacks dist/index.js",
-      "@koredump/cli lacks dist/main.js"
+      "@koredump/cli lacks dist/main.js",
+      "@koredump/cli lacks dist/THIRD-PARTY-LICENSES.txt"
     ]],
+    ["has no program", { manifest: library, files: files.filter(({ path }) => !path.endsWith(".txt")) }, []],
     ["lacks texts", { files: files.slice(2) }, ["@koredump/cli lacks LICENSE", "@koredump/cli lacks README.md"]],
     ["would run something at its installation", { manifest: { ...manifest, scripts: { postinstall: "x" } } }, [
       "@koredump/cli runs a script at postinstall"

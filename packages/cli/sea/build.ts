@@ -4,7 +4,7 @@
  *     npm run build:cli-binary [-- --platform linux-arm64] [--out FILE] [--node FILE]
  *
  * Without --out it is packages/cli/dist/bin/koredumpctl-PLATFORM. --node is the Node to make it of, stripped perhaps, but
- * of the version that runs this.
+ * of the version that runs this. Beside it, in FILE.licenses.txt, are the licences of what is in it.
  */
 import { build, type Plugin } from "esbuild"
 import { execFile } from "node:child_process"
@@ -16,9 +16,10 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import { inject } from "postject"
+import { licensesOf } from "../../../scripts/licenses.ts"
 import { cliVersionDefine, withoutDocsPages } from "../tsup.config.ts"
 import { wrapper } from "./load.ts"
-import { addonFor, isPlatform, nodeFor, type Platform, platforms, thisPlatform } from "./platform.ts"
+import { addonFor, isPlatform, nodeFor, packagesBeside, type Platform, platforms, thisPlatform } from "./platform.ts"
 
 const exec = promisify(execFile)
 const here = import.meta.dirname
@@ -46,7 +47,8 @@ const bundle = (entry: string, outfile: string, wrap: { readonly head: string; r
     minify: true,
     // ASCII takes one byte a character in memory, and no decoding.
     charset: "ascii",
-    legalComments: "none",
+    legalComments: "eof",
+    metafile: true,
     conditions: ["@koredump/source"],
     define: cliVersionDefine,
     plugins: [withoutDocsPages, fromAssets],
@@ -88,9 +90,11 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
   const cache = join(directory, "program.cache")
   const kubernetes = join(directory, "kubernetes.js")
   const blob = join(directory, "blob")
-  await bundle(join(here, "main.ts"), main, { head: "", foot: "" })
-  await bundle(join(here, "program.ts"), program, wrapper)
-  await bundle("@kubernetes/client-node", kubernetes, wrapper)
+  const bundles = [
+    await bundle(join(here, "main.ts"), main, { head: "", foot: "" }),
+    await bundle(join(here, "program.ts"), program, wrapper),
+    await bundle("@kubernetes/client-node", kubernetes, wrapper)
+  ]
   // Made for one kind of processor; elsewhere V8 compiles anew at each start.
   if (platform === thisPlatform) await warmUp(program, cache)
   else await writeFile(cache, "")
@@ -110,6 +114,10 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
   await inject(part, "NODE_SEA_BLOB", await readFile(blob), {
     sentinelFuse: "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"
   })
+  await writeFile(
+    `${target}.licenses.txt`,
+    licensesOf(bundles.map(({ metafile }) => metafile), process.cwd(), packagesBeside())
+  )
   await chmod(part, 0o755)
   await rename(part, target)
 }

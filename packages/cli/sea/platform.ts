@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 
 const exec = promisify(execFile)
@@ -36,4 +36,12 @@ export const addonFor = async (platform: Platform, directory: string): Promise<s
     readonly version: string
   }
   return fetched(directory, name, version, `xattr.${platform}-gnu.node`)
+}
+
+/** The packages of Node and the addon, by their directories here: for all platforms they are under the same licences. */
+export const packagesBeside = (): ReadonlyArray<string> => {
+  const require = createRequire(import.meta.url)
+  const ofNode = createRequire(require.resolve("node/package.json"))
+  const addon = require.resolve("@napi-rs/xattr/package.json")
+  return [dirname(addon), dirname(ofNode.resolve(`node-${thisPlatform}/package.json`))]
 }
