@@ -25,6 +25,8 @@ export class PodResolver extends Context.Service<PodResolver, {
    * nothing from when this effect is done, however late it is read.
    */
   readonly updates: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
+  /** What keeps it from knowing the pods there are now, in words. */
+  readonly lacking: Effect.Effect<ReadonlyArray<string>>
 }>()("@koredump/core/PodResolver") {}
 
 /** What two who know the same pod must agree on. The rest may differ: names of an image, and a static pod's UID. */
@@ -72,6 +74,7 @@ export const chainPodResolvers = (
     updates: Effect.map(
       Effect.forEach(resolvers, (resolver) => resolver.updates),
       (updates) => Stream.mergeAll(updates, { concurrency: "unbounded" })
-    )
+    ),
+    lacking: Effect.map(Effect.forEach(resolvers, (resolver) => resolver.lacking), (lacking) => lacking.flat())
   }
 }

@@ -4,9 +4,14 @@ import { Effect, Logger, PubSub, Stream } from "effect"
 
 const cgroup = { podUid: "7260904bbd08e72e4dff95d9fccd2ee8", containerId: "a".repeat(64) }
 
-const knows = (identity: PodIdentity, updates: ReadonlyArray<string> = []): PodResolver["Service"] => ({
+const knows = (
+  identity: PodIdentity,
+  updates: ReadonlyArray<string> = [],
+  lacking: ReadonlyArray<string> = []
+): PodResolver["Service"] => ({
   resolve: () => Effect.succeed(identity),
-  updates: Effect.succeed(Stream.fromIterable(updates))
+  updates: Effect.succeed(Stream.fromIterable(updates)),
+  lacking: Effect.succeed(lacking)
 })
 
 describe("mergePodIdentities", () => {
@@ -43,11 +48,18 @@ describe("chainPodResolvers", () => {
       const told = yield* PubSub.unbounded<string>()
       const resolver: PodResolver["Service"] = {
         resolve: () => Effect.succeed({}),
-        updates: Effect.map(PubSub.subscribe(told), Stream.fromSubscription)
+        updates: Effect.map(PubSub.subscribe(told), Stream.fromSubscription),
+        lacking: Effect.succeed([])
       }
       const updates = yield* chainPodResolvers([knows({}), chainPodResolvers([resolver])]).updates
       yield* PubSub.publish(told, "u1")
       assert.deepInclude(yield* Stream.runHead(updates), { value: "u1" })
+    }))
+
+  it.effect("lacks what each of its resolvers lacks", () =>
+    Effect.gen(function*() {
+      const chain = chainPodResolvers([knows({}, [], ["a right"]), knows({}), knows({}, [], ["a file", "a link"])])
+      assert.deepStrictEqual(yield* chain.lacking, ["a right", "a file", "a link"])
     }))
 
   it.effect("believes none of two that contradict one another, and says so once for a pod", () =>

@@ -28,6 +28,7 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
 ): Effect.fn.Return<PodResolver["Service"], never, KubeApi | Scope.Scope> {
   const memory = new PodMemory({ keepMillis: Duration.toMillis(keepFor), maxDeleted })
   const updates = yield* PubSub.sliding<string>(maxUpdates)
+  let lacking: ReadonlyArray<string> = []
 
   const learn = Effect.fnUntraced(function*(pod: Pod) {
     const facts = factsOfPod(pod)
@@ -44,7 +45,12 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
       yield* learn(pod)
       memory.buried(pod.metadata.uid, yield* Clock.currentTimeMillis)
     }),
-    lacking: () => Effect.void
+    lacking: (why) =>
+      Effect.sync(() => {
+        lacking = why === undefined
+          ? []
+          : [`pods are not followed at the moment, cores of new ones may lack their names: ${why}`]
+      })
   }).pipe(Effect.annotateLogs({ component: "pods" }), Effect.forkScoped)
 
   yield* Clock.currentTimeMillis.pipe(
@@ -58,7 +64,8 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
 
   return {
     resolve: (pod) => Effect.sync(() => memory.resolve(pod)),
-    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
+    lacking: Effect.sync(() => lacking)
   }
 })
 

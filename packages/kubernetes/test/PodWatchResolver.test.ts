@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PodResolver } from "@koredump/core"
-import { Effect, Layer, Queue, Stream } from "effect"
+import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { KubeQuery } from "../src/KubeApi.ts"
+import type { KubeApiError, KubeQuery } from "../src/KubeApi.ts"
 import { layerPodWatchResolver } from "../src/PodWatchResolver.ts"
-import { event, layerFakeApi, page } from "./support/api.ts"
+import { event, failing, layerFakeApi, page } from "./support/api.ts"
 import { id, pending, staticPod, web } from "./support/pods.ts"
 
 describe("layerPodWatchResolver", () => {
@@ -63,6 +63,45 @@ describe("layerPodWatchResolver", () => {
         yield* TestClock.adjust("2 minutes")
         assert.deepStrictEqual(yield* resolver.resolve(crashed), {})
         assert.strictEqual((yield* resolver.resolve({ podUid: web.metadata.uid })).namespace, "shop")
+      }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
+    }))
+
+  it.effect("says while it lasts that it cannot follow the pods, at the start too", () =>
+    Effect.gen(function*() {
+      let mayList = false
+      let mayWatch = false
+      let connection = yield* Deferred.make<void, KubeApiError>()
+      const api = layerFakeApi({
+        get: () => Effect.suspend(() => mayList ? Effect.succeed(page([web], "1")) : Effect.fail(failing("forbidden"))),
+        watch: () =>
+          Effect.suspend(() =>
+            mayWatch
+              ? Effect.succeed(Stream.fromEffectDrain(Deferred.await(connection)))
+              : Effect.fail(failing("forbidden"))
+          )
+      })
+      const lacking = ["pods are not followed at the moment, cores of new ones may lack their names: it is forbidden"]
+      yield* Effect.gen(function*() {
+        const resolver = yield* PodResolver
+        assert.deepStrictEqual(yield* resolver.lacking, [])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        mayList = true
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        mayWatch = true
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* resolver.lacking, [])
+
+        mayWatch = false
+        const former = connection
+        connection = yield* Deferred.make<void, KubeApiError>()
+        yield* Deferred.fail(former, failing("unreachable"))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        mayWatch = true
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* resolver.lacking, [])
       }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
     }))
 })

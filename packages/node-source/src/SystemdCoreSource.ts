@@ -246,9 +246,11 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     )
   }
 
-  const warnings = Effect.map(journal.lacking, (lackingInJournal) => [
+  const lackingOfPods = Option.match(resolver, { onNone: () => Effect.succeed([]), onSome: ({ lacking }) => lacking })
+  const warnings = Effect.zipWith(journal.lacking, lackingOfPods, (lackingInJournal, lackingOfPods) => [
     ...lacking.values(),
     ...lackingInJournal,
+    ...lackingOfPods,
     ...(canReadXattrs() ? [] : ["extended attributes of files cannot be read on this machine"])
   ])
 

@@ -4,6 +4,7 @@ import { Effect, Layer, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { SystemdHost } from "../src/SystemdHost.ts"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"
 import { layerScriptedPods, PodScript } from "./support/ScriptedPods.ts"
@@ -150,6 +151,21 @@ describe("trackPods", () => {
         assert.strictEqual(core?.container_id, "b".repeat(64))
       }).pipe(Effect.provide(host(layerScriptedPods())))
     }))
+
+  it.live("tells what keeps the pods from being known, for as long as it lasts", () => {
+    const pods = layerScriptedPods()
+    return Effect.gen(function*() {
+      const warnings = CoreSource.use((source) => Effect.map(source.nodes, ([node]) => node?.warnings))
+      const host = yield* SystemdHost
+      const { lack } = yield* PodScript
+      assert.isUndefined(yield* warnings)
+      yield* lack("a right", "a file")
+      assert.deepStrictEqual(yield* warnings, ["a right", "a file"])
+      assert.deepStrictEqual(yield* host.warnings, ["a right", "a file"])
+      yield* lack()
+      assert.isUndefined(yield* warnings)
+    }).pipe(Effect.provide(layerHost({}, pods)))
+  })
 
   it.live("runs without a state directory that can be used, and says so", () =>
     Effect.gen(function*() {

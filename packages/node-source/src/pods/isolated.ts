@@ -24,6 +24,7 @@ export const isolated = (name: string, resolver: PodResolver["Service"]): PodRes
         })),
         Effect.catchCause((cause) => Effect.as(report(Cause.pretty(cause)), nothing))
       ),
-    updates: resolver.updates
+    updates: resolver.updates,
+    lacking: resolver.lacking
   }
 }

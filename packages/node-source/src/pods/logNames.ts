@@ -47,7 +47,8 @@ export const containerLogsResolver: (directory: string) => Made = Effect.fnUntra
         const found = containerId === undefined ? undefined : seen.get(containerId)
         return found === undefined || (found.podUid ?? podUid) !== podUid ? {} : found.identity
       }),
-    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
+    lacking: Effect.succeed([])
   }
 })
 
@@ -64,6 +65,7 @@ export const podLogsResolver: (directory: string) => Made = Effect.fnUntraced(fu
   }))
   return {
     resolve: ({ podUid }) => Effect.sync(() => seen.get(podUid) ?? {}),
-    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription)
+    updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
+    lacking: Effect.succeed([])
   }
 })

@@ -78,7 +78,8 @@ export const bundleResolver = (paths: Pick<HostPaths, "root" | "bundles">): PodR
       }
       return {}
     }),
-  updates: Effect.succeed(Stream.never)
+  updates: Effect.succeed(Stream.never),
+  lacking: Effect.succeed([])
 })
 
 const ownerOf = (path: string): number | undefined => {
@@ -124,5 +125,6 @@ export const conmonResolver = (
         const monitored = found.get(containerId)
         return monitored === undefined || monitored.podUid !== podUid ? {} : monitored.identity
       }),
-    updates: Effect.succeed(Stream.never)
+    updates: Effect.succeed(Stream.never),
+    lacking: Effect.succeed([])
   }))
