@@ -3,6 +3,10 @@ export * from "./node/downloadCore.ts"
 export * from "./node/DownloadError.ts"
 export * from "./node/downloadTo.ts"
 export * from "./node/HttpNodeConnectorError.ts"
-export { type HttpNodeConnectorOptions, layerHttpNodeConnector } from "./node/layerHttpNodeConnector.ts"
+export {
+  type HttpNodeConnectorOptions,
+  layerHttpNodeConnector,
+  nodeAddressRefusal
+} from "./node/layerHttpNodeConnector.ts"
 export * from "./node/layerNodeHttp.ts"
 export { safeFileName } from "./safeFileName.ts"

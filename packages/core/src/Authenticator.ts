@@ -14,4 +14,6 @@ export interface Principal {
 /** Turns a bearer token into a principal. Fails with `NotReady` where whoever knows the tokens cannot be asked. */
 export class Authenticator extends Context.Service<Authenticator, {
   readonly authenticate: (token: Redacted.Redacted) => Effect.Effect<Principal, Unauthorized | NotReady>
+  /** Why it fails at present, in words; undefined when all is well. Left out where nobody is asked. */
+  readonly lacking?: Effect.Effect<string | undefined>
 }>()("@koredump/core/Authenticator") {}

@@ -17,6 +17,8 @@ export interface AccessRequest {
 /** Decides. Fails with `NotReady` where whoever knows the rules cannot be asked: nothing is allowed then. */
 export class Authorizer extends Context.Service<Authorizer, {
   readonly isAllowed: (principal: Principal, request: AccessRequest) => Effect.Effect<boolean, NotReady>
+  /** Why it fails at present, in words; undefined when all is well. Left out where nobody is asked. */
+  readonly lacking?: Effect.Effect<string | undefined>
 }>()("@koredump/core/Authorizer") {}
 
 /** Everybody may do everything: whoever gets as far as this was let in before. */

@@ -158,7 +158,10 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const whenKnown = Effect.suspend(() =>
     Deferred.isDoneUnsafe(known)
       ? Effect.void
-      : Effect.fail(new NotReady({ detail: "The cluster's nodes are not known yet." }))
+      : Effect.flatMap(directory.lacking, (why) =>
+        Effect.fail(
+          new NotReady({ detail: `The cluster's nodes are not known yet${why === undefined ? "" : `: ${why}`}` })
+        ))
   )
 
   const find = Effect.fnUntraced(function*({ id, node }: CoreRef) {

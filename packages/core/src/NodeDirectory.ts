@@ -1,7 +1,7 @@
 /** Which nodes there are, and how to reach the cores of one: what a `ClusterCoreSource` is made of. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { CoreSource } from "./CoreSource.ts"
-import type { NotReady } from "./Problem.ts"
+import type { Problem } from "./Problem.ts"
 
 /** A node, and where its koredump agent is. */
 export interface NodeAddress {
@@ -36,5 +36,5 @@ export const layerStaticNodeDirectory = (nodes: ReadonlyArray<NodeAddress>): Lay
  * address, failures between included.
  */
 export class NodeConnector extends Context.Service<NodeConnector, {
-  readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], NotReady, Scope.Scope>
+  readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], Problem, Scope.Scope>
 }>()("@koredump/core/NodeConnector") {}

@@ -1,5 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotFound, CoreSource, Forbidden, InvalidQuery, layerClusterCoreSource, NodeFailed } from "@koredump/core"
+import {
+  CoreNotFound,
+  CoreSource,
+  Forbidden,
+  InvalidQuery,
+  layerClusterCoreSource,
+  NodeFailed,
+  type Problem,
+  Unauthorized
+} from "@koredump/core"
 import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
 import { Effect, Latch, Layer, Logger, Stream } from "effect"
 import {
@@ -315,7 +324,8 @@ describe("a node that is not to be trusted changes only its own part", () => {
       const told = (yield* node("bad"))!
       assert.strictEqual(told.agentVersion, "1.2.3")
       assert.strictEqual(told.corePattern, "|/usr/lib/systemd/systemd-coredump")
-      assert.strictEqual(told.warnings!.length, 20)
+      assert.strictEqual(told.warnings!.length, 21)
+      assert.strictEqual(told.warnings!.at(-1), "requests to the node fail: There was no answer within 5 seconds.")
       for (const text of told.warnings!) assert.isAtMost(text.length, 1024)
       assert.deepStrictEqual([told.name, told.state, told.cores], ["bad", "ready", 0])
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
@@ -323,6 +333,7 @@ describe("a node that is not to be trusted changes only its own part", () => {
   it.effect("one that does not show all says which right is lacking, until it does", () =>
     Effect.gen(function*() {
       const status = { name: "bad", state: "ready", since: "1970-01-01T00:00:00Z", cores: 7, bytes: 7 } as const
+      let refusal: Problem = refused("list nodecoredumps")
       let mayWatch = false
       let mayList = false
       const heartbeats = Stream.concat(
@@ -335,12 +346,18 @@ describe("a node that is not to be trusted changes only its own part", () => {
           options?.filter?.namespace !== undefined && !mayWatch
             ? Stream.fail(refused("watch coredumps"))
             : heartbeats,
-        nodes: Effect.suspend(() => mayList ? Effect.succeed([status]) : Effect.fail(refused("list nodecoredumps")))
+        nodes: Effect.suspend(() => mayList ? Effect.succeed([status]) : Effect.fail(refusal))
       })
       yield* beside(source)
       yield* pass("2 seconds")
       const warnings = Effect.map(node("bad"), (told) => told?.warnings)
       assert.deepStrictEqual(yield* warnings, said("list nodecoredumps"))
+      refusal = new Unauthorized({ detail: "The token is not valid." })
+      yield* pass("1 minute")
+      assert.match(
+        (yield* warnings)![0]!,
+        /^requests to the node fail: The node refuses the cluster's own access: .*token/
+      )
       mayList = true
       yield* pass("1 minute")
       assert.deepStrictEqual(yield* warnings, said("watch coredumps"))

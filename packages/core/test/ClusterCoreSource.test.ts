@@ -1,7 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ClusterReadiness, CoreSource, Forbidden, NodeFailed, NotReady, Unauthorized } from "@koredump/core"
-import { FakeNodes } from "@koredump/core/testing"
-import { Effect, Fiber, Stream } from "effect"
+import {
+  ClusterReadiness,
+  CoreSource,
+  Forbidden,
+  layerClusterCoreSource,
+  NodeDirectory,
+  NodeFailed,
+  NotReady,
+  Unauthorized
+} from "@koredump/core"
+import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
+import { Effect, Fiber, Layer, Stream } from "effect"
 import {
   content,
   crash,
@@ -31,6 +40,19 @@ describe("a cluster's readiness", () => {
       assert.deepStrictEqual(yield* unreachable, [])
       assert.isUndefined(yield* waiting)
     }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("without a directory says why", () =>
+    Effect.gen(function*() {
+      const { detail } = yield* Effect.flip(list)
+      assert.strictEqual(detail, "The cluster's nodes are not known yet: pods may not be listed")
+    }).pipe(Effect.provide(
+      layerClusterCoreSource().pipe(
+        Layer.provide([
+          layerFakeNodes(),
+          Layer.succeed(NodeDirectory, { nodes: Stream.never, lacking: Effect.succeed("pods may not be listed") })
+        ])
+      )
+    )))
 
   it.effect("a cluster without nodes is ready", () =>
     Effect.gen(function*() {

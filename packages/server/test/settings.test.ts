@@ -31,6 +31,14 @@ describe("settings", () => {
     [["cluster", ...loopback], /--auth must be said/],
     [["cluster", "--auth", "none", ...loopback], /--node NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1"], /"w1" is no NAME=URL/],
+    [
+      ["cluster", "--auth", "none", ...loopback, "--node", "w1=https://u:pw@h:1"],
+      /--node: the URL of w1: it has credentials/
+    ],
+    [
+      ["cluster", "--auth", "none", ...loopback, "--node", "w1=https://h:1/?x=1"],
+      /of w1: it has credentials, a query or/
+    ],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1=ftp://w1"], /no NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "名=http://w1"], /no NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1=http://a", "--node", "w1=http://b"], /w1 is named twice/],

@@ -159,7 +159,7 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], mi
           return nodes.length === 2 && nodes.every(({ corePattern }) => typeof corePattern === "string")
         }),
       // That a node withholds cores from it, it does not keep to itself.
-      "says all": async () => !server.log.some((line) => line.includes("does not show all of its cores")),
+      "says all": async () => !server.log.some((line) => line.includes("Not all of a node is to be had")),
       follows: follows(server),
       "delete pod": deletion(pod),
       "delete host": deletion(host)

@@ -1,6 +1,6 @@
 /** Nodes over HTTP: turns a node's address into the source of its cores. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { NodeConnector, NotReady } from "@koredump/core"
+import { NodeConnector, NodeFailed } from "@koredump/core"
 import { type Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { makeRemoteCoreSource } from "../RemoteCoreSource.ts"
@@ -30,7 +30,7 @@ export interface HttpNodeConnectorOptions extends NodeTls, NodeBounds {
 }
 
 /** Why an address is none that a node can be reached at; undefined where it is one. */
-export const refusalOf = (address: string, insecureHttp: boolean): string | undefined => {
+export const nodeAddressRefusal = (address: string, insecureHttp: boolean): string | undefined => {
   const url = URL.parse(address)
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return "it is no http(s) URL"
   if (url.username + url.password + url.search + url.hash !== "") return "it has credentials, a query or a fragment"
@@ -49,9 +49,12 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
 
   return NodeConnector.of({
     connect: Effect.fnUntraced(function*({ address, incarnation, name }) {
-      const refusal = refusalOf(address, options.insecureHttp === true)
+      const refusal = nodeAddressRefusal(address, options.insecureHttp === true)
       if (refusal !== undefined) {
-        return yield* new NotReady({ detail: `Node ${name} cannot be reached at ${address}: ${refusal}.` })
+        return yield* new NodeFailed({
+          node: name,
+          detail: `Node ${name} cannot be reached at ${address}: ${refusal}.`
+        })
       }
       const source = yield* makeRemoteCoreSource({
         url: address,

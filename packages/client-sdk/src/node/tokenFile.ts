@@ -1,5 +1,5 @@
 /** A bearer token in a file: Kubernetes puts a new one there long before the old one expires. */
-import { NotReady } from "@koredump/core"
+import { NodeFailed } from "@koredump/core"
 import { type Duration, Effect, Redacted } from "effect"
 import { readFile } from "node:fs/promises"
 import { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
@@ -26,10 +26,20 @@ const read = (path: string): Effect.Effect<Redacted.Redacted, HttpNodeConnectorE
 /** The token that the file holds, read again after `timeToLive`. Fails at once where the file has none now. */
 export const tokenFromFile = Effect.fnUntraced(function*(path: string, timeToLive: Duration.Input) {
   yield* read(path)
+  let complaint: string | undefined
   return yield* read(path).pipe(
-    Effect.tapError(({ message }) => Effect.logError(message)),
+    Effect.tap(() =>
+      Effect.sync(() => {
+        complaint = undefined
+      })
+    ),
+    Effect.tapError(({ message }) => {
+      if (message === complaint) return Effect.void
+      complaint = message
+      return Effect.logError(message)
+    }),
     Effect.mapError(() =>
-      new NotReady({ detail: "This server has no token for its nodes at present; its log says why." })
+      new NodeFailed({ detail: "This server has no token for its nodes at present; its log says why." })
     ),
     Effect.cachedWithTTL(timeToLive)
   )

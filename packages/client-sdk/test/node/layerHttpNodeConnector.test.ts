@@ -8,7 +8,7 @@ import tls from "node:tls"
 import { hasOpenssl, makeAuthority } from "../../../../test-support/certificates.ts"
 import { serveTls } from "../../../../test-support/httpServer.ts"
 import { type HttpNodeConnectorOptions, layerHttpNodeConnector } from "../../src/node.ts"
-import { refusalOf } from "../../src/node/layerHttpNodeConnector.ts"
+import { nodeAddressRefusal } from "../../src/node/layerHttpNodeConnector.ts"
 import { coreServer, type Handler, json, ref, serve, until } from "../support.ts"
 
 const list = (source: CoreSource["Service"]) => source.list({})
@@ -73,7 +73,7 @@ describe("an address", () => {
     ["https://u:p@10.0.0.7", true, "it has credentials, a query or a fragment"],
     ["https://10.0.0.7/?x=1", true, "it has credentials, a query or a fragment"]
   ])("%s, plain HTTP allowed: %s", (address, insecure, refusal) => {
-    assert.strictEqual(refusalOf(address, insecure), refusal)
+    assert.strictEqual(nodeAddressRefusal(address, insecure), refusal)
   })
 
   it.live("that is refused gets no connection and no token", () =>
@@ -81,7 +81,7 @@ describe("an address", () => {
       let connections = 0
       const url = yield* serve(() => connections += 1)
       const failure = yield* Effect.flip(connected(url, { token: "secret" }, list))
-      assert.include(failure, { _tag: "NotReady" })
+      assert.include(failure, { _tag: "NodeFailed" })
       assert.match(failure.message, /^Node node-1 cannot be reached at http:.*: plain HTTP is not allowed\.$/)
       assert.strictEqual(connections, 0)
     }).pipe(Effect.scoped))
@@ -105,7 +105,7 @@ describe("the token", () => {
           yield* list(source).pipe(Effect.repeat({ until: () => asked.at(-1) === "Bearer second" }))
           rmSync(join(directory, "token"))
           const failure = yield* list(source).pipe(Effect.repeat({ while: () => true }), Effect.flip)
-          assert.include(failure, { _tag: "NotReady" })
+          assert.include(failure, { _tag: "NodeFailed" })
           const before = asked.length
           yield* Effect.flip(list(source))
           assert.strictEqual(asked.length, before)

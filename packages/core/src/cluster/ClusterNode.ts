@@ -39,7 +39,7 @@ export class ClusterNode {
   #lastContact: number | undefined
   #failure: NodeFailed | NodeTimeout | undefined
   #facts: NodeFacts = {}
-  #withheld: string | undefined
+  #lacking: string | undefined
 
   constructor(index: CoreIndex, bounds: NodeBounds, address: NodeAddress, now: number) {
     this.name = address.name
@@ -138,10 +138,10 @@ export class ClusterNode {
     return this.#enter("unreachable", now)
   }
 
-  /** Why the node does not show all of its cores; undefined where it does. True where it had shown them. */
-  withholds(why: string | undefined): boolean {
-    const isNews = why !== undefined && this.#withheld === undefined
-    this.#withheld = why
+  /** What of the node is not to be had though its watch is; undefined where nothing. True where all was before. */
+  lacks(what: string | undefined): boolean {
+    const isNews = what !== undefined && this.#lacking === undefined
+    this.#lacking = what
     return isNews
   }
 
@@ -158,7 +158,7 @@ export class ClusterNode {
     const { dropped } = this.cores
     const warnings = [
       ...this.#facts.warnings ?? [],
-      ...(this.#withheld === undefined ? [] : [`not all cores of the node are shown: ${this.#withheld}`]),
+      ...(this.#lacking === undefined ? [] : [this.#lacking]),
       ...(dropped === 0
         ? []
         : [`${dropped} cores are not shown: what the node tells of them is too large or malformed`])

@@ -1,9 +1,9 @@
 /** What is done for all nodes together, so that none needs a fiber for it: silence is noticed, facts are asked for. */
 import { Clock, Effect, Schedule, Stream } from "effect"
 import type { CoreSource } from "../CoreSource.ts"
-import type { Problem } from "../Problem.ts"
+import { NodeTimeout, type Problem } from "../Problem.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
-import { bounded } from "./nodeProblem.ts"
+import { bounded, nodeFailure } from "./nodeProblem.ts"
 
 const askingAtOnce = 16
 const factsTimeout = "5 seconds"
@@ -11,8 +11,11 @@ const factsTimeout = "5 seconds"
 /** What may not be seen is left out of a watch in silence, but where a namespace is named. */
 const anyNamespace = "default"
 
-const refusalOf = (asked: Effect.Effect<unknown, Problem>) =>
-  asked.pipe(Effect.as(undefined), Effect.catchTag("Forbidden", ({ message }) => Effect.succeed(bounded(message))))
+/** What it means that a node does not answer one who follows its watch: its token, its rights, or the node itself. */
+const lackOf = (name: string, problem: Problem): string =>
+  problem._tag === "Forbidden"
+    ? `not all cores of the node are shown: ${bounded(problem.message)}`
+    : `requests to the node fail: ${nodeFailure(name, problem).message}`
 
 const learnFrom = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSource["Service"]) {
   const status = Effect.map(source.nodes, (nodes) => {
@@ -20,14 +23,20 @@ const learnFrom = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSou
     if (status !== undefined) node.learn(status)
   })
   const watch = Stream.runHead(source.changes({ filter: { namespace: [anyNamespace] } }))
-  const refusals = yield* Effect.forEach([status, watch], refusalOf)
-  const why = refusals.find((refusal) => refusal !== undefined)
-  if (node.withholds(why)) yield* Effect.logWarning("A node does not show all of its cores", why)
+  const problem = yield* Effect.andThen(status, watch).pipe(
+    Effect.timeoutOrElse({
+      duration: factsTimeout,
+      orElse: () => Effect.fail(new NodeTimeout({ detail: `There was no answer within ${factsTimeout}.` }))
+    }),
+    Effect.flip,
+    Effect.orElseSucceed(() => undefined)
+  )
+  const what = problem === undefined ? undefined : lackOf(node.name, problem)
+  if (node.source === source && node.lacks(what)) yield* Effect.logWarning("Not all of a node is to be had", what)
 })
 
 const learn = (node: ClusterNode) =>
   (node.source === undefined ? Effect.void : learnFrom(node, node.source)).pipe(
-    Effect.timeout(factsTimeout),
     Effect.catchCause((cause) => Effect.logDebug("A node does not tell of itself", cause)),
     Effect.annotateLogs({ node: node.name })
   )

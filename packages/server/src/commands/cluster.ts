@@ -1,5 +1,5 @@
 /** `koredump-server cluster`: the cores of all nodes of a Kubernetes cluster, for those who may see them. */
-import { layerHttpNodeConnector } from "@koredump/client/node"
+import { layerHttpNodeConnector, nodeAddressRefusal } from "@koredump/client/node"
 import {
   CoreSource,
   DeletionDisabled,
@@ -31,9 +31,11 @@ const refuse = (message: string) => Effect.fail(new SettingsError({ message }))
 /** The node that a `--node NAME=URL` names: by what may stand in a header of lists, where commas are between names. */
 const nodeOf = (text: string): Effect.Effect<NodeAddress, SettingsError> => {
   const [, name = "", address = ""] = /^([\w.-]{1,253})=(https?:\/\/\S+)$/.exec(text) ?? []
-  return name === "" || !URL.canParse(address)
-    ? refuse(`--node: "${text}" is no NAME=URL such as worker-1=https://10.0.0.7:5001.`)
-    : Effect.succeed({ name, address })
+  if (name === "" || !URL.canParse(address)) {
+    return refuse(`--node: "${text}" is no NAME=URL such as worker-1=https://10.0.0.7:5001.`)
+  }
+  const refusal = nodeAddressRefusal(address, true)
+  return refusal === undefined ? Effect.succeed({ name, address }) : refuse(`--node: the URL of ${name}: ${refusal}.`)
 }
 
 const staticNodes = Effect.fnUntraced(function*(texts: ReadonlyArray<string>) {
