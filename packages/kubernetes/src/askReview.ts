@@ -12,7 +12,7 @@ const reviews = Metric.counter("koredump_kubernetes_reviews_total", {
 const maxAtOnce = 32
 const patience = "10 seconds"
 
-/** For the log. */
+/** For the log and the ops port. */
 const reasonOf = (resource: string, { message, reason }: KubeApiError): string => {
   switch (reason) {
     case "forbidden":
@@ -24,35 +24,42 @@ const reasonOf = (resource: string, { message, reason }: KubeApiError): string =
   }
 }
 
+/** Reviews of one kind. */
+export interface Reviews<Status> {
+  readonly ask: (spec: unknown) => Effect.Effect<Status, NotReady>
+  /** Why the last one had no answer, in words; undefined where it had one. */
+  readonly lacking: Effect.Effect<string | undefined>
+}
+
 /** Asks for reviews of one kind and decodes their status. The same failure is logged once, until it is over. */
 export const makeAskReview = <Status>(
   api: KubeApi["Service"],
   kind: { readonly path: string; readonly apiVersion: string; readonly kind: string; readonly resource: string },
   status: Schema.ConstraintDecoder<Status>
-) => {
+): Reviews<Status> => {
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
   const slots = Semaphore.makeUnsafe(maxAtOnce)
-  let told: string | undefined
+  let lacking: string | undefined
 
   const count = (answered: boolean) =>
     Metric.update(Metric.withAttributes(reviews, { kind: kind.kind, answered: String(answered) }), 1)
 
   const failed = Effect.fnUntraced(function*(reason: string, lacksRight: boolean) {
     yield* count(false)
-    if (reason !== told) {
-      told = reason
+    if (reason !== lacking) {
+      lacking = reason
       yield* Effect.logWarning("Requests are refused: the API server cannot be asked who may do what").pipe(
         Effect.annotateLogs({ reason })
       )
     }
-    // More than this is for the log, not for callers who have not yet proved who they are.
+    // More than this is for the administrator, not for callers who have not yet proved who they are.
     const why = lacksRight
       ? `koredump itself lacks the right to create ${kind.resource}`
       : "the API server does not answer"
     return yield* new NotReady({ detail: `Who may do what is not known: ${why}.` })
   })
 
-  return (spec: unknown): Effect.Effect<Status, NotReady> =>
+  const ask = (spec: unknown): Effect.Effect<Status, NotReady> =>
     api.create(kind.path, { apiVersion: kind.apiVersion, kind: kind.kind, spec }).pipe(
       slots.withPermit,
       Effect.timeoutOrElse({
@@ -66,9 +73,18 @@ export const makeAskReview = <Status>(
             ? failed(reasonOf(kind.resource, error), error.reason === "forbidden")
             : failed(`The API server's answer is no ${kind.kind}.`, false),
         onSuccess: ({ status }) => {
-          told = undefined
+          lacking = undefined
           return Effect.as(count(true), status)
         }
       })
     )
+
+  return {
+    ask,
+    lacking: Effect.sync(() =>
+      lacking === undefined
+        ? undefined
+        : `requests are refused, the API server cannot be asked who may do what: ${lacking}`
+    )
+  }
 }

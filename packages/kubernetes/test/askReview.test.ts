@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { makeAskReview } from "../src/askReview.ts"
-import { fakeApi } from "./support/api.ts"
+import type { KubeApiError } from "../src/KubeApi.ts"
+import { failing, fakeApi } from "./support/api.ts"
 
 const kind = (name: string) => ({ path: `/${name}`, apiVersion: "v1", kind: name, resource: name })
 
@@ -19,8 +20,8 @@ describe("makeAskReview", () => {
             })
             : Effect.succeed({ status: { allowed: true } })
       })
-      const flood = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
-      const other = makeAskReview(api, kind("SubjectAccessReview"), Schema.Struct({ allowed: Schema.Boolean }))
+      const { ask: flood } = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
+      const { ask: other } = makeAskReview(api, kind("SubjectAccessReview"), Schema.Struct({ allowed: Schema.Boolean }))
       const waiting = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 100 }), () => Effect.flip(flood({})), { concurrency: "unbounded" })
       )
@@ -30,5 +31,28 @@ describe("makeAskReview", () => {
       yield* TestClock.adjust("1 second")
       const ends = yield* Fiber.join(waiting)
       assert.isTrue(ends.every(({ _tag }) => _tag === "NotReady"))
+    }))
+
+  it.effect("says why, from a review without an answer until one with", () =>
+    Effect.gen(function*() {
+      let answer: Effect.Effect<unknown, KubeApiError> = Effect.fail(failing("forbidden"))
+      const api = fakeApi({ create: () => Effect.suspend(() => answer) })
+      const { ask, lacking } = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
+      const said = "requests are refused, the API server cannot be asked who may do what: "
+      assert.isUndefined(yield* lacking)
+      yield* Effect.flip(ask({}))
+      assert.strictEqual(
+        yield* lacking,
+        `${said}koredump lacks the right to create TokenReview. it is forbidden`
+      )
+      answer = Effect.fail(failing("unreachable"))
+      yield* Effect.flip(ask({}))
+      assert.strictEqual(yield* lacking, `${said}it is unreachable`)
+      answer = Effect.succeed("?")
+      yield* Effect.flip(ask({}))
+      assert.strictEqual(yield* lacking, `${said}The API server's answer is no TokenReview.`)
+      answer = Effect.succeed({ status: {} })
+      yield* ask({})
+      assert.isUndefined(yield* lacking)
     }))
 })

@@ -68,7 +68,8 @@ const kubernetesAuthorization = (
   const accepted = audience.length > 0 ? { audiences: audience, acceptApiServerAudience: false } : audiences
   const authorizer = Option.contains(authorization, "authenticated") ? layerAllowAll : layerKubeAuthorizer
   return Layer.merge(
-    layerTokenAuthorization.pipe(Layer.provide(layerKubeAuthenticator(accepted))),
+    // Both: the ops port asks the authenticator itself what it lacks.
+    layerTokenAuthorization.pipe(Layer.provideMerge(layerKubeAuthenticator(accepted))),
     authorizer
   ).pipe(Layer.provide(kubeApi))
 }

@@ -1,5 +1,5 @@
 /** The ops port: liveness, readiness, metrics. For the cluster's own eyes, so without tokens; it tells no core. */
-import { ClusterReadiness, CoreSource, type NodeStatus, type Problem } from "@koredump/core"
+import { Authenticator, Authorizer, ClusterReadiness, CoreSource, type NodeStatus, type Problem } from "@koredump/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
@@ -22,18 +22,28 @@ const hostReadiness = (nodes: ReadonlyArray<NodeStatus>): Readiness => ({
 const clusterReadiness = (cluster: ClusterReadiness["Service"], source: CoreSource["Service"]) =>
   Effect.gen(function*(): Effect.fn.Return<Readiness, Problem> {
     const waiting = yield* cluster.waiting
-    if (waiting !== undefined) return { waiting: [waiting], lacking: [] }
+    const old = yield* cluster.lacking
+    const lacking = old === undefined ? [] : [old]
+    if (waiting !== undefined) return { waiting: [waiting], lacking }
     const nodes = yield* source.nodes
     const unreachable = nodes.filter(({ state }) => state === "unreachable").length
-    const old = yield* cluster.lacking
     return {
       waiting: [],
-      lacking: [
-        ...(old === undefined ? [] : [old]),
-        ...(unreachable === 0 ? [] : [`${unreachable} of ${nodes.length} nodes cannot be reached`])
-      ]
+      lacking: unreachable === 0
+        ? lacking
+        : [...lacking, `${unreachable} of ${nodes.length} nodes cannot be reached`]
     }
   })
+
+/** What those lack who know the callers and what they may. */
+const accessLacking = (
+  asked: ReadonlyArray<Option.Option<Pick<Authenticator["Service"] | Authorizer["Service"], "lacking">>>
+) =>
+  Effect.map(
+    Effect.forEach(asked, (service) => Option.getOrUndefined(service)?.lacking ?? Effect.undefined),
+    // An API server that is away is the same for both.
+    (lacking) => [...new Set(lacking.filter((why) => why !== undefined))]
+  )
 
 const answer = ({ lacking, waiting }: Readiness) =>
   HttpServerResponse.text(
@@ -45,20 +55,25 @@ const answer = ({ lacking, waiting }: Readiness) =>
     { status: waiting.length === 0 ? 200 : 503 }
   )
 
-const readyz = (source: CoreSource["Service"], cluster: Option.Option<ClusterReadiness["Service"]>) =>
+const readiness = (source: CoreSource["Service"], cluster: Option.Option<ClusterReadiness["Service"]>) =>
   Option.match(cluster, {
     onNone: () => Effect.map(source.nodes, hostReadiness),
     onSome: (cluster) => clusterReadiness(cluster, source)
   }).pipe(
-    Effect.catch(({ message }) => Effect.succeed<Readiness>({ waiting: [message], lacking: [] })),
-    Effect.map(answer)
+    Effect.catch(({ message }) => Effect.succeed<Readiness>({ waiting: [message], lacking: [] }))
   )
 
 /** The routes of the ops port. */
 export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.HttpRouter> = Layer.mergeAll(
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("ok\n")),
   HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const handler = readyz(yield* CoreSource, yield* Effect.serviceOption(ClusterReadiness))
+    const ready = readiness(yield* CoreSource, yield* Effect.serviceOption(ClusterReadiness))
+    const access = accessLacking([yield* Effect.serviceOption(Authenticator), yield* Effect.serviceOption(Authorizer)])
+    const handler = Effect.zipWith(
+      ready,
+      access,
+      ({ lacking, waiting }, ofAccess) => answer({ waiting, lacking: [...lacking, ...ofAccess] })
+    )
     yield* router.add("GET", "/readyz", handler)
   })),
   PrometheusMetrics.layerHttp({ path: "/metrics" }),
