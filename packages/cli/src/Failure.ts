@@ -99,8 +99,10 @@ export const fromProblem = (problem: Problem): Failure => {
           : "The other nodes may answer: try again, or choose with --node."
       )
     case "TooManyDownloads":
-    case "NotReady":
       return failed(sentence(problem), "Try again in a while.")
+    case "NotReady":
+      // What it waits for may come by itself, or only once somebody gives koredump a right that it lacks.
+      return failed(sentence(problem), "If that does not pass in a while, the server's log says what it takes.")
     default:
       return failed(sentence(problem))
   }

@@ -7,8 +7,10 @@ import {
   InvalidQuery,
   NodeFailed,
   NodeTimeout,
+  NotReady,
   type Problem,
   RouteNotFound,
+  TooManyDownloads,
   Unauthorized
 } from "@koredump/core"
 import { Cause, Exit } from "effect"
@@ -39,6 +41,15 @@ describe("fromProblem", () => {
       assert.match(failure.message, message)
     })
   }
+})
+
+describe("a server that is not ready", () => {
+  it("is not said to become so by itself: it may lack a right", () => {
+    const { exitCode, hint } = fromProblem(new NotReady({ detail: "koredump itself lacks the right to create x." }))
+    assert.strictEqual(exitCode, 1)
+    assert.match(hint ?? "", /^If that does not pass in a while, the server's log says/)
+    assert.strictEqual(fromProblem(new TooManyDownloads({})).hint, "Try again in a while.")
+  })
 })
 
 describe("exitCodeOf", () => {
