@@ -1,5 +1,5 @@
 /** Finding the core that a verb is about. */
-import { type CoreQuery, CoreSource, type CoreSummary, type Problem, refKey } from "@koredump/core"
+import { type CoreQuery, CoreSource, coreStem, type CoreSummary, type Problem, refKey } from "@koredump/core"
 import { Clock, Console, Effect } from "effect"
 import { exitCodes, Failure, notFound } from "./Failure.ts"
 import type { Wanted } from "./Fetch.ts"
@@ -14,6 +14,13 @@ export interface FindOptions {
   /** A stored core is wanted: crashes without one stand back. */
   readonly stored: boolean
   readonly query: CoreQuery
+}
+
+/** What was found. */
+export interface Found<Core> {
+  readonly cores: ReadonlyArray<Core>
+  /** There may be others on nodes that could not be reached, which has been said. */
+  readonly incomplete: boolean
 }
 
 const maxShown = 10
@@ -34,11 +41,10 @@ const showCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<Cor
   if (older > 0) yield* Console.error(`(and ${older} older)`)
 })
 
-/** Says that what is shown may not be all. */
-export const noteUnreachable = (unreachable: ReadonlyArray<string>) =>
+/** Says that what is shown may not be all, or what else that means. */
+export const noteUnreachable = (unreachable: ReadonlyArray<string>, meaning = "cores may be missing") =>
   unreachable.length === 0 ? Effect.void : note(
-    `${plural(unreachable.length, "node")} could not be reached, cores may be missing: ` +
-      unreachable.map(visible).join(", ")
+    `${plural(unreachable.length, "node")} could not be reached, ${meaning}: ${unreachable.map(visible).join(", ")}`
   )
 
 const findOne = Effect.fnUntraced(function*(name: string | undefined, options: FindOptions) {
@@ -46,7 +52,12 @@ const findOne = Effect.fnUntraced(function*(name: string | undefined, options: F
   // Whatever fits a name has it somewhere in its summary: the server need not send all others.
   const list = yield* source.list(name === undefined ? options.query : { q: name, ...options.query })
   const choice = choose(name === undefined ? list.cores : matching(name, list.cores), options)
-  if (choice._tag === "One") return choice.core
+  if (choice._tag === "One") {
+    const { core } = choice
+    // Of an id there is one; anything else may fit a core that is not to be seen now, too.
+    const isCertain = name !== undefined && coreStem(core.id) === coreStem(name)
+    return { core, unreachable: isCertain ? [] : list.unreachable }
+  }
   yield* noteUnreachable(list.unreachable)
   if (choice._tag === "None") {
     return yield* notFound(
@@ -62,38 +73,46 @@ const findOne = Effect.fnUntraced(function*(name: string | undefined, options: F
   })
 })
 
-const findNamed = Effect.fnUntraced(function*(operands: ReadonlyArray<string>, options: FindOptions) {
+const findNamed = Effect.fnUntraced(function*(
+  operands: ReadonlyArray<string>,
+  options: FindOptions
+): Effect.fn.Return<Found<CoreSummary>, Failure | Problem, CoreSource | Screen> {
   const names: ReadonlyArray<string | undefined> = operands.length === 0 ? [undefined] : operands
   const found = new Map<string, CoreSummary>()
+  const away = new Set<string>()
   for (const name of names) {
-    const core = yield* findOne(name, options)
+    const { core, unreachable } = yield* findOne(name, options)
     found.set(refKey(core), core)
+    for (const node of unreachable) away.add(node)
   }
-  return [...found.values()]
+  yield* noteUnreachable([...away], "there may be a newer core or another one")
+  return { cores: [...found.values()], incomplete: away.size > 0 }
 })
 
 /** The cores that the operands name; without operands the one that the filters leave. */
 export const findCores = Effect.fnUntraced(
   function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
-    ReadonlyArray<Wanted>,
+    Found<Wanted>,
     Failure | Problem,
     CoreSource | Screen
   > {
     const naming = readNaming(operands)
-    return naming._tag === "Ref" ? [naming.ref] : yield* findNamed(naming.names, options)
+    return naming._tag === "Ref"
+      ? { cores: [naming.ref], incomplete: false }
+      : yield* findNamed(naming.names, options)
   }
 )
 
 /** As {@link findCores}, with what a list shows of each. */
 export const findSummaries = Effect.fnUntraced(
   function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
-    ReadonlyArray<CoreSummary>,
+    Found<CoreSummary>,
     Failure | Problem,
     CoreSource | Screen
   > {
     const naming = readNaming(operands)
     if (naming._tag === "Names") return yield* findNamed(naming.names, options)
-    return [yield* CoreSource.use((source) => source.get(naming.ref))]
+    return { cores: [yield* CoreSource.use((source) => source.get(naming.ref))], incomplete: false }
   }
 )
 

@@ -127,6 +127,14 @@ const content = new TextEncoder().encode("core!")
 /** Cores with content, unless they say otherwise. */
 export const stored = (fake: FakeCore = {}): FakeCore => ({ content, time: noon, ...fake })
 
+/** For `wrap`: node-2 is away. */
+export const partly = ({ list }: CoreSource["Service"]): Partial<CoreSource["Service"]> => ({
+  list: (query) => Effect.map(list(query), (all) => ({ ...all, unreachable: ["node-2"] }))
+})
+
+/** What is said of it where a core was to be chosen. */
+export const maybeAnother = "1 node could not be reached, there may be a newer core or another one: node-2"
+
 /** Scripts the cores; `columns` makes stdout a terminal; `wrap` replaces parts of the source. */
 export const makeShell = Effect.fnUntraced(function*(
   cores: ReadonlyArray<FakeCore>,

@@ -52,7 +52,7 @@ export const remove = Command.make(
     const query = yield* queryOf(filter)
     const { cores, incomplete } = all
       ? yield* listStored(query)
-      : { cores: yield* findSummaries(core, { newest, stored: true, query }), incomplete: false }
+      : yield* findSummaries(core, { newest, stored: true, query })
     if (cores.length === 0) {
       yield* note("No cores to delete.")
       return yield* incomplete ? partial : Effect.void

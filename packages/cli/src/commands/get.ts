@@ -2,7 +2,7 @@
 import { Effect, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { findCores, listStored } from "../Candidates.ts"
-import { usage } from "../Failure.ts"
+import { partial, usage } from "../Failure.ts"
 import { checkSelection, flag, queryOf, selectionFlags } from "../flags.ts"
 import { note, Screen } from "../output/Screen.ts"
 import { explained } from "./root.ts"
@@ -48,17 +48,18 @@ export const get = Command.make(
       if (stored.cores.length === 0) return yield* note("No cores to fetch.")
       return yield* fetchAll(stored.cores, { decompress, directory, incomplete: stored.incomplete })
     }
-    const cores = yield* findCores(core, { newest, stored: true, query })
+    const { cores, incomplete } = yield* findCores(core, { newest, stored: true, query })
     const [first, another] = cores
     const path = yield* Path.Path
-    if (Option.isNone(output)) return yield* fetchAll(cores, { decompress, directory, incomplete: false })
+    if (Option.isNone(output)) return yield* fetchAll(cores, { decompress, directory, incomplete })
     if (first === undefined || another !== undefined) return yield* usage("Option -o is for one core.", see)
-    return yield* output.value === "-"
+    yield* output.value === "-"
       ? fetchToStdout(first, decompress)
       : fetchOne(first, {
         decompress,
         path: path.isAbsolute(output.value) ? output.value : path.join(directory, output.value)
       })
+    if (incomplete) return yield* partial
   }, explained)
 ).pipe(
   Command.withDescription("Fetch cores, each with its metadata"),

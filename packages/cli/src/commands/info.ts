@@ -1,9 +1,9 @@
 /** `koredumpctl info` */
-import { CoreSource } from "@koredump/core"
+import { type CoreMetadata, CoreSource } from "@koredump/core"
 import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { findCores } from "../Candidates.ts"
-import { usage } from "../Failure.ts"
+import { partial, usage } from "../Failure.ts"
 import { allNamespacesFlag, filterFlags, hasFilter, newestFlag, queryOf } from "../flags.ts"
 import { formatInfo } from "../output/info.ts"
 import { print, Screen } from "../output/Screen.ts"
@@ -21,6 +21,27 @@ const fetchCommand = (id: string, { local, root: directory, server }: Connection
     shellQuoted(id)
   ].join(" ")
 
+const formats = ["text", "json", "yaml"] as const
+
+const render = Effect.fnUntraced(function*(format: typeof formats[number], metadata: CoreMetadata) {
+  switch (format) {
+    case "json":
+      return formatJson(metadata)
+    case "yaml":
+      return yield* formatYaml(metadata)
+    case "text": {
+      const { color, stdout } = yield* Screen
+      const connection = yield* root
+      return formatInfo(metadata, {
+        now: yield* Clock.currentTimeMillis,
+        color: color && stdout !== undefined,
+        fetchCommand: fetchCommand(metadata.id, connection),
+        root: Option.getOrElse(connection.root, () => "").replace(/\/+$/, "")
+      })
+    }
+  }
+})
+
 export const info = Command.make(
   "info",
   {
@@ -31,7 +52,7 @@ export const info = Command.make(
     ...filterFlags,
     newest: newestFlag,
     allNamespaces: allNamespacesFlag,
-    output: Flag.Literals("output", ["text", "json", "yaml"]).pipe(
+    output: Flag.Literals("output", formats).pipe(
       Flag.withAlias("o"),
       Flag.withMetavar("FORMAT"),
       Flag.withDescription("How to print; without it text. json and yaml have everything that is known"),
@@ -43,21 +64,12 @@ export const info = Command.make(
       return yield* usage("Name a core, or take the newest with -1.", "See what there is with: koredumpctl list")
     }
     const query = yield* queryOf(filter)
-    const [ref, another] = yield* findCores(core, { newest, stored: false, query })
+    const { cores: [ref, another], incomplete } = yield* findCores(core, { newest, stored: false, query })
     if (ref === undefined || another !== undefined) {
       return yield* usage("Name one core: NODE ID, an id, a process id or a program.", "See: koredumpctl info --help")
     }
-    const metadata = yield* CoreSource.use((source) => source.get(ref))
-    if (output === "json") return yield* print(formatJson(metadata))
-    if (output === "yaml") return yield* print(yield* formatYaml(metadata))
-    const { color, stdout } = yield* Screen
-    const connection = yield* root
-    yield* print(formatInfo(metadata, {
-      now: yield* Clock.currentTimeMillis,
-      color: color && stdout !== undefined,
-      fetchCommand: fetchCommand(ref.id, connection),
-      root: Option.getOrElse(connection.root, () => "").replace(/\/+$/, "")
-    }))
+    yield* print(yield* render(output, yield* CoreSource.use((source) => source.get(ref))))
+    if (incomplete) return yield* partial
   }, explained)
 ).pipe(
   Command.withDescription("Show everything about a core"),

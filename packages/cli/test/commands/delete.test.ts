@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreNotFound, Forbidden } from "@koredump/core"
 import { Effect } from "effect"
-import { makeShell, noon, stored } from "../fixtures.ts"
+import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
 
 const second = 1_000_000
 const cores = [
@@ -137,9 +137,10 @@ describe("koredumpctl delete", () => {
 
   it.effect("exits with 3 where nodes could not be reached", () =>
     Effect.gen(function*() {
-      const { left, run } = yield* shell(undefined, ({ list }) => ({
-        list: (query) => Effect.map(list(query), (all) => ({ ...all, unreachable: ["node-2"] }))
-      }))
+      const { left, run } = yield* shell(undefined, partly)
+      const newest = yield* run("delete", "-1y")
+      assert.deepStrictEqual([newest.code, newest.stderr], [3, maybeAnother])
+      assert.match(newest.stdout, /^core\.db\.\S+ {2}deleted$/)
       const { code, stderr } = yield* run("delete", "-ay")
       assert.strictEqual(code, 3)
       assert.match(stderr, /1 node could not be reached/)

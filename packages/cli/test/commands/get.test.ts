@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
-import { makeShell, noon, stored } from "../fixtures.ts"
+import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
 
 const second = 1_000_000
 const plain = Buffer.from("the core itself")
@@ -127,6 +127,25 @@ describe("koredumpctl get", () => {
       const { run } = yield* makeShell([web], { columns: 80 })
       assert.strictEqual((yield* run("get", "-1", "-o", "-")).code, 2)
     }))
+
+  const away: ReadonlyArray<readonly [operands: string, code: number, files: ReadonlyArray<string>]> = [
+    ["-1", 3, [dbId, `${dbId}.json`]],
+    ["db", 3, [dbId, `${dbId}.json`]],
+    ["db 2", 3, [dbId, `${dbId}.json`]],
+    ["-1 -o x", 3, ["x"]],
+    [dbId, 0, [dbId, `${dbId}.json`]],
+    [`node-1 ${dbId}`, 0, [dbId, `${dbId}.json`]]
+  ]
+  for (const [operands, expected, files] of away) {
+    it.effect(`with a node away, \`get ${operands}\` fetches it and exits with ${expected}`, () =>
+      Effect.gen(function*() {
+        const { run } = yield* makeShell([web, db], { wrap: partly })
+        const to = yield* directory
+        const { code, stderr } = yield* run("get", "-C", to, ...operands.split(" "))
+        assert.deepStrictEqual([code, stderr], [expected, expected === 0 ? "" : maybeAnother])
+        assert.deepStrictEqual(namesIn(to), files)
+      }))
+  }
 
   const failing: ReadonlyArray<readonly [string, number, RegExp]> = [
     ["get nobody", 4, /No core found for "nobody"/],

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { makeShell, noon, stored } from "../fixtures.ts"
+import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
 
 const stack = {
   threads: [
@@ -100,6 +100,27 @@ Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123
       const { run } = yield* makeShell([podCore, stored({ comm: "other", pid: 9 })])
       assert.match((yield* run("info", "-p", "web-1")).stdout, /PID 4242/)
     }))
+
+  const id = "core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000"
+  const away: ReadonlyArray<readonly [argv: ReadonlyArray<string>, code: number, stderr: string]> = [
+    [["-1"], 3, maybeAnother],
+    [["4242"], 3, maybeAnother],
+    [["web server", "-o", "json"], 3, maybeAnother],
+    [["-p", "web-1", "-o", "yaml"], 3, maybeAnother],
+    [["core.web"], 3, maybeAnother],
+    [[id], 0, ""],
+    [[`${id}.zst`, "-1"], 0, ""],
+    [["node-1", `${id}.zst`], 0, ""]
+  ]
+  for (const [argv, expected, said] of away) {
+    it.effect(`with a node away, info ${argv.join(" ")} shows it and exits with ${expected}`, () =>
+      Effect.gen(function*() {
+        const { run } = yield* makeShell([podCore], { wrap: partly })
+        const { code, stderr, stdout } = yield* run("info", ...argv)
+        assert.deepStrictEqual([code, stderr], [expected, said])
+        assert.match(stdout, /4242/)
+      }))
+  }
 
   const none: ReadonlyArray<ReadonlyArray<string>> = [
     ["nobody"],

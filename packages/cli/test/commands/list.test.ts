@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Forbidden, NodeFailed } from "@koredump/core"
 import { Effect, Fiber, Stream } from "effect"
-import { kubeconfig, makeShell, noon, stored, temporaryDirectory } from "../fixtures.ts"
+import { kubeconfig, makeShell, noon, partly, stored, temporaryDirectory } from "../fixtures.ts"
 
 const second = 1_000_000
 const three = [
@@ -95,11 +95,7 @@ TIME                 AGE  NAMESPACE  POD    PROGRAM  PID  SIGNAL   STATE    SIZE
 
   it.effect("shows what there is of a partial list, and exits with 3", () =>
     Effect.gen(function*() {
-      const { run } = yield* makeShell(three, {
-        wrap: ({ list }) => ({
-          list: (query) => Effect.map(list(query), (all) => ({ ...all, unreachable: ["node-2"] }))
-        })
-      })
+      const { run } = yield* makeShell(three, { wrap: partly })
       const { code, stderr, stdout } = yield* run("list", "-o", "json")
       assert.deepStrictEqual(comms(stdout), ["first", "second", "third"])
       assert.strictEqual(stderr, "1 node could not be reached, cores may be missing: node-2")
