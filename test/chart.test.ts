@@ -154,6 +154,22 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     assert.deepStrictEqual([...numbers], [])
   })
 
+  it("gives each container resources, as a ResourceQuota demands", async () => {
+    const names: Array<string> = []
+    for (const document of parseAllDocuments(await rendered(...openshift))) {
+      JSON.stringify(document.toJS(), (key, value: unknown) => {
+        if (key !== "containers" && key !== "initContainers") return value
+        for (const { name, resources } of value as ReadonlyArray<Record<string, Record<string, object>>>) {
+          names.push(String(name))
+          assert.containsAllKeys(resources!["requests"], ["cpu", "memory"])
+          assert.containsAllKeys(resources!["limits"], ["memory"])
+        }
+        return value
+      })
+    }
+    assert.sameMembers(names, ["install-cli", "node", "cluster", "test"])
+  })
+
   it("gives the servers flags that they have", async () => {
     const settings = await readFile(join(root, "packages/server/src/settings.ts"), "utf8")
     const known = new Set(Array.from(settings.matchAll(/\(\s*"([a-z]+(?:-[a-z]+)*)"/g), ([, name]) => name))
