@@ -118,6 +118,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail (printf "ports.%s is refused: it is %d, and so is ports.ops. In one pod both cannot listen there." . (int $.Values.ports.ops)) }}
 {{- end }}
 {{- end }}
+{{- range $probe := list "livenessProbe" "readinessProbe" }}
+{{- range list "httpGet" "tcpSocket" "exec" "grpc" }}
+{{- if hasKey (get $.Values $probe) . }}
+{{- fail (printf "%s.%s is refused: what is asked is the servers' own /livez and /readyz. Periods and thresholds can be set." $probe .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is refused: it is more than autoscaling.maxReplicas." }}
 {{- end }}
