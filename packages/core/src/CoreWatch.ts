@@ -17,8 +17,8 @@ export interface WatchOptions extends ChangesOptions {
 
 const maxShown = 1_000_000
 
-// What went wrong once the watch had shown anything is tried again for ever: at first soon, then every 30 seconds.
-const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")]).pipe(
+// What went wrong once the watch had shown anything is tried again for ever: at first soon, then every 10 seconds.
+const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
   Schedule.jittered,
   Schedule.setInputType<Problem>()
 )
@@ -108,12 +108,18 @@ export const watchCores = (
   Stream.suspend(() => {
     const { filter } = options
     const shown = new Shown(options)
-    const connection = Stream.suspend(() => {
+    const connect = Stream.suspend(() => {
       shown.connect()
       return source.changes({
         ...(filter === undefined ? {} : { filter }),
         ...(shown.since === undefined ? {} : { since: shown.since })
       })
+    })
+    // The server is there and asks for a fresh start: that is no failure to wait after.
+    const connection = Stream.catchTag(connect, "ResourceVersionExpired", (problem) => {
+      if (shown.since === undefined) return Stream.fail(problem)
+      shown.expire()
+      return connect
     })
     return connection.pipe(
       Stream.concat(Stream.fail(new NodeFailed({ detail: "The watch ended." }))),
@@ -121,9 +127,6 @@ export const watchCores = (
         const told = events.flatMap((event) => shown.take(event))
         return shown.size > maxShown ? Effect.fail(tooMany) : Effect.succeed([shown, told])
       }),
-      Stream.tapError((problem) =>
-        problem._tag === "ResourceVersionExpired" ? Effect.sync(() => shown.expire()) : Effect.void
-      ),
       Stream.retry(Schedule.while(backoff, ({ input }) => shown.canGoOnAfter(input)))
     )
   })

@@ -12,7 +12,7 @@ import {
   type WatchOptions
 } from "@koredump/core"
 import { FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
-import { Effect, Fiber, Result, Stream } from "effect"
+import { Clock, Effect, Fiber, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 const core = (pid: number, resourceVersion: string, fields: Record<string, string> = {}): CoreSummary => ({
@@ -35,11 +35,16 @@ const expired = Stream.fail(new ResourceVersionExpired())
 /** A source whose watches are the given streams, one after the other; the last goes on without end. */
 const scripted = (connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>) => {
   const asked: Array<ChangesOptions> = []
+  const times: Array<number> = []
   const changes = (options: ChangesOptions = {}) => {
     asked.push(options)
-    return connections[asked.length - 1] ?? Stream.never
+    const connection = connections[asked.length - 1] ?? Stream.never
+    return Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
+      times.push(now)
+      return connection
+    }))
   }
-  return { asked, source: { changes } as CoreSource["Service"] }
+  return { asked, times, source: { changes } as CoreSource["Service"] }
 }
 
 const text = (event: CoreEvent) =>
@@ -52,7 +57,7 @@ const watched = Effect.fnUntraced(function*(
   connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>,
   options?: WatchOptions
 ) {
-  const { asked, source } = scripted(connections)
+  const { asked, source, times } = scripted(connections)
   const told: Array<string> = []
   const fiber = yield* watchCores(source, options).pipe(
     Stream.runForEach((event) => Effect.sync(() => told.push(text(event)))),
@@ -63,7 +68,7 @@ const watched = Effect.fnUntraced(function*(
   const ended = fiber.pollUnsafe()
   yield* Fiber.interrupt(fiber)
   const failure = ended?._tag === "Success" && Result.isFailure(ended.value) ? ended.value.failure._tag : undefined
-  return { asked: asked.map(({ since }) => since), told, failure }
+  return { asked: asked.map(({ since }) => since), times, told, failure }
 })
 
 describe("watchCores", () => {
@@ -101,6 +106,27 @@ describe("watchCores", () => {
       assert.deepStrictEqual(asked, [undefined, undefined])
     }))
 
+  it.effect("begins anew at once where its version has expired, however long it was away", () =>
+    Effect.gen(function*() {
+      const { asked, times } = yield* watched([
+        Stream.concat(Stream.make(bookmark("a-1")), broken),
+        ...Array.from({ length: 8 }, () => broken),
+        expired,
+        Stream.concat(Stream.make(bookmark("b-1")), Stream.never)
+      ])
+      assert.deepStrictEqual(asked.slice(-2), ["a-1", undefined])
+      assert.strictEqual(times.at(-1), times.at(-2))
+      assert.isAbove(times.at(-2)! - times.at(-3)!, 1000)
+    }))
+
+  it.effect("waits where that goes on and on", () =>
+    Effect.gen(function*() {
+      const { asked } = yield* watched(
+        Array.from({ length: 20_000 }, () => Stream.concat(Stream.make(bookmark("a-1")), expired))
+      )
+      assert.isBelow(asked.length, 2 * 3 * 3600)
+    }))
+
   it.effect("compares with what the caller shows, where its version has expired", () =>
     Effect.gen(function*() {
       const { asked, told } = yield* watched([
@@ -111,14 +137,14 @@ describe("watchCores", () => {
       assert.deepStrictEqual(asked, ["a-2", undefined])
     }))
 
-  it.effect("waits longer and longer, then every 30 seconds at most", () =>
+  it.effect("waits longer and longer, then every 10 seconds at most", () =>
     Effect.gen(function*() {
       const { asked } = yield* watched([
         Stream.concat(Stream.make(bookmark("a-1")), broken),
-        ...Array.from({ length: 1000 }, () => broken)
+        ...Array.from({ length: 5000 }, () => broken)
       ])
-      assert.isAbove(asked.length, 3 * 3600 / 40)
-      assert.isBelow(asked.length, 3 * 3600 / 20)
+      assert.isAbove(asked.length, 3 * 3600 / 13)
+      assert.isBelow(asked.length, 3 * 3600 / 7)
     }))
 
   it.effect("fails where it never began, and where the failure will not pass", () =>
