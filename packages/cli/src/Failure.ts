@@ -78,7 +78,7 @@ export const fromProblem = (problem: Problem): Failure => {
         "Give one with --token or in KOREDUMP_TOKEN."
       )
     case "Forbidden":
-      return notAllowed(`Not allowed: ${sentence(problem)}`, "Ask for the right to read coredumps in that namespace.")
+      return notAllowed(`Not allowed: ${sentence(problem)}`, "Ask for a role with that right.")
     case "DeletionDisabled":
       return notAllowed(sentence(problem), "The server must be started with --allow-delete.")
     case "CoreNotFound":

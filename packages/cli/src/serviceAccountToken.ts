@@ -11,6 +11,9 @@ const decode = Schema.decodeUnknownOption(Schema.Struct({ status: Schema.Struct(
 
 const names = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)\/([a-z0-9]([-.a-z0-9]*[a-z0-9])?)$/
 
+/** Whether the text names a service account: `NAMESPACE/NAME`. */
+export const isServiceAccount = (account: string): boolean => names.test(account)
+
 /** Asks the API server of the kubeconfig for a token of `account` (`NAMESPACE/NAME`). */
 export const requestToken = Effect.fnUntraced(
   function*(account: string, { context, kubeconfig }: KubeconfigOptions): Effect.fn.Return<string, KubeconfigError> {

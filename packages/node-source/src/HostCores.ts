@@ -27,6 +27,8 @@ export class HostCores {
   readonly #options: HostCoresOptions
   readonly #maxEntries: number
   readonly #files = new Map<string, FileFacts>()
+  /** Those of them that cannot be read, and why. */
+  readonly #unreadable = new Map<string, string>()
   /** By the stem of the core's name. */
   readonly #entries = new Map<string, JournalFacts>()
   /** By the stem of the core's name. */
@@ -45,6 +47,12 @@ export class HostCores {
   /** Bytes that the files take. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** One of the files that cannot be read, and why; undefined where all can. */
+  get unreadable(): string | undefined {
+    const [first] = this.#unreadable
+    return first === undefined ? undefined : `${first[0]}: ${first[1]}`
   }
 
   file(id: string): FileFacts | undefined {
@@ -85,6 +93,8 @@ export class HostCores {
     if (!this.knows(stem)) this.#recall(stem)
     this.#bytes += file.size - (before?.size ?? 0)
     this.#files.set(file.id, file)
+    if (file.unreadable === undefined) this.#unreadable.delete(file.id)
+    else this.#unreadable.set(file.id, file.unreadable)
     this.#show(stem)
   }
 
@@ -94,6 +104,7 @@ export class HostCores {
     if (before === undefined) return
     this.#bytes -= before.size
     this.#files.delete(id)
+    this.#unreadable.delete(id)
     const stem = coreStem(id)
     if (!this.knows(stem)) this.#pods.delete(stem)
     this.#show(stem)

@@ -72,8 +72,8 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
 
   const journalRead = yield* Deferred.make<void>()
   const ready = yield* Deferred.make<void>()
-  const lacking = new Map<"journal" | "directory" | "state", string>()
-  const setLacking = (what: "journal" | "directory" | "state") => (why: string | undefined) => {
+  const lacking = new Map<"journal" | "directory" | "state" | "cores", string>()
+  const setLacking = (what: "journal" | "directory" | "state" | "cores") => (why: string | undefined) => {
     if (why === lacking.get(what)) return
     if (why === undefined) lacking.delete(what)
     else {
@@ -148,6 +148,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     lacking: setLacking("journal")
   })
 
+  const setUnreadable = setLacking("cores")
+  const tellUnreadable = () =>
+    setUnreadable(cores.unreadable === undefined ? undefined : `not all cores can be read, not ${cores.unreadable}`)
+
   const directory = watchCoreDirectory(paths, {
     known: (name) => cores.file(name),
     knownNames: () => cores.fileNames(),
@@ -155,9 +159,11 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     found: (file) => {
       awaitEntry(file.id)
       cores.putFile(file)
+      tellUnreadable()
     },
     gone: (name) => {
       cores.removeFile(name)
+      tellUnreadable()
       odd.delete(name)
       stopAwaiting(name)
     },

@@ -155,7 +155,16 @@ describe("SystemdCoreSource", () => {
       yield* store(dir, id, content)
       chmodSync(join(dir, id), 0)
       yield* until(([core]) => core?.reason !== undefined)
+      const said = (count: number) =>
+        SystemdHost.use((host) => host.warnings).pipe(
+          Effect.map((warnings) => warnings.filter((warning) => warning.startsWith("not all cores can be read"))),
+          Effect.repeat({ until: (said) => said.length === count, schedule: Schedule.spaced("10 millis") })
+        )
+      assert.include((yield* said(1))[0], `not ${id}: the file cannot be read: no permission`)
       assert.strictEqual((yield* Effect.flip(Effect.scoped(source.open(ref(id)))))._tag, "CoreUnreadable")
+      rmSync(join(dir, id))
+      yield* until(([core]) => core === undefined)
+      assert.deepStrictEqual(yield* warnings, [])
     }).pipe(Effect.provide(layerFakeHost())), { skip: isAllPowerful() })
 
   it.live("deletes only where it may", () =>

@@ -62,6 +62,13 @@ export const remove = Command.make(
       const { id, node, reason } = gone
       return yield* new CoreNotStored({ id, node, ...(reason === undefined ? {} : { detail: reason }) })
     }
+    if (yes && incomplete && !all) {
+      return yield* new Failure({
+        exitCode: exitCodes.partial,
+        message: "Nothing was deleted: it may not be the core that you mean.",
+        hint: "Name it by its id, or leave --yes out to be shown what would go."
+      })
+    }
     if (!yes && !(yield* confirm(cores))) {
       return yield* new Failure({ exitCode: exitCodes.failed, message: "Nothing was deleted." })
     }

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Failure, fromProblem, isProblem } from "../Failure.ts"
 import { flag } from "../flags.ts"
+import { isServiceAccount } from "../serviceAccountToken.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
@@ -33,7 +34,12 @@ export const root = Command.make("koredumpctl").pipe(
       "Where a token, and for status the cluster, is looked for; without it KUBECONFIG, else ~/.kube/config"
     ),
     context: text("context", "NAME", "The kubeconfig's context; without it the current one"),
-    asServiceAccount: text("as-service-account", "NAMESPACE/NAME", "Get a short-lived token of this service account"),
+    asServiceAccount: Flag.String("as-service-account").pipe(
+      Flag.withMetavar("NAMESPACE/NAME"),
+      Flag.withDescription("Get a short-lived token of this service account"),
+      Flag.filter(isServiceAccount, () => "NAMESPACE/NAME"),
+      Flag.optional
+    ),
     certificateAuthority: text(
       "certificate-authority",
       "FILE",

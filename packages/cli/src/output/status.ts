@@ -84,6 +84,11 @@ const kubernetesFacts = (kubernetes: Report["kubernetes"]): ReadonlyArray<Fact> 
     ]
 }
 
+const coresText = ({ bytes, cores, nodes }: Known): string =>
+  nodes === undefined && cores === 0
+    ? "none that you may see; your rights in a namespace: kubectl auth can-i --list -n NAMESPACE | grep koredump.dev"
+    : `${cores}${nodes === undefined ? " that you may see" : ""}, ${formatBytes(bytes)}`
+
 const facts = ({ known, kubernetes, server, serverVersion, version }: Report): ReadonlyArray<Fact> => {
   const from = server === undefined ? "this host, read without a server" : visible(server)
   if (known instanceof Failure) {
@@ -97,7 +102,7 @@ const facts = ({ known, kubernetes, server, serverVersion, version }: Report): R
     ...kubernetesFacts(kubernetes),
     ["Agents", nodes === undefined || nodes.length === 0 ? undefined : agentsText(nodes)],
     ["Nodes", nodesText(known)],
-    ["Cores", `${known.cores}${nodes === undefined ? " that you may see" : ""}, ${formatBytes(known.bytes)}`],
+    ["Cores", coresText(known)],
     ["Core pattern", nodes === undefined || nodes.length === 0 ? undefined : patternText(nodes)]
   ]
 }
