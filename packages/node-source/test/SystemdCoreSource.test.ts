@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreId, type CoreRef, CoreSource } from "@koredump/core"
 import { coreSourceContract, FakeCores } from "@koredump/core/testing"
-import { Effect, Layer, Logger, Stream } from "effect"
+import { Effect, Layer, Logger, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import {
   chmodSync,
@@ -163,8 +163,7 @@ describe("SystemdCoreSource", () => {
       assert.include((yield* said(1))[0], `not ${id}: the file cannot be read: no permission`)
       assert.strictEqual((yield* Effect.flip(Effect.scoped(source.open(ref(id)))))._tag, "CoreUnreadable")
       rmSync(join(dir, id))
-      yield* until(([core]) => core === undefined)
-      assert.deepStrictEqual(yield* warnings, [])
+      yield* said(0)
     }).pipe(Effect.provide(layerFakeHost())), { skip: isAllPowerful() })
 
   it.live("deletes only where it may", () =>
