@@ -94,9 +94,11 @@ export const fromProblem = (problem: Problem): Failure => {
     case "NodeTimeout":
       return failed(
         sentence(problem),
-        problem.node === undefined
-          ? "Name a server with --server URL or KOREDUMP_SERVER, or read this host's own cores with --local."
-          : "The other nodes may answer: try again, or choose with --node."
+        problem.node !== undefined
+          ? "The other nodes may answer: try again, or choose with --node."
+          : /\((?:[A-Z_]*CERT[A-Z_]*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)/.test(sentence(problem))
+          ? "Say whom to believe with --certificate-authority FILE, and name the server as its certificate does."
+          : "Name a server with --server URL or KOREDUMP_SERVER, or read this host's own cores with --local."
       )
     case "TooManyDownloads":
       return failed(sentence(problem), "Try again in a while.")

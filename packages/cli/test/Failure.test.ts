@@ -44,6 +44,15 @@ describe("fromProblem", () => {
 })
 
 describe("a server that is not ready", () => {
+  it.each([
+    ["Cannot reach https://x (UNABLE_TO_VERIFY_LEAF_SIGNATURE).", /--certificate-authority/],
+    ["Cannot reach https://x (DEPTH_ZERO_SELF_SIGNED_CERT).", /--certificate-authority/],
+    ["Cannot reach https://x (ERR_TLS_CERT_ALTNAME_INVALID).", /--certificate-authority/],
+    ["Cannot reach http://x (ECONNREFUSED).", /--server URL/]
+  ])("advises what helps: %s", (detail, hint) => {
+    assert.match(fromProblem(new NodeFailed({ detail })).hint!, hint)
+  })
+
   it("is not said to become so by itself: it may lack a right", () => {
     const { exitCode, hint } = fromProblem(new NotReady({ detail: "koredump itself lacks the right to create x." }))
     assert.strictEqual(exitCode, 1)

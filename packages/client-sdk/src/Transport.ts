@@ -28,10 +28,14 @@ export interface RemoteOptions {
   /** `http://…`, `https://…`, with a path where a proxy puts the server below one; `unix:PATH` with `layerNodeHttp`. */
   readonly url: string | URL
   /**
-   * Bearer token, or what gives the current one: it is asked before each request. It is sent to this server alone:
-   * redirects are errors.
+   * Bearer token, or what gives the current one (a function, an Effect), which is asked before each request: tokens of
+   * Kubernetes expire. It is sent to this server alone: redirects are errors. An empty one is none.
    */
-  readonly token?: string | Redacted.Redacted | Effect.Effect<Redacted.Redacted, Problem>
+  readonly token?:
+    | string
+    | Redacted.Redacted
+    | (() => string | Promise<string>)
+    | Effect.Effect<Redacted.Redacted, Problem>
   /** Further headers for every request. */
   readonly headers?: Readonly<Record<string, string>>
   /** How often reads are tried again when the server cannot be reached, is not ready or asks to wait; 3 unless said. */
@@ -130,9 +134,23 @@ const parseBase = (url: string | URL): { readonly base: string; readonly name: s
 }
 
 const tokenOf = (token: RemoteOptions["token"]): Effect.Effect<Redacted.Redacted, Problem> | undefined => {
-  if (token === undefined || Effect.isEffect(token)) return token
-  return Effect.succeed(typeof token === "string" ? Redacted.make(token) : token)
+  if (token === undefined || token === "") return undefined
+  const given: Effect.Effect<string | Redacted.Redacted, Problem> = typeof token === "function"
+    ? Effect.tryPromise({ try: async () => token(), catch: () => noToken("cannot be had: what gives it failed") })
+    : Effect.isEffect(token)
+    ? token
+    : Effect.succeed(token)
+  return given.pipe(
+    Effect.map((token) => Redacted.isRedacted(token) ? token : Redacted.make(token)),
+    // What HTTP refuses it would quote.
+    Effect.filterOrFail(
+      (token) => /^[\x21-\x7e]+$/.test(Redacted.value(token)),
+      () => noToken("holds characters that no token can have")
+    )
+  )
 }
+
+const noToken = (why: string) => new Unauthorized({ detail: `The token ${why}.` })
 
 /** A transport over the `HttpClient` at hand. An address that is none is a defect: a `TypeError`. */
 export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions) {

@@ -3,6 +3,7 @@ import { CoreNotStored, CoreSource, type NodeStatus, type Problem, problemToJson
 import { Effect, Layer, Logger, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { layerRemoteCoreSource } from "../src/effect.ts"
+import { makeRemoteCoreSource } from "../src/RemoteCoreSource.ts"
 import { against, coreServer, etag, type Handler, json, ref, serve, summary } from "./support.ts"
 
 const list = (source: CoreSource["Service"]) => source.list({})
@@ -135,6 +136,29 @@ describe("failures", () => {
       assert.strictEqual(yield* tagOfStatus(401), "Unauthorized")
       assert.strictEqual(yield* tagOfStatus(403), "Forbidden")
     }))
+
+  it.live("a token may come from a function, anew for each request; one that cannot be is not quoted", () =>
+    Effect.gen(function*() {
+      const sent: Array<string | undefined> = []
+      const url = yield* serve((request, response) => {
+        sent.push(request.headers.authorization)
+        json(response, [])
+      })
+      let count = 0
+      const renewed = yield* makeRemoteCoreSource({ url, token: async () => `t${++count}` })
+      yield* renewed.list({})
+      yield* renewed.list({})
+      const none = yield* makeRemoteCoreSource({ url, token: "" })
+      yield* none.list({})
+      assert.deepStrictEqual(sent, ["Bearer t1", "Bearer t2", undefined])
+      for (const token of ["s3cret\nx", () => "s3cret x", async () => Promise.reject(new Error("s3cret"))]) {
+        const source = yield* makeRemoteCoreSource({ url, token })
+        const failure = yield* Effect.flip(source.list({}))
+        assert.strictEqual(failure._tag, "Unauthorized")
+        assert.notInclude(JSON.stringify(failure) + failure.message, "s3cret")
+      }
+      assert.lengthOf(sent, 3)
+    }).pipe(Effect.provide(FetchHttpClient.layer)))
 
   it.live("a redirect is not followed, so that the token goes nowhere else", () =>
     Effect.gen(function*() {

@@ -28,6 +28,8 @@ export const accessLog = <E, R>(
     const request = yield* HttpServerRequest.HttpServerRequest
     const path = pathOf(request.url)
     const info = requestInfo(request)
+    // Now: a connection that is gone has none.
+    const remote = Option.getOrUndefined(request.remoteAddress)
     const started = yield* Clock.currentTimeMillis
     return yield* app.pipe(
       Effect.provideService(RequestInfo, info),
@@ -60,7 +62,7 @@ export const accessLog = <E, R>(
             ...line,
             // Those of the core: a problem's are none of them.
             bytes: info.bytes ?? (status < 400 ? line.bytes : 0),
-            remote: Option.getOrUndefined(request.remoteAddress)
+            remote
           }
           yield* Effect.forEach(info.audits, (entry) => auditLog(entry, audited), { discard: true })
         })

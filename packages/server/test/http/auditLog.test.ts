@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Authenticator, type CoreId } from "@koredump/core"
+import { Authenticator, type CoreId, CurrentPrincipal } from "@koredump/core"
 import { type FakeRule, layerFakeAuthorizer } from "@koredump/core/testing"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { accessLog } from "../../src/http/accessLog.ts"
+import { addAudit } from "../../src/http/RequestInfo.ts"
 import { layerTokenAuthorization } from "../../src/index.ts"
 import { bodyOf, call, downloadUrl, large, reading, serve, type Served, type Settings, until } from "../served.ts"
 
@@ -74,6 +77,36 @@ describe("the audit log", () => {
       yield* bodyOf(yield* call(downloadUrl(served), as("ann")))
       const { bytes, status } = yield* lineOf(served)
       assert.deepStrictEqual([status, bytes], [500, 2_000_000])
+    }))
+
+  it.effect("has where from, though the connection is gone by then", () =>
+    Effect.gen(function*() {
+      let remoteAddress = Option.some("192.0.2.7")
+      const request = {
+        url: "/apiv1/cores/download/x",
+        method: "GET",
+        headers: {},
+        get remoteAddress() {
+          return remoteAddress
+        }
+      } as HttpServerRequest.HttpServerRequest
+      const core = { node: "node-1", id: "x" as CoreId }
+      const app = addAudit("download", core).pipe(
+        Effect.provideService(CurrentPrincipal, { username: "ann", groups: [] }),
+        Effect.andThen(Effect.sync(() => remoteAddress = Option.none())),
+        Effect.andThen(Effect.interrupt)
+      )
+      const logged: Array<unknown> = []
+      yield* accessLog(app).pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+        Effect.exit,
+        Effect.provide(Logger.layer([
+          Logger.make(({ fiber, message }) =>
+            logged.push([message, fiber.getRef(References.CurrentLogAnnotations)["remote"]])
+          )
+        ]))
+      )
+      assert.deepStrictEqual(logged.at(-1), [["audit"], "192.0.2.7"])
     }))
 
   it.live("refused attempts, with the pod of a core that the caller cannot even see", () =>
