@@ -1,10 +1,11 @@
 import { assert, describe, expect, it } from "@effect/vitest"
+import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseAllDocuments } from "yaml"
+import { parse, parseAllDocuments } from "yaml"
 import { hasHelm, helm } from "../test-support/helm.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -40,12 +41,12 @@ const writable = async (...args: ReadonlyArray<string>) => {
   return Array.from(daemonSet.matchAll(/mountPath: (\S+)\n\s+readOnly: false/g), ([, path]) => path)
 }
 
-/** `tag` as it stands in a values file. */
-const withTag = async <A>(tag: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
+/** `values` as a file of its own: not all that stands there can be said by --set. */
+const withValues = async <A>(values: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
   const directory = await mkdtemp(join(tmpdir(), "koredump-chart-"))
   try {
     const file = join(directory, "values.yaml")
-    await writeFile(file, `image: { tag: ${tag} }\n`)
+    await writeFile(file, values)
     return await use("--values", file)
   } finally {
     await rm(directory, { recursive: true })
@@ -53,6 +54,35 @@ const withTag = async <A>(tag: string, use: (...args: ReadonlyArray<string>) => 
 }
 const images = async (...args: ReadonlyArray<string>) =>
   Array.from((await rendered(...args)).matchAll(/ image: (.*)$/gm), ([, image]) => image)
+
+interface Section {
+  readonly [name: string]: unknown
+}
+const isSection = (value: unknown): value is Section =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The chart's values, those in sections as `section.name`; of free ones, which Kubernetes knows, not what is in them. */
+function* walk(section: Section, schema: Section, above = ""): Generator<readonly [path: string, value: unknown]> {
+  for (const [name, value] of Object.entries(section)) {
+    yield [above + name, value]
+    const below = (schema["properties"] as Section)[name] as Section
+    if (isSection(value) && below["additionalProperties"] === false) yield* walk(value, below, `${above}${name}.`)
+  }
+}
+const read = (file: string) => parse(readFileSync(join(chart, file), "utf8")) as Section
+const values = [...walk(read("values.yaml"), read("values.schema.json"))]
+const isEmpty = (value: unknown) =>
+  value === "" || (isSection(value) && Object.keys(value).length === 0) ||
+  (Array.isArray(value) && value.length === 0)
+/** What is more than nothing by default, and can be taken out all the same. */
+const removable = [
+  "autoscaling.targetCPUUtilizationPercentage",
+  "route.annotations",
+  "node.resources",
+  "cluster.resources",
+  ...["periodSeconds", "timeoutSeconds", "failureThreshold"].map((name) => `livenessProbe.${name}`)
+]
+const setNull = (paths: ReadonlyArray<string>) => set(...paths.map((path) => `${path}=null`))
 
 const renders: Readonly<Record<string, ReadonlyArray<string>>> = {
   default: [],
@@ -95,6 +125,7 @@ const refusals: ReadonlyArray<readonly [value: string, sentence: RegExp]> = [
   ["ports.ops=5000", /ports\.service is refused: it is 5000, and so is ports\.ops/],
   ["livenessProbe.httpGet.path=/", /livenessProbe\.httpGet is refused: what is asked is the servers' own/],
   ["readinessProbe.exec.command={true}", /readinessProbe\.exec is refused/],
+  ["tls.extraNames={10.1.2.300}", /error parsing ip: 10\.1\.2\.300/],
   ["image.tag=true", /at '\/image\/tag': got boolean/],
   ["nodeSelector.zone=1", /at '\/nodeSelector\/zone': got number, want string/],
   ["replicaCuont=2", /additional properties 'replicaCuont' not allowed/],
@@ -123,7 +154,7 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
   it.each(["20241124", "1.10", "1.0", "0123", "1e3"])(
     "refuses the tag %s of a values file",
     (tag) =>
-      withTag(tag, async (...args) => {
+      withValues(`image: { tag: ${tag} }`, async (...args) => {
         const { code, stderr } = await render(...args)
         assert.notStrictEqual(code, 0)
         assert.match(stderr, /image\.tag is refused: it is a number.* Quote it/)
@@ -133,13 +164,68 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
   it.each([[`"1.10"`, "1.10"], ["2024-11-24", "2024-11-24"], ["v1.10", "v1.10"], ["null", "VERSION"]])(
     "takes the tag %s of a values file",
     (tag, taken) =>
-      withTag(tag, async (...args) => {
+      withValues(`image: { tag: ${tag} }`, async (...args) => {
         assert.deepStrictEqual(await images(...args), Array(3).fill(`koredump/koredump:${taken}`))
       })
   )
 
   it.each(["20241124", "1.10", "1.0", "0123", "0"])("takes the tag %s by --set", async (tag) => {
     assert.deepStrictEqual(await images("--set", `image.tag=${tag}`), Array(3).fill(`koredump/koredump:${tag}`))
+  })
+
+  it.each(values.filter(([path, value]) => !isEmpty(value) && !removable.includes(path)))(
+    "refuses null for %s",
+    async (path) => {
+      const [name, ...sections] = path.split(".").toReversed()
+      const { code, stderr } = await render(...setNull([path]))
+      assert.notStrictEqual(code, 0)
+      assert.include(stderr, `at '${sections.toReversed().map((section) => `/${section}`).join("")}': missing property`)
+      assert.include(stderr, `'${name}'`)
+    }
+  )
+
+  it("takes null for what is empty by default, and for what can be taken out", async () => {
+    const all = [...renders["ha"]!, ...openshift, ...set("tls.mode=cert-manager", "installCli=true")]
+    const empty = values.filter(([, value]) => isEmpty(value)).map(([path]) => path)
+    assert.strictEqual(await rendered(...all, ...setNull(empty)), await rendered(...all))
+    for (const document of parseAllDocuments(await rendered(...all, ...setNull(removable)))) {
+      assert.deepStrictEqual(document.errors, [])
+    }
+  })
+
+  const further = ["cores.example.com", "10.1.2.3", "fd00::a1"]
+
+  it("makes koreapi's certificate for further names and addresses", async () => {
+    const args = ["--show-only", "templates/tls-generated.yaml", ...set(`tls.extraNames={${further.join(",")}}`)]
+    const { code, stderr, stdout } = await render(...args)
+    assert.strictEqual(code, 0, stderr)
+    const secrets = parseAllDocuments(stdout).map((document) =>
+      document.toJS() as { readonly metadata: Section; readonly data: Readonly<Record<string, string>> }
+    )
+    const secret = secrets.find(({ metadata }) => metadata["name"] === "koredump-cluster-tls")!
+    const certificate = new X509Certificate(Buffer.from(secret.data["tls.crt"]!, "base64"))
+    for (const name of ["cores.example.com", "koreapi.koredump.svc", "localhost"]) {
+      assert.strictEqual(certificate.checkHost(name), name)
+    }
+    for (const address of ["10.1.2.3", "fd00::a1"]) assert.strictEqual(certificate.checkIP(address), address)
+    assert.notMatch(certificate.subjectAltName!, /DNS:(10\.|fd00)/)
+    assert.isUndefined(certificate.checkIP("10.1.2.4"))
+  })
+
+  it("asks cert-manager for further names and addresses", async () => {
+    const manifests = await rendered(
+      "--show-only",
+      "templates/tls-cert-manager.yaml",
+      ...set("tls.mode=cert-manager", `tls.extraNames={${further.join(",")}}`)
+    )
+    const specs = parseAllDocuments(manifests).map((document) => (document.toJS() as { readonly spec: Section }).spec)
+    const of = (secretName: string) => specs.find((spec) => spec["secretName"] === secretName)!
+    assert.deepStrictEqual(of("koredump-cluster-tls")["ipAddresses"], ["10.1.2.3", "fd00::a1"])
+    assert.deepStrictEqual((of("koredump-cluster-tls")["dnsNames"] as ReadonlyArray<string>).slice(0, 2), [
+      "cores.example.com",
+      "koreapi"
+    ])
+    assert.notProperty(of("koredump-node-tls"), "ipAddresses")
   })
 
   it.each(["generated", "cert-manager", "openshift"])("keeps names of digits names, with tls.mode %s", async (mode) => {

@@ -42,12 +42,16 @@ livenessProbe:
   httpGet:
     path: /livez
     port: ops
-  {{- toYaml .Values.livenessProbe | nindent 2 }}
+  {{- with .Values.livenessProbe }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 readinessProbe:
   httpGet:
     path: /readyz
     port: ops
-  {{- toYaml .Values.readinessProbe | nindent 2 }}
+  {{- with .Values.readinessProbe }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 lifecycle:
   preStop:
     # Goes on answering until everybody knows that this pod is to be asked no more.

@@ -13,8 +13,23 @@ secret:
 {{- end }}
 {{- end }}
 
-{{/* The names of koreapi. */}}
-{{- define "koredump.clusterNames" -}}
+{{/* What the certificate of a node's server is for: names and addresses. */}}
+{{- define "koredump.nodeSubjects" -}}
+{{- dict "names" (list (include "koredump.nodeServerName" .)) "addresses" list | toJson }}
+{{- end }}
+
+{{/* What koreapi's is for. An address that stood among the names would be none to clients. */}}
+{{- define "koredump.clusterSubjects" -}}
 {{- $service := printf "koreapi.%s" .Release.Namespace }}
-{{- list "koreapi" $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service) "localhost" | concat .Values.tls.extraNames | toJson }}
+{{- $names := list }}
+{{- $addresses := list }}
+{{- range .Values.tls.extraNames }}
+{{- if regexMatch `^\d+(\.\d+){3}$|:` . }}
+{{- $addresses = append $addresses . }}
+{{- else }}
+{{- $names = append $names . }}
+{{- end }}
+{{- end }}
+{{- $names = list "koreapi" $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service) "localhost" | concat $names }}
+{{- dict "names" $names "addresses" $addresses | toJson }}
 {{- end }}
