@@ -27,4 +27,11 @@ describe("the package's boundaries", () => {
     ])
     for (const large of ["@kubernetes/client-node", "yaml"]) assert.notInclude(loaded, large)
   })
+
+  it.each(["main", "kubectl-koredump"])(
+    "%s says what it thinks of this Node before it loads what an old one cannot",
+    async (name) => {
+      assert.deepStrictEqual(await loadedAtStart(`./packages/cli/src/${name}.ts`), ["@koredump/cli"])
+    }
+  )
 })

@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import { core } from "./fixtures.ts"
 import { run, serving } from "./processes.ts"
 
+const oldNode = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
+
 describe("the program", () => {
   it.live("lists what a server has, and never shows the token", () =>
     Effect.gen(function*() {
@@ -40,6 +42,19 @@ describe("the program", () => {
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.match(stderr, /Cannot reach http:\/\/127\.0\.0\.1:9 \(ECONNREFUSED\)\.\n {2}[^\n]+\n$/)
     }))
+
+  it.live.each(["main", "kubectl-koredump"] as const)(
+    "%s ends with a sentence on a Node that is too old",
+    (program) =>
+      Effect.gen(function*() {
+        const name = program === "main" ? "koredumpctl" : program
+        assert.deepStrictEqual(yield* run(["--version"], { program, env: { NODE_OPTIONS: oldNode } }), {
+          code: 1,
+          stdout: "",
+          stderr: `${name} needs Node 22.19 or newer; this is 20.20.2.\n`
+        })
+      })
+  )
 
   it.live("exits with 2 for what it does not know, and prints its version", () =>
     Effect.gen(function*() {

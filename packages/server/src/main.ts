@@ -1,6 +1,13 @@
 #!/usr/bin/env node
 /** The executable: sets up V8, then loads the program. */
 import { setFlagsFromString } from "node:v8"
+import { nodeProblem } from "./nodeProblem.ts"
+
+const problem = nodeProblem("koredump-server", process.versions.node)
+if (problem !== undefined) {
+  process.stderr.write(`${problem}\n`)
+  process.exit(1)
+}
 
 // V8 lets the young generation grow to where it takes more memory than 10,000 cores do: a server that lives for months
 // does not need the little speed that this gives to its start. Before anything else is loaded, for it never shrinks.

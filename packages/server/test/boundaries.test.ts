@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { bundle, publicEntries } from "../../../test-support/bundle.ts"
+import { bundle, loadedAtStart, publicEntries } from "../../../test-support/bundle.ts"
 
 const entries = {
   // Over any source: it knows no host.
@@ -24,5 +24,9 @@ describe("the package's boundaries", () => {
     assert.deepStrictEqual(packages.filter((name) => name.startsWith("@koredump/")), ours)
     // The program has it in a chunk of its own, loaded where there is a Kubernetes.
     assert.strictEqual(packages.includes("@kubernetes/client-node"), ours.includes("@koredump/kubernetes"))
+  })
+
+  it("says what it thinks of this Node before it loads what an old one cannot", async () => {
+    assert.deepStrictEqual(await loadedAtStart("./packages/server/src/main.ts"), ["@koredump/server"])
   })
 })

@@ -190,3 +190,13 @@ describe("an address that is taken", () => {
     assert.strictEqual(status, 1)
   })
 })
+
+describe("a Node that is too old", () => {
+  it("is told so in a sentence, exit code 1", () => {
+    const old = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
+    assert.deepStrictEqual(run(["local"], { NODE_OPTIONS: old }), {
+      status: 1,
+      said: "koredump-server needs Node 22.19 or newer; this is 20.20.2.\n"
+    })
+  })
+})
