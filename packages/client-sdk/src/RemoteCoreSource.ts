@@ -7,6 +7,7 @@ import {
   type CoreFile,
   type CoreList,
   CoreMetadata,
+  CoreNotFound,
   type CoreRef,
   CoreSource,
   CoreSummary,
@@ -136,9 +137,13 @@ const changesOf = (transport: Transport) => (options: ChangesOptions = {}): Stre
   ).pipe(Stream.scoped)
 }
 
+/** The path of a core; no server has one of a name that no path can have (`..`). */
+const pathTo = ({ id, node }: CoreRef, path: (params: CoreRef) => string): Effect.Effect<string, CoreNotFound> =>
+  Effect.try({ try: () => path({ id, node }), catch: () => new CoreNotFound({ id, node }) })
+
 const openOf = (transport: Transport, readBody: ReadBody | undefined) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
-    const path = urls.cores.download({ params: ref, query: {} })
+    const path = yield* pathTo(ref, (params) => urls.cores.download({ params, query: {} }))
     // A HEAD has no body that would say what is wrong; the same GET has. Its end is read, which is none of bytes, so that
     // the connection can be used again.
     const { headers } = yield* transport.send({ method: "HEAD", path }).pipe(
@@ -220,11 +225,17 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteO
   return CoreSource.of({
     list,
     get: Effect.fn("RemoteCoreSource.get")((ref) =>
-      Effect.map(transport.json({ path: urls.cores.metadata({ params: ref }) }, CoreMetadata), ([metadata]) => metadata)
+      pathTo(ref, (params) => urls.cores.metadata({ params })).pipe(
+        Effect.flatMap((path) => transport.json({ path }, CoreMetadata)),
+        Effect.map(([metadata]) => metadata)
+      )
     ),
     open: openOf(transport, readBody),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
-      Effect.asVoid(transport.json({ method: "DELETE", path: urls.cores.delete({ params: ref }) }, Empty))
+      pathTo(ref, (params) => urls.cores.delete({ params })).pipe(
+        Effect.flatMap((path) => transport.json({ method: "DELETE", path }, Empty)),
+        Effect.asVoid
+      )
     ),
     changes: changesOf(transport),
     nodes: Effect.map(transport.json({ path: urls.nodes.list() }, Nodes), ([nodes]) => nodes)

@@ -160,6 +160,26 @@ describe("failures", () => {
       assert.lengthOf(sent, 3)
     }).pipe(Effect.provide(FetchHttpClient.layer)))
 
+  it.live("a core on a node of a name that no path can have is not found, and not asked for", () =>
+    Effect.gen(function*() {
+      for (const node of [".", ".."]) {
+        const nowhere = { ...ref, node }
+        for (
+          const ask of [
+            (source: CoreSource["Service"]) => source.get(nowhere),
+            (source: CoreSource["Service"]) => source.remove(nowhere),
+            (source: CoreSource["Service"]) => source.open(nowhere)
+          ]
+        ) {
+          const failure = yield* failureOf(
+            (_, response) => response.writeHead(500).end(),
+            (source) => Effect.asVoid(ask(source))
+          )
+          assert.strictEqual(failure._tag, "CoreNotFound")
+        }
+      }
+    }))
+
   it.live("a redirect is not followed, so that the token goes nowhere else", () =>
     Effect.gen(function*() {
       const asked: Array<unknown> = []

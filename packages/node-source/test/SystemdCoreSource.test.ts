@@ -24,6 +24,13 @@ const bytesOf = (text: string) => new TextEncoder().encode(text)
 const content = bytesOf("core")
 const ref = (id: CoreId): CoreRef => ({ node: "node-1", id })
 
+/** What the host says of cores that it cannot read, once that is so many times. */
+const said = (count: number) =>
+  SystemdHost.use((host) => host.warnings).pipe(
+    Effect.map((warnings) => warnings.filter((warning) => warning.startsWith("not all cores can be read"))),
+    Effect.repeat({ until: (said) => said.length === count, schedule: Schedule.spaced("10 millis") })
+  )
+
 describe("SystemdCoreSource", () => {
   describe("is a CoreSource", () => {
     for (const { name, run } of coreSourceContract) {
@@ -155,11 +162,6 @@ describe("SystemdCoreSource", () => {
       yield* store(dir, id, content)
       chmodSync(join(dir, id), 0)
       yield* until(([core]) => core?.reason !== undefined)
-      const said = (count: number) =>
-        SystemdHost.use((host) => host.warnings).pipe(
-          Effect.map((warnings) => warnings.filter((warning) => warning.startsWith("not all cores can be read"))),
-          Effect.repeat({ until: (said) => said.length === count, schedule: Schedule.spaced("10 millis") })
-        )
       assert.include((yield* said(1))[0], `not ${id}: the file cannot be read: no permission`)
       assert.strictEqual((yield* Effect.flip(Effect.scoped(source.open(ref(id)))))._tag, "CoreUnreadable")
       rmSync(join(dir, id))

@@ -30,6 +30,7 @@ describe("settings", () => {
     [["node", "--auth", "none", ...loopback, "--tls-cert", main, "--tls-key", main], /no certificate/],
     [["cluster", ...loopback], /--auth must be said/],
     [["cluster", "--auth", "none", ...loopback], /--node NAME=URL/],
+    [["cluster", "--auth", "none", ...loopback, "--node", "..=http://h:1"], /is no NAME=URL/],
     [["cluster", "--auth", "none", ...loopback, "--node", "w1"], /"w1" is no NAME=URL/],
     [
       ["cluster", "--auth", "none", ...loopback, "--node", "w1=https://u:pw@h:1"],

@@ -30,7 +30,7 @@ const refuse = (message: string) => Effect.fail(new SettingsError({ message }))
 
 /** The node that a `--node NAME=URL` names: by what may stand in a header of lists, where commas are between names. */
 const nodeOf = (text: string): Effect.Effect<NodeAddress, SettingsError> => {
-  const [, name = "", address = ""] = /^([\w.-]{1,253})=(https?:\/\/\S+)$/.exec(text) ?? []
+  const [, name = "", address = ""] = /^(\w[\w.-]{0,252})=(https?:\/\/\S+)$/.exec(text) ?? []
   if (name === "" || !URL.canParse(address)) {
     return refuse(`--node: "${text}" is no NAME=URL such as worker-1=https://10.0.0.7:5001.`)
   }
