@@ -11,6 +11,7 @@ const concurrency = 32
 const maxDecisions = 10_000
 
 const keyOf = ({ namespace, resource }: CoreAccess) => namespace === undefined ? resource : `${resource}/${namespace}`
+const nameOfAccess = ({ namespace, resource }: CoreAccess) => namespace ?? (resource === "nodecoredumps" ? "@" : "*")
 const everywhere = keyOf(everyCoredump)
 const onNodes = keyOf(nodeCoredumps)
 
@@ -42,6 +43,26 @@ export class Rights {
   /** On anything, as far as was asked. */
   get any(): boolean {
     return [...this.#decisions.values()].some(({ allowed }) => allowed)
+  }
+
+  /**
+   * On what it is held, as far as was asked, in names that no others are: `*` for the cores of all pods, `@` for those of
+   * nodes, else namespaces.
+   */
+  get names(): ReadonlyArray<string> {
+    return [...this.#decisions.values()].filter(({ allowed }) => allowed).map(({ access }) => nameOfAccess(access))
+      .toSorted()
+  }
+
+  /** The name by which the right is held on this core, if it is. */
+  nameOf(core: CoreSummary): string {
+    const access = accessOf(core)
+    return access.resource === "coredumps" && this.everywhere ? nameOfAccess(everyCoredump) : nameOfAccess(access)
+  }
+
+  /** Whether it is held on what has this name. */
+  holdsName(name: string): boolean {
+    return [...this.#decisions.values()].some(({ access, allowed }) => allowed && nameOfAccess(access) === name)
   }
 
   /** Whether it is held on this core. */

@@ -49,6 +49,11 @@ export class WatchView {
     this.#replayed = new Set()
   }
 
+  /** Whether the present cores are being told. */
+  get isReplaying(): boolean {
+    return this.#replayed !== undefined
+  }
+
   /** What there is to tell of an event. */
   take(event: CoreEvent, now: number): ReadonlyArray<CoreEvent> {
     if (this.#seeded !== undefined) this.#seeded = this.#stillSeeded(this.#seeded, event)

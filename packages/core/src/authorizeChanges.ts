@@ -1,7 +1,8 @@
 /** The watch of an authorized source: what `authorizeCoreSource` does, for as long as it runs and rights change. */
 import { Clock, type Duration, Effect, Schedule, Stream } from "effect"
 import { type CoreEvent, previousOf } from "./CoreEvent.ts"
-import type { ChangesOptions, CoreSource } from "./CoreSource.ts"
+import type { ChangesOptions, CoreList, CoreSource } from "./CoreSource.ts"
+import { isSamePart, type PartVerb, partVersion, readPartVersion } from "./partVersion.ts"
 import { NodeFailed, NotReady, type Problem, ResourceVersionExpired } from "./Problem.ts"
 import type { Decisions, Rights } from "./Rights.ts"
 import { WatchView } from "./WatchView.ts"
@@ -9,8 +10,8 @@ import { WatchView } from "./WatchView.ts"
 /** What of the authorization a watch needs. */
 export interface WatchAuthorization {
   readonly recheck: Duration.Input
-  /** The right to watch, nothing decided yet. */
-  readonly rights: () => Rights
+  /** The right to list or to watch, nothing decided yet. */
+  readonly rights: (verb: PartVerb) => Rights
   /** Fails where none of the namespaces may be watched. */
   readonly permitNamespaces: (
     rights: Rights,
@@ -46,6 +47,17 @@ const untilDifferent = (rights: Rights, recheck: Duration.Input): Effect.Effect<
   )
 }
 
+/** The event with the version as it is for one who sees a part. */
+const versioned = (event: CoreEvent, rights: Rights): CoreEvent => {
+  const resourceVersion = partVersion(event.object.resourceVersion, "watch", rights)
+  return event.type === "BOOKMARK"
+    ? { ...event, object: { resourceVersion } }
+    : { ...event, object: { ...event.object, resourceVersion } }
+}
+
+const isWhole = (rights: Rights, namespaces: ReadonlyArray<string> | undefined) =>
+  rights.everywhere && (rights.onNodes || namespaces !== undefined)
+
 const coresOf = (events: ReadonlyArray<CoreEvent>) =>
   events.flatMap((event) => event.type === "BOOKMARK" ? [] : [event.object, previousOf(event) ?? event.object])
 
@@ -56,19 +68,33 @@ const coresOf = (events: ReadonlyArray<CoreEvent>) =>
  *   through again, and the difference to what was shown is told.
  *
  * The first two remember nothing of what they were shown, however many cores that is: when their rights change the watch
- * ends with `ResourceVersionExpired`, and the client lists again.
+ * ends with `ResourceVersionExpired`, and the client lists again. So does, in all three cases, a watch that would go on
+ * from a version at which another part of the cores was shown.
  */
 export const authorizeChanges =
   (source: CoreSource["Service"], { permitNamespaces, recheck, rights: makeRights }: WatchAuthorization) =>
   (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> =>
     Stream.unwrap(Effect.gen(function*(): Effect.fn.Return<Stream.Stream<CoreEvent, Problem>, Problem> {
-      const rights = makeRights()
+      const rights = makeRights("watch")
       yield* rights.decide
       const namespaces = options.filter?.namespace
       if (namespaces !== undefined) yield* permitNamespaces(rights, namespaces)
       const untilOther = untilDifferent(rights, recheck)
       const whileSame = Stream.interruptWhen(Effect.andThen(untilOther, Effect.fail(expired)))
-      if (rights.everywhere && (rights.onNodes || namespaces !== undefined)) return whileSame(source.changes(options))
+      const part = options.since === undefined ? undefined : readPartVersion(options.since)
+      if (isWhole(rights, namespaces)) return part === undefined ? whileSame(source.changes(options)) : yield* expired
+
+      let own = options
+      let present: CoreList | undefined
+      if (options.since !== undefined) {
+        present = yield* source.list(options.filter ?? {})
+        const before = makeRights(part?.verb ?? "list")
+        yield* before.decideNamespaces(part?.names?.filter((name) => name !== "*" && name !== "@") ?? [])
+        yield* before.decideCores(present.cores)
+        const isSame = part === undefined ? isWhole(before, namespaces) : isSamePart(part, present.cores, before)
+        if (!isSame) return yield* expired
+        own = { ...options, since: part?.version ?? options.since }
+      }
 
       const view = new WatchView(rights.allows, !rights.everywhere)
       const show = Stream.mapAccumArrayEffect(
@@ -77,20 +103,27 @@ export const authorizeChanges =
           rights.decideCores(coresOf(events)).pipe(
             patiently,
             Effect.andThen(Clock.currentTimeMillis),
-            Effect.map((now) => [view, events.flatMap((event) => view.take(event, now))] as const)
+            Effect.map((now) => {
+              const told = events.flatMap((event) => {
+                // Of a replay's versions none is one to go on from.
+                const isReplay = view.isReplaying && event.type !== "BOOKMARK"
+                const told = view.take(event, now)
+                return isReplay ? told : told.map((event) => versioned(event, rights))
+              })
+              return [view, told] as const
+            })
           )
       )
       if (rights.everywhere) {
-        if (options.since === undefined) view.beginReplay()
-        return source.changes(options).pipe(whileSame, show)
+        if (own.since === undefined) view.beginReplay()
+        return source.changes(own).pipe(whileSame, show)
       }
 
-      if (options.since !== undefined) {
-        const present = yield* source.list(options.filter ?? {})
+      if (present !== undefined && own.since !== undefined) {
         yield* rights.decideCores(present.cores)
-        view.seed(present, options.since)
+        view.seed(present, own.since)
       }
-      let from = options
+      let from = own
       // Taken over between two connections, when nothing is under way that was decided otherwise.
       let other: Decisions = []
       const connection = Stream.suspend(() => {

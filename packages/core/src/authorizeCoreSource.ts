@@ -11,6 +11,7 @@ import { accessOf, type CoreAccess, everyCoredump, nodeCoredumps } from "./CoreA
 import type { CoreRef } from "./CoreId.ts"
 import { type CoreQuery, encodeContinue, positionOf } from "./CoreQuery.ts"
 import { type CoreList, CoreSource } from "./CoreSource.ts"
+import { partVersion } from "./partVersion.ts"
 import { CoreNotFound, Forbidden, type NotReady, type Problem } from "./Problem.ts"
 import { Rights } from "./Rights.ts"
 
@@ -49,6 +50,11 @@ const pageOf = (whole: CoreList, query: CoreQuery, isVisible: (core: CoreSummary
       : { continue: encodeContinue(query, positionOf(last, query.sort)) })
   }
 }
+
+const partOf = (list: CoreList, rights: Rights): CoreList => ({
+  ...list,
+  resourceVersion: partVersion(list.resourceVersion, "list", rights)
+})
 
 /**
  * The source as the principal may see it.
@@ -96,16 +102,17 @@ export const authorizeCoreSource = (
     yield* rights.decide
     if (rights.everywhere && (rights.onNodes || query.namespace !== undefined)) return yield* source.list(query)
     if (query.namespace !== undefined) {
-      return yield* source.list({ ...query, namespace: yield* permitNamespaces(rights, right, query.namespace) })
+      const namespace = yield* permitNamespaces(rights, right, query.namespace)
+      return partOf(yield* source.list({ ...query, namespace }), rights)
     }
     const known = yield* source.list({ state: "any" })
     yield* rights.decideCores(known.cores)
-    if (!rights.any) return { cores: [], resourceVersion: known.resourceVersion, unreachable: [] }
+    if (!rights.any) return partOf({ cores: [], resourceVersion: known.resourceVersion, unreachable: [] }, rights)
     const { limit: _limit, ...unlimited } = query
     const whole = yield* source.list(unlimited)
     // There may be more namespaces by now, and a watch from here would not tell of their cores again.
     yield* rights.decideCores(whole.cores)
-    return pageOf(whole, query, rights.allows)
+    return partOf(pageOf(whole, query, rights.allows), rights)
   })
 
   const find = ({ id, node }: CoreRef) =>
@@ -150,7 +157,7 @@ export const authorizeCoreSource = (
     }),
     changes: authorizeChanges(source, {
       recheck,
-      rights: () => rightsTo({ verb: "watch" }),
+      rights: (verb) => rightsTo({ verb }),
       permitNamespaces: (rights, namespaces) => permitNamespaces(rights, { verb: "watch" }, namespaces)
     }),
     nodes: Effect.gen(function*() {
