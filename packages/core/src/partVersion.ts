@@ -26,7 +26,7 @@ export const partVersion = (version: string, verb: PartVerb, { names }: Rights):
 
 /** What a version that was given says; nothing where it is the source's own. */
 export const readPartVersion = (text: string): Part | undefined => {
-  const [, version, verb, names] = /^([^~]*)~([lw])(.*)$/.exec(text) ?? []
+  const [, version, verb, names] = /^(.*)~([lw])([^~]*)$/.exec(text) ?? []
   if (version === undefined || names === undefined) return undefined
   return {
     version,
