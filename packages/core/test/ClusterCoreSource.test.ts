@@ -117,6 +117,8 @@ describe("a cluster's nodes", () => {
       // The watch, what it tells of itself, and whether it tells all.
       const once = ["node-1 changes", "node-2 changes", "node-1 nodes", "node-2 nodes"]
       assert.sameMembers([...asked], [...once, "node-1 changes", "node-2 changes"])
+      yield* pass("1 minute")
+      assert.sameMembers([...yield* nodes.asked].slice(asked.length), ["node-1 nodes", "node-2 nodes"])
     }).pipe(Effect.provide(layerCluster(["node-1", "node-2"]))))
 
   it.effect("stay ready while nothing but heartbeats comes", () =>

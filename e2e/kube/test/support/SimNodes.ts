@@ -143,7 +143,7 @@ export class SimNodes implements AsyncDisposable {
     const { pathname, searchParams } = new URL(request.url!, "http://node")
     if (node === undefined) return void response.writeHead(404).end()
     const { authorization } = request.headers
-    this.requests.push({ node: node.name, method: request.method!, path: pathname, authorization })
+    this.requests.push({ node: node.name, method: request.method!, path: request.url!, authorization })
     const json = (body: unknown) => {
       const headers = { "content-type": "application/json", "koredump-resource-version": String(this.#version) }
       response.writeHead(200, headers).end(JSON.stringify(body))

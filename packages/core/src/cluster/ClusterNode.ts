@@ -40,6 +40,7 @@ export class ClusterNode {
   #failure: NodeFailed | NodeTimeout | undefined
   #facts: NodeFacts = {}
   #lacking: string | undefined
+  #isAllShown = false
 
   constructor(index: CoreIndex, bounds: NodeBounds, address: NodeAddress, now: number) {
     this.name = address.name
@@ -121,7 +122,10 @@ export class ClusterNode {
   /** The index has all that the node has. True where it had not been so. */
   synced(now: number): boolean {
     this.#failure = undefined
-    if (this.#state !== "ready" || this.#isMoving) this.#factsDue = now
+    if (this.#state !== "ready" || this.#isMoving) {
+      this.#factsDue = now
+      this.#isAllShown = false
+    }
     this.#isMoving = false
     return this.#enter("ready", now)
   }
@@ -142,7 +146,13 @@ export class ClusterNode {
   lacks(what: string | undefined): boolean {
     const isNews = what !== undefined && this.#lacking === undefined
     this.#lacking = what
+    this.#isAllShown = what === undefined
     return isNews
+  }
+
+  /** Whether it is known that the node shows all of its cores; when that changes, its watch begins anew. */
+  get isAllShown(): boolean {
+    return this.#isAllShown
   }
 
   /** What the node says of itself. It is not trusted: bounded. */

@@ -23,7 +23,7 @@ const learnFrom = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSou
     if (status !== undefined) node.learn(status)
   })
   const watch = Stream.runHead(source.changes({ filter: { namespace: [anyNamespace] } }))
-  const problem = yield* Effect.andThen(status, watch).pipe(
+  const problem = yield* (node.isAllShown ? status : Effect.andThen(status, watch)).pipe(
     Effect.timeoutOrElse({
       duration: factsTimeout,
       orElse: () => Effect.fail(new NodeTimeout({ detail: `There was no answer within ${factsTimeout}.` }))
