@@ -150,7 +150,11 @@ export class SimNodes implements AsyncDisposable {
     }
     // `metadata/{id}` or `metadata/{node}/{id}`: a node needs not be told its own name.
     const [, , collection, what, ...names] = pathname.split("/").map(decodeURIComponent)
-    if (collection === "watch") return this.#watch(node, searchParams.has("resourceVersion"), response)
+    if (collection === "watch") {
+      // Of one namespace only to see whether it may be: no node has cores in it.
+      if (searchParams.has("namespace")) return this.#watch(node, [], response)
+      return this.#watch(node, searchParams.has("resourceVersion") ? [] : [...node.cores.values()], response)
+    }
     if (collection === "nodes") {
       return json([{ name: node.name, state: "ready", since: "2026-01-01T00:00:00Z", cores: 0, bytes: 0 }])
     }
@@ -176,12 +180,9 @@ export class SimNodes implements AsyncDisposable {
     }).end(request.method === "HEAD" ? undefined : body)
   }
 
-  #watch(node: SimNode, resumed: boolean, response: ServerResponse): void {
+  #watch(node: SimNode, cores: ReadonlyArray<Stored>, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "application/x-ndjson" })
-    if (!resumed) {
-      const lines = Array.from(node.cores.values(), ({ summary }) => JSON.stringify({ type: "ADDED", object: summary }))
-      response.write(lines.map((line) => `${line}\n`).join(""))
-    }
+    response.write(cores.map(({ summary }) => `${JSON.stringify({ type: "ADDED", object: summary })}\n`).join(""))
     this.#bookmark(response)
     node.watchers.add(response)
     response.once("close", () => node.watchers.delete(response))

@@ -5,7 +5,7 @@ import { NodeTimeout, type Problem } from "../Problem.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
 import { bounded, nodeFailure } from "./nodeProblem.ts"
 
-const askingAtOnce = 16
+const askingAtOnce = 8
 const factsTimeout = "5 seconds"
 
 /** What may not be seen is left out of a watch in silence, but where a namespace is named. */
