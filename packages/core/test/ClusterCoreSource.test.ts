@@ -121,6 +121,23 @@ describe("a cluster's nodes", () => {
       assert.sameMembers([...yield* nodes.asked].slice(asked.length), ["node-1 nodes", "node-2 nodes"])
     }).pipe(Effect.provide(layerCluster(["node-1", "node-2"]))))
 
+  it.effect("are asked for what they say of themselves some at a time, each in its turn", () =>
+    Effect.gen(function*() {
+      const asked = Effect.map(
+        FakeNodes.use((nodes) => nodes.asked),
+        (all) => all.filter((what) => what.endsWith(" nodes"))
+      )
+      let before = 0
+      for (let second = 0; second < 5; second++) {
+        yield* pass("1 second")
+        const { length } = yield* asked
+        assert.isAtMost(length - before, 50)
+        before = length
+      }
+      assert.strictEqual(new Set(yield* asked).size, 120)
+      assert.strictEqual(before, 120)
+    }).pipe(Effect.provide(layerCluster(Array.from({ length: 120 }, (_, i) => `node-${i}`)))))
+
   it.effect("stay ready while nothing but heartbeats comes", () =>
     Effect.gen(function*() {
       yield* pass("10 minutes")

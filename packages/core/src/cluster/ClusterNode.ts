@@ -103,9 +103,9 @@ export class ClusterNode {
     return this.#waitingSince !== undefined && now - this.#waitingSince >= longestSilence
   }
 
-  /** Whether it should be asked for what only it knows. */
-  areFactsDue(now: number): boolean {
-    return this.#state === "ready" && now >= this.#factsDue
+  /** Since when it should be asked for what only it knows; undefined while it need not, or cannot. */
+  factsDue(now: number): number | undefined {
+    return this.#state === "ready" && now >= this.#factsDue ? this.#factsDue : undefined
   }
 
   /** It is being asked for that. */

@@ -6,6 +6,8 @@ import type { ClusterNode } from "./ClusterNode.ts"
 import { bounded, nodeFailure } from "./nodeProblem.ts"
 
 const askingAtOnce = 8
+/** After a start all nodes are due at once: what is asked of them holds up nobody's list. */
+const askedEachSecond = 50
 const factsTimeout = "5 seconds"
 
 /** What may not be seen is left out of a watch in silence, but where a namespace is named. */
@@ -50,7 +52,11 @@ export const tendNodes = (nodes: () => Iterable<ClusterNode>): Effect.Effect<voi
   })
   const askForFacts = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    const due = [...nodes()].filter((node) => node.areFactsDue(now))
+    const due = Array.from(nodes(), (node) => ({ node, since: node.factsDue(now) }))
+      .filter(({ since }) => since !== undefined)
+      .toSorted((a, b) => a.since! - b.since!)
+      .slice(0, askedEachSecond)
+      .map(({ node }) => node)
     for (const node of due) node.askedForFacts(now)
     yield* Effect.forEach(due, learn, { concurrency: askingAtOnce, discard: true })
   })
