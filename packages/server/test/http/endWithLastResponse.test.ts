@@ -38,6 +38,27 @@ describe("shutdown", () => {
       yield* Effect.forEach(sockets, closed)
     }))
 
+  it.live("answers what comes on a connection that is kept alive, and tells its client to go", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { url } = yield* Scope.provide(serve({ gracePeriod }), scope)
+      const agents = yield* Effect.forEach([1, 2], () =>
+        Effect.acquireRelease(
+          Effect.sync(() => new Agent({ keepAlive: true, maxSockets: 1 })),
+          (agent) => Effect.sync(() => agent.destroy())
+        ))
+      const ask = (agent: Agent) => Effect.tap(call(`${url}/health`, { agent }), bodyOf)
+      const before = yield* Effect.forEach(agents, ask)
+      assert.deepStrictEqual(before.map(({ headers }) => headers.connection), ["keep-alive", "keep-alive"])
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      // One after the other: the second connection is there still though all requests have been answered.
+      for (const agent of agents) {
+        const { headers, statusCode } = yield* ask(agent)
+        assert.deepStrictEqual([statusCode, headers.connection], [200, "close"])
+      }
+      yield* Fiber.join(closing)
+    }))
+
   it.live("waits for a running download, and no longer", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
