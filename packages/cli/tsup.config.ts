@@ -1,19 +1,14 @@
-import type { PluginBuild } from "esbuild"
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
 import { thirdPartyLicenses } from "../../scripts/licenses.ts"
+import { withoutModule } from "../../scripts/withoutModule.ts"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
 export const cliVersionDefine = { KOREDUMP_CLI_VERSION: JSON.stringify(version) }
 
 // Effect's HTTP API can serve documentation pages of megabytes, which it imports on demand. A client never does.
-export const withoutDocsPages = {
-  name: "without-docs-pages",
-  setup: (build: PluginBuild) => {
-    build.onLoad({ filter: /\/internal\/httpApi(Scalar|Swagger)\.(ts|js)$/ }, () => ({ contents: "export {}" }))
-  }
-}
+export const withoutDocsPages = withoutModule(/\/internal\/httpApi(Scalar|Swagger)\.(ts|js)$/)
 
 // One bundle with all that it needs: fast to load. What few runs need (YAML, this host's cores, decompressors, Kubernetes) is
 // imported on demand and becomes chunks of its own.

@@ -1,7 +1,7 @@
-import type { PluginBuild } from "esbuild"
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
 import { thirdPartyLicenses } from "../../scripts/licenses.ts"
+import { withoutModule } from "../../scripts/withoutModule.ts"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
@@ -13,12 +13,7 @@ const common = {
 } as const
 
 // Effect can serve another page of documentation beside the one that is served here: two megabytes that nobody asks for.
-const withoutSwagger = {
-  name: "without-swagger",
-  setup: (build: PluginBuild) => {
-    build.onLoad({ filter: /\/internal\/httpApiSwagger\.(ts|js)$/ }, () => ({ contents: "export {}" }))
-  }
-}
+const withoutSwagger = withoutModule(/\/internal\/httpApiSwagger\.(ts|js)$/)
 
 // The library leaves its dependencies to whoever installs it; the program is one bundle with all that it needs, which
 // loads three times as fast. Only what is native stays outside.

@@ -1,10 +1,10 @@
 /** Sets up V8, then loads the program and runs it. */
 import type { RunOptions } from "./cli.ts"
-import { nodeProblem } from "./nodeProblem.ts"
+import { engineProblem } from "./engineProblem.ts"
 import { keepYoungGenerationSmall } from "./youngGeneration.ts"
 
 export const start = async (options: RunOptions = {}): Promise<void> => {
-  const problem = nodeProblem(options.kubectl === true ? "kubectl-koredump" : "koredumpctl", process.versions.node)
+  const problem = engineProblem(options.kubectl === true ? "kubectl-koredump" : "koredumpctl", process.versions.node)
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`)
     process.exit(1)

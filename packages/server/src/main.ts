@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The executable: sets up V8, then loads the program. */
 import { setFlagsFromString } from "node:v8"
-import { nodeProblem } from "./nodeProblem.ts"
+import { engineProblem } from "./engineProblem.ts"
 
-const problem = nodeProblem("koredump-server", process.versions.node)
+const problem = engineProblem("koredump-server", process.versions.node)
 if (problem !== undefined) {
   process.stderr.write(`${problem}\n`)
   process.exit(1)

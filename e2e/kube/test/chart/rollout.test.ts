@@ -17,6 +17,7 @@ import { type As, client, curl, isIdentified } from "../support/prove.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "chart-rollout"
+/** Milliseconds from the start of one list to that of the next: the client never rests, and does not flood. */
 const every = 50
 /** So slow that one download takes as long as all: the pods that it comes through end, and it goes on with others. */
 const slowBytesPerSecond = 512 * 1024

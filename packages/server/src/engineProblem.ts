@@ -4,7 +4,7 @@
  */
 
 /** What `program` says to a Node of `version` that is older than the package's `engines`. */
-export const nodeProblem = (program: string, version: string): string | undefined => {
+export const engineProblem = (program: string, version: string): string | undefined => {
   const [major, minor] = version.split(".").map(Number) as [number, number]
   return major > 22 || (major === 22 && minor >= 19)
     ? undefined
