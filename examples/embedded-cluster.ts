@@ -1,7 +1,6 @@
 // Run with: npx node --conditions=@koredump/source examples/embedded-cluster.ts NAME=URL [NAME=URL …]
 // A bot with the cores of many nodes at hand, straight from their agents: no cluster server in between.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { layerHttpNodeConnector } from "@koredump/client/node"
 import {
   ClusterReadiness,
   CoreSource,
@@ -10,6 +9,7 @@ import {
   layerStaticNodeDirectory,
   watchCores
 } from "@koredump/core"
+import { layerHttpNodeConnector } from "@koredump/transport"
 import { Console, Effect, Layer, Option, Stream } from "effect"
 
 const nodes = process.argv.slice(2).map((argument) => {

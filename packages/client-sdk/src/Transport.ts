@@ -5,12 +5,12 @@
 import {
   BadRequest,
   errorCode,
-  excerpt,
   Forbidden,
   NodeFailed,
   NodeTimeout,
   type Problem,
   problemFromJson,
+  toSingleLine,
   Unauthorized
 } from "@koredump/core"
 import { Clock, Duration, Effect, Option, Redacted, Schedule, Schema, type Scope, Stream } from "effect"
@@ -113,7 +113,7 @@ const transientStatus = new Set([429, 502, 503, 504])
 
 const reasonOf = (error: HttpClientError.HttpClientError): string => {
   const cause = error.reason.cause
-  return errorCode(cause) ?? (cause instanceof Error ? excerpt(cause.message) : error.reason._tag)
+  return errorCode(cause) ?? (cause instanceof Error ? toSingleLine(cause.message) : error.reason._tag)
 }
 
 const retryAfterMillis = (value: string | undefined, now: number): number => {
@@ -217,14 +217,14 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
       const target = headers["location"]
       return wrong(
         status === 0 || target !== undefined
-          ? `redirects${target === undefined ? "" : ` to ${excerpt(target)}`}; redirects are not followed.`
+          ? `redirects${target === undefined ? "" : ` to ${toSingleLine(target)}`}; redirects are not followed.`
           : `answered with the unexpected status ${status}.`
       )
     }
     const { text } = yield* Effect.orElseSucceed(readText(response, maxProblemBytes), () => ({ text: "" }))
     const problem = Option.flatMap(parseJson(text), problemFromJson)
     if (Option.isSome(problem)) return problem.value
-    const detail = `${name} answered ${status}${text === "" ? "" : `: ${excerpt(text)}`}`
+    const detail = `${name} answered ${status}${text === "" ? "" : `: ${toSingleLine(text)}`}`
     if (status === 401) return new Unauthorized({ detail })
     if (status === 403) return new Forbidden({ detail })
     return new NodeFailed({ detail })
@@ -279,11 +279,11 @@ export const makeTransport = Effect.fnUntraced(function*(options: RemoteOptions)
               Effect.fail(wrong(
                 size > maxAnswerBytes
                   ? `sent more than ${maxAnswerBytes} bytes.`
-                  : `answered with something other than JSON: ${excerpt(text)}`
+                  : `answered with something other than JSON: ${toSingleLine(text)}`
               )),
             onSome: (value) =>
               decode(value).pipe(
-                Effect.mapError((error) => wrong(`answered with an unexpected shape: ${excerpt(String(error))}`)),
+                Effect.mapError((error) => wrong(`answered with an unexpected shape: ${toSingleLine(String(error))}`)),
                 Effect.map((decoded) => [decoded, response.headers] as const)
               )
           }))

@@ -1,6 +1,6 @@
-/** koredump's client for programs on Effect. Runs anywhere: no Node. */
+/** The koredump client for programs on Effect. Runs anywhere: does not need Node.js. */
 export * from "./CoresQuery.ts"
 export * from "./Koredump.ts"
-export { layerRemoteCoreSource } from "./RemoteCoreSource.ts"
+export { layerRemoteCoreSource, makeRemoteCoreSource } from "./RemoteCoreSource.ts"
 export { safeFileName } from "./safeFileName.ts"
-export { type RemoteOptions } from "./Transport.ts"
+export { type ReadBody, type RemoteOptions } from "./Transport.ts"

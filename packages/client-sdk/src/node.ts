@@ -1,12 +1,6 @@
-/** koredump's client for programs on Node: what `.` and `./effect` have not, because it needs files and sockets. */
-export * from "./node/downloadCore.ts"
-export * from "./node/DownloadError.ts"
-export * from "./node/downloadTo.ts"
-export * from "./node/HttpNodeConnectorError.ts"
-export {
-  type HttpNodeConnectorOptions,
-  layerHttpNodeConnector,
-  nodeAddressRefusal
-} from "./node/layerHttpNodeConnector.ts"
-export * from "./node/layerNodeHttp.ts"
+/** The koredump client for programs on Node.js: downloads to files, and an HTTP client for Unix sockets and CA files. */
+export * from "./nodejs/downloadCore.ts"
+export * from "./nodejs/DownloadError.ts"
+export * from "./nodejs/downloadTo.ts"
+export * from "./nodejs/layerNodeHttp.ts"
 export { safeFileName } from "./safeFileName.ts"

@@ -2,7 +2,7 @@
  * The Kubernetes API server: JSON in, JSON out, and watches as streams. What the answers mean is decoded by whoever asks.
  * Every call has its time, ends with the fiber that made it, and fails without a token in any text.
  */
-import { errorCode, excerpt } from "@koredump/core"
+import { errorCode, toSingleLine } from "@koredump/core"
 import { Config, Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
@@ -128,7 +128,7 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
     const text = reason === "forbidden"
       ? decodeStatus(yield* Effect.orElseSucceed(readText(response, maxErrorBytes), () => ""))
       : undefined
-    const said = text?._tag === "Some" ? `: ${excerpt(text.value.message)}` : ""
+    const said = text?._tag === "Some" ? `: ${toSingleLine(text.value.message)}` : ""
     return yield* failure(reason, `answered ${status}${said}`)
   })
 

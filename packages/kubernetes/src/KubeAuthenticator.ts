@@ -44,7 +44,7 @@ const principalOf = ({ authenticated, user }: typeof TokenReviewStatus.Type): Pr
 const refused = new Unauthorized({ detail: "The token is not valid here: it may have expired, or be for others." })
 
 const make = Effect.fnUntraced(function*(options: KubeAuthenticatorOptions) {
-  const { ask, lacking } = makeAskReview(yield* KubeApi, {
+  const { ask, degradedReason } = makeAskReview(yield* KubeApi, {
     path: "/apis/authentication.k8s.io/v1/tokenreviews",
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenReview",
@@ -64,7 +64,7 @@ const make = Effect.fnUntraced(function*(options: KubeAuthenticatorOptions) {
   const cached = yield* makeReviewCache({ capacity, review, accepts: (principal) => principal !== undefined })
 
   return Authenticator.of({
-    lacking,
+    degradedReason,
     authenticate: (token) =>
       Effect.suspend(() => {
         const text = Redacted.value(token)

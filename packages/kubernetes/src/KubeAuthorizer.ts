@@ -35,7 +35,7 @@ const specOf = (principal: Principal, request: AccessRequest) => ({
 })
 
 const make = Effect.gen(function*() {
-  const { ask, lacking } = makeAskReview(yield* KubeApi, {
+  const { ask, degradedReason } = makeAskReview(yield* KubeApi, {
     path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     apiVersion: "authorization.k8s.io/v1",
     kind: "SubjectAccessReview",
@@ -50,7 +50,7 @@ const make = Effect.gen(function*() {
   })
 
   return Authorizer.of({
-    lacking,
+    degradedReason,
     isAllowed: (principal, request) =>
       Effect.suspend(() => {
         const spec = specOf(principal, request)

@@ -99,7 +99,7 @@ const make = Effect.fnUntraced(function*(options: KubeNodeDirectoryOptions) {
       Stream.mapEffect(() => Effect.map(Effect.sleep(settle), () => nodesOfPods(pods.values(), options))),
       Stream.changesWith(same)
     ),
-    lacking: Effect.sync(() => lacking)
+    degradedReason: Effect.sync(() => lacking)
   })
 })
 

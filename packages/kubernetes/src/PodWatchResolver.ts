@@ -65,7 +65,7 @@ export const makePodWatchResolver = Effect.fnUntraced(function*(
   return {
     resolve: (pod) => Effect.sync(() => memory.resolve(pod)),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-    lacking: Effect.sync(() => lacking)
+    warnings: Effect.sync(() => lacking)
   }
 })
 

@@ -28,7 +28,7 @@ const reasonOf = (resource: string, { message, reason }: KubeApiError): string =
 export interface Reviews<Status> {
   readonly ask: (spec: unknown) => Effect.Effect<Status, NotReady>
   /** Why the last one had no answer, in words; undefined where it had one. */
-  readonly lacking: Effect.Effect<string | undefined>
+  readonly degradedReason: Effect.Effect<string | undefined>
 }
 
 /** Asks for reviews of one kind and decodes their status. The same failure is logged once, until it is over. */
@@ -39,15 +39,15 @@ export const makeAskReview = <Status>(
 ): Reviews<Status> => {
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
   const slots = Semaphore.makeUnsafe(maxAtOnce)
-  let lacking: string | undefined
+  let degradedReason: string | undefined
 
   const count = (answered: boolean) =>
     Metric.update(Metric.withAttributes(reviews, { kind: kind.kind, answered: String(answered) }), 1)
 
   const failed = Effect.fnUntraced(function*(reason: string, lacksRight: boolean) {
     yield* count(false)
-    if (reason !== lacking) {
-      lacking = reason
+    if (reason !== degradedReason) {
+      degradedReason = reason
       yield* Effect.logWarning("Requests are refused: the API server cannot be asked who may do what").pipe(
         Effect.annotateLogs({ reason })
       )
@@ -73,7 +73,7 @@ export const makeAskReview = <Status>(
             ? failed(reasonOf(kind.resource, error), error.reason === "forbidden")
             : failed(`The API server's answer is no ${kind.kind}.`, false),
         onSuccess: ({ status }) => {
-          lacking = undefined
+          degradedReason = undefined
           return Effect.as(count(true), status)
         }
       })
@@ -81,10 +81,10 @@ export const makeAskReview = <Status>(
 
   return {
     ask,
-    lacking: Effect.sync(() =>
-      lacking === undefined
+    degradedReason: Effect.sync(() =>
+      degradedReason === undefined
         ? undefined
-        : `requests are refused, the API server cannot be asked who may do what: ${lacking}`
+        : `requests are refused, the API server cannot be asked who may do what: ${degradedReason}`
     )
   }
 }

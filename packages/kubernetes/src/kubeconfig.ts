@@ -2,7 +2,7 @@
  * Access by a kubeconfig: contexts, exec plugins, client certificates, proxies, as @kubernetes/client-node reads them.
  * Loaded only where there is a kubeconfig: client-node brings 15 MB of classes for all of Kubernetes.
  */
-import { excerpt } from "@koredump/core"
+import { toSingleLine } from "@koredump/core"
 import type { KubeConfig } from "@kubernetes/client-node"
 import { Clock, Effect } from "effect"
 import type { Agent, RequestOptions } from "node:https"
@@ -13,10 +13,10 @@ const refuse = (message: string) => new KubeConfigError({ message })
 /** What went wrong in client-node, without what a kubeconfig holds: parsers quote the text that they cannot read. */
 const whyOf = (error: unknown): string => {
   const { code, message, name, reason } = error as { [key in "code" | "message" | "name" | "reason"]?: unknown }
-  if (name === "YAMLException") return `it is no YAML (${excerpt(String(reason))})`
+  if (name === "YAMLException") return `it is no YAML (${toSingleLine(String(reason))})`
   if (name === "SyntaxError") return "what should be JSON is none"
   if (typeof code === "string" && code !== "ENOENT") return code
-  return excerpt(String(message))
+  return toSingleLine(String(message))
 }
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/

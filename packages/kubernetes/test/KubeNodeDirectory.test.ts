@@ -101,9 +101,9 @@ describe("layerKubeNodeDirectory", () => {
           Stream.runForEach((nodes) => Effect.sync(() => told.push(nodes))),
           Effect.forkScoped
         )
-        assert.isString(yield* directory.lacking)
+        assert.isString(yield* directory.degradedReason)
         yield* TestClock.adjust("1 second")
-        assert.isUndefined(yield* directory.lacking)
+        assert.isUndefined(yield* directory.degradedReason)
         assert.deepStrictEqual(told, [[{ name: "a", address: "http://10.0.0.1:5001", incarnation: "u1" }]])
         assert.strictEqual(asked["path"], "/api/v1/namespaces/koredump/pods")
         assert.strictEqual(asked["labelSelector"], "koredump.daemonset=1")
@@ -132,7 +132,7 @@ describe("layerKubeNodeDirectory", () => {
       const told: Array<unknown> = []
       yield* directory.nodes.pipe(Stream.runForEach((nodes) => Effect.sync(() => told.push(nodes))), Effect.forkScoped)
       yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual([told, yield* directory.lacking], [[], "it is unreachable"])
+      assert.deepStrictEqual([told, yield* directory.degradedReason], [[], "it is unreachable"])
     }).pipe(
       Effect.provide(
         layerKubeNodeDirectory({ scheme: "http", port: 5001 }).pipe(

@@ -83,25 +83,25 @@ describe("layerPodWatchResolver", () => {
       const lacking = ["pods are not followed at the moment, cores of new ones may lack their names: it is forbidden"]
       yield* Effect.gen(function*() {
         const resolver = yield* PodResolver
-        assert.deepStrictEqual(yield* resolver.lacking, [])
+        assert.deepStrictEqual(yield* resolver.warnings, [])
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        assert.deepStrictEqual(yield* resolver.warnings, lacking)
         mayList = true
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        assert.deepStrictEqual(yield* resolver.warnings, lacking)
         mayWatch = true
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.lacking, [])
+        assert.deepStrictEqual(yield* resolver.warnings, [])
 
         mayWatch = false
         const former = connection
         connection = yield* Deferred.make<void, KubeApiError>()
         yield* Deferred.fail(former, failing("unreachable"))
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.lacking, lacking)
+        assert.deepStrictEqual(yield* resolver.warnings, lacking)
         mayWatch = true
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.lacking, [])
+        assert.deepStrictEqual(yield* resolver.warnings, [])
       }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
     }))
 })

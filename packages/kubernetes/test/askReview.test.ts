@@ -37,22 +37,22 @@ describe("makeAskReview", () => {
     Effect.gen(function*() {
       let answer: Effect.Effect<unknown, KubeApiError> = Effect.fail(failing("forbidden"))
       const api = fakeApi({ create: () => Effect.suspend(() => answer) })
-      const { ask, lacking } = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
+      const { ask, degradedReason } = makeAskReview(api, kind("TokenReview"), Schema.Unknown)
       const said = "requests are refused, the API server cannot be asked who may do what: "
-      assert.isUndefined(yield* lacking)
+      assert.isUndefined(yield* degradedReason)
       yield* Effect.flip(ask({}))
       assert.strictEqual(
-        yield* lacking,
+        yield* degradedReason,
         `${said}koredump lacks the right to create TokenReview. it is forbidden`
       )
       answer = Effect.fail(failing("unreachable"))
       yield* Effect.flip(ask({}))
-      assert.strictEqual(yield* lacking, `${said}it is unreachable`)
+      assert.strictEqual(yield* degradedReason, `${said}it is unreachable`)
       answer = Effect.succeed("?")
       yield* Effect.flip(ask({}))
-      assert.strictEqual(yield* lacking, `${said}The API server's answer is no TokenReview.`)
+      assert.strictEqual(yield* degradedReason, `${said}The API server's answer is no TokenReview.`)
       answer = Effect.succeed({ status: {} })
       yield* ask({})
-      assert.isUndefined(yield* lacking)
+      assert.isUndefined(yield* degradedReason)
     }))
 })

@@ -252,7 +252,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
     )
   }
 
-  const lackingOfPods = Option.match(resolver, { onNone: () => Effect.succeed([]), onSome: ({ lacking }) => lacking })
+  const lackingOfPods = Option.match(resolver, {
+    onNone: () => Effect.succeed([]),
+    onSome: ({ warnings: lacking }) => lacking
+  })
   const warnings = Effect.zipWith(journal.lacking, lackingOfPods, (lackingInJournal, lackingOfPods) => [
     ...lacking.values(),
     ...lackingInJournal,

@@ -9,47 +9,47 @@ import { makeRoutes } from "./http/routes.ts"
 /** What keeps a server from being ready, and what only lacks, in words. */
 interface Readiness {
   readonly waiting: ReadonlyArray<string>
-  readonly lacking: ReadonlyArray<string>
+  readonly degradedReason: ReadonlyArray<string>
 }
 
 /** A host is ready when it has been read; what it lacks keeps it from nothing. */
 const hostReadiness = (nodes: ReadonlyArray<NodeStatus>): Readiness => ({
   waiting: nodes.filter(({ state }) => state === "syncing").map(({ name }) => `${name} is syncing`),
-  lacking: nodes.flatMap(({ name, warnings }) => (warnings ?? []).map((text) => `${name}: ${text}`))
+  degradedReason: nodes.flatMap(({ name, warnings }) => (warnings ?? []).map((text) => `${name}: ${text}`))
 })
 
 /** A cluster is ready when each node has answered or failed once, whichever come later. Names are for those with tokens. */
 const clusterReadiness = (cluster: ClusterReadiness["Service"], source: CoreSource["Service"]) =>
   Effect.gen(function*(): Effect.fn.Return<Readiness, Problem> {
     const waiting = yield* cluster.waiting
-    const old = yield* cluster.lacking
-    const lacking = old === undefined ? [] : [old]
-    if (waiting !== undefined) return { waiting: [waiting], lacking }
+    const old = yield* cluster.degradedReason
+    const degradedReason = old === undefined ? [] : [old]
+    if (waiting !== undefined) return { waiting: [waiting], degradedReason }
     const nodes = yield* source.nodes
     const unreachable = nodes.filter(({ state }) => state === "unreachable").length
     return {
       waiting: [],
-      lacking: unreachable === 0
-        ? lacking
-        : [...lacking, `${unreachable} of ${nodes.length} nodes cannot be reached`]
+      degradedReason: unreachable === 0
+        ? degradedReason
+        : [...degradedReason, `${unreachable} of ${nodes.length} nodes cannot be reached`]
     }
   })
 
 /** What those lack who know the callers and what they may. */
 const accessLacking = (
-  asked: ReadonlyArray<Option.Option<Pick<Authenticator["Service"] | Authorizer["Service"], "lacking">>>
+  asked: ReadonlyArray<Option.Option<Pick<Authenticator["Service"] | Authorizer["Service"], "degradedReason">>>
 ) =>
   Effect.map(
-    Effect.forEach(asked, (service) => Option.getOrUndefined(service)?.lacking ?? Effect.undefined),
+    Effect.forEach(asked, (service) => Option.getOrUndefined(service)?.degradedReason ?? Effect.undefined),
     // An API server that is away is the same for both.
-    (lacking) => [...new Set(lacking.filter((why) => why !== undefined))]
+    (degradedReason) => [...new Set(degradedReason.filter((why) => why !== undefined))]
   )
 
-const answer = ({ lacking, waiting }: Readiness) =>
+const answer = ({ degradedReason, waiting }: Readiness) =>
   HttpServerResponse.text(
     [
       ...(waiting.length === 0 ? ["ready"] : waiting.map((text) => `not ready: ${text}`)),
-      ...lacking.map((text) => `warning: ${text}`),
+      ...degradedReason.map((text) => `warning: ${text}`),
       ""
     ].join("\n"),
     { status: waiting.length === 0 ? 200 : 503 }
@@ -60,7 +60,7 @@ const readiness = (source: CoreSource["Service"], cluster: Option.Option<Cluster
     onNone: () => Effect.map(source.nodes, hostReadiness),
     onSome: (cluster) => clusterReadiness(cluster, source)
   }).pipe(
-    Effect.catch(({ message }) => Effect.succeed<Readiness>({ waiting: [message], lacking: [] }))
+    Effect.catch(({ message }) => Effect.succeed<Readiness>({ waiting: [message], degradedReason: [] }))
   )
 
 /** The routes of the ops port. */
@@ -72,7 +72,7 @@ export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.Http
     const handler = Effect.zipWith(
       ready,
       access,
-      ({ lacking, waiting }, ofAccess) => answer({ waiting, lacking: [...lacking, ...ofAccess] })
+      ({ degradedReason, waiting }, ofAccess) => answer({ waiting, degradedReason: [...degradedReason, ...ofAccess] })
     )
     yield* router.add("GET", "/readyz", handler)
   })),

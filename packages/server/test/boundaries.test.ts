@@ -10,7 +10,8 @@ const entries = {
     "@koredump/core",
     "@koredump/kubernetes",
     "@koredump/node-source",
-    "@koredump/server"
+    "@koredump/server",
+    "@koredump/transport"
   ]
 }
 

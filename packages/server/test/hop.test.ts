@@ -1,6 +1,5 @@
 /** Two hops on real sockets: a node's server behind a cluster's. What users see must be as if there were one. */
 import { assert, describe, it } from "@effect/vitest"
-import { layerHttpNodeConnector } from "@koredump/client/node"
 import {
   Authorization,
   type CoreFile,
@@ -11,6 +10,7 @@ import {
   Unauthorized,
   UnsupportedCompression
 } from "@koredump/core"
+import { layerHttpNodeConnector } from "@koredump/transport"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { once } from "node:events"
 import type { IncomingMessage } from "node:http"

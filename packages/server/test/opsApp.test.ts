@@ -42,8 +42,8 @@ describe("the ops port", () => {
 
   it.live("says once what those lack who know the callers and what they may, while they lack it", () =>
     Effect.gen(function*() {
-      let lacking: string | undefined = "the API server is away"
-      const asked = { lacking: Effect.sync(() => lacking) }
+      let degradedReason: string | undefined = "the API server is away"
+      const asked = { degradedReason: Effect.sync(() => degradedReason) }
       const served = yield* serve({
         opsListen: loopback,
         authorization: Layer.mergeAll(
@@ -58,7 +58,7 @@ describe("the ops port", () => {
         (response) => Effect.map(bodyOf(response), (body) => [response.statusCode, body!.toString()])
       )
       assert.deepStrictEqual(yield* readyz, [200, "ready\nwarning: the API server is away\n"])
-      lacking = undefined
+      degradedReason = undefined
       assert.deepStrictEqual(yield* readyz, [200, "ready\n"])
     }))
 })

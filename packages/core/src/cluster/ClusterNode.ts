@@ -1,11 +1,11 @@
 /** How things stand with one node of a cluster: where its agent is, when it was heard of, what it holds. No I/O. */
-import { formatTimestamp } from "../Core.ts"
-import type { CoreIndex } from "../CoreIndex.ts"
-import type { CoreSource, NodeStatus } from "../CoreSource.ts"
-import type { NodeAddress } from "../NodeDirectory.ts"
-import { NodeFailed, type NodeTimeout } from "../Problem.ts"
-import { type NodeBounds, NodeCores } from "./NodeCores.ts"
-import { bounded } from "./nodeProblem.ts"
+import { formatTimestamp } from "../model/Core.ts"
+import { NodeFailed, type NodeTimeout } from "../model/Problem.ts"
+import type { CoreIndex } from "../source/CoreIndex.ts"
+import type { CoreSource, NodeStatus } from "../source/CoreSource.ts"
+import { type NodeCoreLimits, NodeCores } from "./NodeCores.ts"
+import type { NodeAddress } from "./NodeDirectory.ts"
+import { bounded } from "./toClusterProblem.ts"
 
 const maxWarnings = 20
 // Heartbeats come every 5 seconds.
@@ -42,7 +42,7 @@ export class ClusterNode {
   #lacking: string | undefined
   #isAllShown = false
 
-  constructor(index: CoreIndex, bounds: NodeBounds, address: NodeAddress, now: number) {
+  constructor(index: CoreIndex, bounds: NodeCoreLimits, address: NodeAddress, now: number) {
     this.name = address.name
     this.cores = new NodeCores(index, address.name, bounds)
     this.#address = address

@@ -3,14 +3,14 @@
  * anew, and turns them into the fewest changes of the index. Bounded: a node with too much to tell loses its own oldest
  * cores, never another's.
  */
-import type { CoreSummary } from "../Core.ts"
-import type { CoreEvent } from "../CoreEvent.ts"
-import type { CoreId } from "../CoreId.ts"
-import type { CoreIndex } from "../CoreIndex.ts"
-import { admitCore, type AdmittedCore, type CoreFacts } from "./admitCore.ts"
+import type { CoreSummary } from "../model/Core.ts"
+import type { CoreEvent } from "../model/CoreEvent.ts"
+import type { CoreId } from "../model/CoreId.ts"
+import type { CoreIndex } from "../source/CoreIndex.ts"
+import { type NodeCoreInfo, type SanitizedCore, sanitizeNodeCore } from "./sanitizeNodeCore.ts"
 
 /** What one node may take up. */
-export interface NodeBounds {
+export interface NodeCoreLimits {
   /** Most cores; beyond it the oldest `missing` go first, then the oldest. */
   readonly maxCores: number
   /** Most bytes of all summaries together, as JSON. */
@@ -24,7 +24,7 @@ export interface NodeBounds {
 /** One step for the index: a core comes or changes, or (`undefined`) goes. */
 export interface CoreChange {
   readonly id: CoreId
-  readonly core: AdmittedCore | undefined
+  readonly core: SanitizedCore | undefined
 }
 
 /** How many there are of each. */
@@ -36,7 +36,7 @@ const count = (counts: Map<string, number>, key: string | undefined, by: 1 | -1)
 }
 
 /** Cores by id, with what they weigh together. */
-class CoreSet<Facts extends CoreFacts> {
+class CoreSet<Facts extends NodeCoreInfo> {
   readonly byId = new Map<CoreId, Facts>()
   readonly namespaces = new Map<string, number>()
   weight = 0
@@ -60,7 +60,7 @@ class CoreSet<Facts extends CoreFacts> {
   }
 
   /** The cores that have to go for the rest to be within `share` of the bounds. */
-  surplus({ maxBytes, maxCores, maxNamespaces }: NodeBounds, share: number): ReadonlyArray<CoreId> {
+  surplus({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, share: number): ReadonlyArray<CoreId> {
     const gone: Array<CoreId> = []
     const namespaces = new Map(this.namespaces)
     let { weight } = this
@@ -77,7 +77,7 @@ class CoreSet<Facts extends CoreFacts> {
     return gone
   }
 
-  exceeds({ maxBytes, maxCores, maxNamespaces }: NodeBounds, times = 1): boolean {
+  exceeds({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, times = 1): boolean {
     return this.byId.size > maxCores * times || this.weight > maxBytes * times ||
       this.namespaces.size > maxNamespaces * times
   }
@@ -90,14 +90,14 @@ const maxVersion = 256
 export class NodeCores {
   readonly #index: CoreIndex
   readonly #node: string
-  readonly #bounds: NodeBounds
-  readonly #held = new CoreSet<CoreFacts>()
+  readonly #bounds: NodeCoreLimits
+  readonly #held = new CoreSet<NodeCoreInfo>()
   /** What a replay has told so far; undefined outside of one. */
-  #replay: CoreSet<AdmittedCore> | undefined
+  #replay: CoreSet<SanitizedCore> | undefined
   #since: string | undefined
   #dropped = 0
 
-  constructor(index: CoreIndex, node: string, bounds: NodeBounds) {
+  constructor(index: CoreIndex, node: string, bounds: NodeCoreLimits) {
     this.#index = index
     this.#node = node
     this.#bounds = bounds
@@ -189,13 +189,13 @@ export class NodeCores {
     return [...this.#held.byId.keys()].map((id) => ({ id, core: undefined }))
   }
 
-  #admit(summary: CoreSummary): AdmittedCore | undefined {
-    const core = admitCore(this.#node, summary, this.#bounds.maxCoreBytes)
+  #admit(summary: CoreSummary): SanitizedCore | undefined {
+    const core = sanitizeNodeCore(this.#node, summary, this.#bounds.maxCoreBytes)
     if (core === undefined) this.#dropped += 1
     return core
   }
 
-  #difference(replay: CoreSet<AdmittedCore>): ReadonlyArray<CoreChange> {
+  #difference(replay: CoreSet<SanitizedCore>): ReadonlyArray<CoreChange> {
     if (replay.exceeds(this.#bounds)) { for (const gone of replay.surplus(this.#bounds, 1)) replay.delete(gone) }
     const goes = [...this.#held.byId.keys()].filter((id) => !replay.byId.has(id))
     return [

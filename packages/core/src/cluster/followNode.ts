@@ -14,13 +14,13 @@ import {
   Stream
 } from "effect"
 import { RateLimiter } from "effect/persistence"
-import type { CoreEvent } from "../CoreEvent.ts"
-import type { CoreSource } from "../CoreSource.ts"
-import type { NodeConnector } from "../NodeDirectory.ts"
-import { NodeFailed, NodeTimeout, type Problem } from "../Problem.ts"
+import type { CoreEvent } from "../model/CoreEvent.ts"
+import { NodeFailed, NodeTimeout, type Problem } from "../model/Problem.ts"
+import type { CoreSource } from "../source/CoreSource.ts"
 import { type ClusterNode, silent } from "./ClusterNode.ts"
 import type { CoreChange } from "./NodeCores.ts"
-import { nodeFailure } from "./nodeProblem.ts"
+import type { NodeConnector } from "./NodeDirectory.ts"
+import { toNodeFailure } from "./toClusterProblem.ts"
 
 /** What the followers of all nodes share. */
 export interface Following {
@@ -188,7 +188,7 @@ export const followNode = (node: ClusterNode, following: Following): Effect.Effe
     const record = Effect.fnUntraced(function*(cause: Cause.Cause<Problem>, now: number) {
       const problem = Cause.findErrorOption(cause)
       const failure = Option.isSome(problem)
-        ? nodeFailure(name, problem.value)
+        ? toNodeFailure(name, problem.value)
         : new NodeFailed({ node: name, detail: "The connection to the node broke in an unforeseen way." })
       yield* Metric.update(reconnects, 1)
       // A node that does not understand its own version would never be understood again.

@@ -1,7 +1,7 @@
 /** An `Authorizer` whose rules a test scripts and changes. */
 import { Context, Effect, Layer } from "effect"
-import { type AccessRequest, Authorizer } from "../Authorizer.ts"
-import { NotReady } from "../Problem.ts"
+import { type AccessRequest, Authorizer } from "../access/Authorizer.ts"
+import { NotReady } from "../model/Problem.ts"
 
 /** A rule, as RBAC has them: everything that it names is allowed. */
 export interface FakeRule {

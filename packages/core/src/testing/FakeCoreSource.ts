@@ -2,12 +2,12 @@
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import { Digest } from "effect/crypto"
 import { Hex } from "effect/encoding"
-import { type CoreMetadata, formatTimestamp, isHeavyField, type UnversionedCore } from "../Core.ts"
-import { coreIdMicros, type CoreRef, formatCoreId, parseCoreId, refKey } from "../CoreId.ts"
-import { CoreIndex, type CoreIndexOptions } from "../CoreIndex.ts"
-import { type ByteRange, type CoreFile, CoreSource } from "../CoreSource.ts"
-import { CoreNotFound, CoreNotStored, CoreUnreadable, DeletionDisabled } from "../Problem.ts"
-import { signalName } from "../Signal.ts"
+import { type CoreMetadata, formatTimestamp, isHeavyField, type UnversionedCore } from "../model/Core.ts"
+import { coreIdMicros, type CoreRef, formatCoreId, parseCoreId, refKey } from "../model/CoreId.ts"
+import { CoreNotFound, CoreNotStored, CoreUnreadable, DeletionDisabled } from "../model/Problem.ts"
+import { signalName } from "../model/Signal.ts"
+import { CoreIndex, type CoreIndexOptions } from "../source/CoreIndex.ts"
+import { type ByteRange, type CoreFile, CoreSource } from "../source/CoreSource.ts"
 
 /** A core to script: every part may be left out. */
 export interface FakeCore {

@@ -1,8 +1,8 @@
 /** The nodes of a cluster that a test scripts: a directory and a connector over one `FakeCoreSource` for each node. */
 import { Context, Deferred, Effect, Latch, Layer, Scope, Stream, SubscriptionRef } from "effect"
-import { CoreSource } from "../CoreSource.ts"
-import { type NodeAddress, NodeConnector, NodeDirectory } from "../NodeDirectory.ts"
-import { NodeFailed, NotReady, type Problem } from "../Problem.ts"
+import { type NodeAddress, NodeConnector, NodeDirectory } from "../cluster/NodeDirectory.ts"
+import { NodeFailed, NotReady, type Problem } from "../model/Problem.ts"
+import { CoreSource } from "../source/CoreSource.ts"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "./FakeCoreSource.ts"
 
 /** Scripts the nodes. A name that no node has is a defect. */
@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
 
   const directory = NodeDirectory.of({
     nodes: Stream.filter(SubscriptionRef.changes(present), (addresses) => addresses !== undefined),
-    lacking: Effect.undefined
+    degradedReason: Effect.undefined
   })
 
   const connector = NodeConnector.of({

@@ -11,11 +11,11 @@
  * happened a little later: the cases wait on `changes`, so give them a time-out.
  */
 import { Effect, Equal, Stream } from "effect"
-import type { CoreSummary } from "../Core.ts"
-import type { CoreEvent } from "../CoreEvent.ts"
-import { CoreId, type CoreRef } from "../CoreId.ts"
-import type { CoreQuery } from "../CoreQuery.ts"
-import { CoreSource } from "../CoreSource.ts"
+import type { CoreSummary } from "../model/Core.ts"
+import type { CoreEvent } from "../model/CoreEvent.ts"
+import { CoreId, type CoreRef } from "../model/CoreId.ts"
+import type { CoreQuery } from "../source/CoreQuery.ts"
+import { CoreSource } from "../source/CoreSource.ts"
 import { FakeCores } from "./FakeCoreSource.ts"
 
 /** One case; it dies with a sentence where the source breaks the contract. */

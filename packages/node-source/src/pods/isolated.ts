@@ -25,6 +25,6 @@ export const isolated = (name: string, resolver: PodResolver["Service"]): PodRes
         Effect.catchCause((cause) => Effect.as(report(Cause.pretty(cause)), nothing))
       ),
     updates: resolver.updates,
-    lacking: resolver.lacking
+    warnings: resolver.warnings
   }
 }

@@ -48,7 +48,7 @@ export const containerLogsResolver: (directory: string) => Made = Effect.fnUntra
         return found === undefined || (found.podUid ?? podUid) !== podUid ? {} : found.identity
       }),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-    lacking: Effect.succeed([])
+    warnings: Effect.succeed([])
   }
 })
 
@@ -66,6 +66,6 @@ export const podLogsResolver: (directory: string) => Made = Effect.fnUntraced(fu
   return {
     resolve: ({ podUid }) => Effect.sync(() => seen.get(podUid) ?? {}),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-    lacking: Effect.succeed([])
+    warnings: Effect.succeed([])
   }
 })

@@ -79,7 +79,7 @@ export const bundleResolver = (paths: Pick<HostPaths, "root" | "bundles">): PodR
       return {}
     }),
   updates: Effect.succeed(Stream.never),
-  lacking: Effect.succeed([])
+  warnings: Effect.succeed([])
 })
 
 const ownerOf = (path: string): number | undefined => {
@@ -126,5 +126,5 @@ export const conmonResolver = (
         return monitored === undefined || monitored.podUid !== podUid ? {} : monitored.identity
       }),
     updates: Effect.succeed(Stream.never),
-    lacking: Effect.succeed([])
+    warnings: Effect.succeed([])
   }))

@@ -6,7 +6,7 @@ import { isolated } from "../../src/pods/isolated.ts"
 
 const pod = { podUid: "u", containerId: "c" }
 const answering = (resolve: PodResolver["Service"]["resolve"]) =>
-  isolated("tests", { resolve, updates: Effect.succeed(Stream.never), lacking: Effect.succeed(["a right"]) })
+  isolated("tests", { resolve, updates: Effect.succeed(Stream.never), warnings: Effect.succeed(["a right"]) })
 
 /** What three questions are answered, and what is logged. */
 const ask = Effect.fnUntraced(function*(resolver: PodResolver["Service"]) {
@@ -31,5 +31,5 @@ it.effect.each<readonly [string, PodResolver["Service"]["resolve"], object, RegE
     assert.deepStrictEqual(answers, [answer, answer, answer])
     assert.match(lines.join("\n"), logged)
     assert.isAtMost(lines.length, 1)
-    assert.deepStrictEqual(yield* answering(resolve).lacking, ["a right"])
+    assert.deepStrictEqual(yield* answering(resolve).warnings, ["a right"])
   }))

@@ -28,7 +28,7 @@ export const layerScriptedPods = (
     const resolver = PodResolver.of({
       resolve: (pod) => Effect.suspend(() => answer(identities.get(keyOf(pod)) ?? {}, asked++)),
       updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-      lacking: Effect.sync(() => lacking)
+      warnings: Effect.sync(() => lacking)
     })
     const script = PodScript.of({
       know: (pod, identity) => Effect.sync(() => identities.set(keyOf(pod), identity)),

@@ -1,5 +1,4 @@
 /** `koredump-server cluster`: the cores of all nodes of a Kubernetes cluster, for those who may see them. */
-import { layerHttpNodeConnector, nodeAddressRefusal } from "@koredump/client/node"
 import {
   CoreSource,
   DeletionDisabled,
@@ -9,6 +8,7 @@ import {
   NodeDirectory
 } from "@koredump/core"
 import { layerKubeNodeDirectory } from "@koredump/kubernetes"
+import { invalidAddressReason, layerHttpNodeConnector } from "@koredump/transport"
 import { Effect, Layer, Option, Stream } from "effect"
 import { Command } from "effect/cli"
 import { layerServer } from "../launch.ts"
@@ -34,7 +34,7 @@ const nodeOf = (text: string): Effect.Effect<NodeAddress, SettingsError> => {
   if (name === "" || !URL.canParse(address)) {
     return refuse(`--node: "${text}" is no NAME=URL such as worker-1=https://10.0.0.7:5001.`)
   }
-  const refusal = nodeAddressRefusal(address, true)
+  const refusal = invalidAddressReason(address, true)
   return refusal === undefined ? Effect.succeed({ name, address }) : refuse(`--node: the URL of ${name}: ${refusal}.`)
 }
 

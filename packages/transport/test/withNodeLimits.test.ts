@@ -1,0 +1,201 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type CoreEvent,
+  type CoreFile,
+  CoreNotFound,
+  type CoreSource,
+  CoreUnreadable,
+  InternalError,
+  NodeFailed,
+  NodeTimeout,
+  NotReady,
+  type Problem,
+  TooManyDownloads,
+  Unauthorized
+} from "@koredump/core"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { ref, summary } from "../../client-sdk/test/support.ts"
+import { makeNodeBreaker, type NodeConnectionLimits, withNodeLimits } from "../src/withNodeLimits.ts"
+
+const empty = { cores: [], resourceVersion: "a-1", unreachable: [] }
+const bookmark: CoreEvent = { type: "BOOKMARK", object: { resourceVersion: "a-1" } }
+
+/** A node that a test scripts: what each list ends with, and how long it takes. */
+const makeNode = (bounds: NodeConnectionLimits = {}) =>
+  Effect.gen(function*() {
+    const node = {
+      asked: 0,
+      running: 0,
+      open: 0,
+      answer: Effect.succeed(empty) as Effect.Effect<typeof empty, Problem>,
+      body: Stream.empty as Stream.Stream<Uint8Array, Problem>
+    }
+    const answer = Effect.suspend(() => {
+      node.asked += 1
+      node.running += 1
+      return Effect.ensuring(node.answer, Effect.sync(() => node.running -= 1))
+    })
+    const bytes = () => Stream.suspend(() => node.body)
+    const source: CoreSource["Service"] = {
+      list: () => answer,
+      get: () => Effect.as(answer, summary),
+      open: (ref) =>
+        Effect.acquireRelease(Effect.sync(() => node.open += 1), () => Effect.sync(() => node.open -= 1)).pipe(
+          Effect.as<CoreFile>({
+            ref,
+            size: 1,
+            compression: "none",
+            lastModified: 0,
+            etag: "\"a\"",
+            bytes,
+            decompressed: bytes()
+          })
+        ),
+      remove: () => Effect.asVoid(answer),
+      changes: () => Stream.make(bookmark),
+      nodes: Effect.as(answer, [])
+    }
+    return { node, source: withNodeLimits(source, yield* makeNodeBreaker, "node-1", "node-1 x", bounds) }
+  })
+
+const broken = Effect.fail(new NodeFailed({ detail: "broken" }))
+
+describe("a node that fails", () => {
+  it.effect.each<Problem>([
+    new NodeFailed({}),
+    new NodeTimeout({}),
+    new NotReady({}),
+    new InternalError({})
+  ])("by $_tag is left alone after five", (problem) =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = Effect.fail(problem)
+      for (let i = 0; i < 7; i++) yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.asked, 5)
+    }).pipe(Effect.scoped))
+
+  it.effect("is left alone after five failures in a row, then tried once, and is back when that succeeds", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = broken
+      for (let i = 0; i < 5; i++) yield* Effect.flip(i % 2 === 0 ? source.list({}) : source.remove(ref))
+      const failure = yield* Effect.flip(source.get(ref))
+      assert.include(failure, { _tag: "NodeFailed", node: "node-1" })
+      assert.match(failure.message, /^Node node-1 failed several times in a row; it is tried again in [123] s\.$/)
+      assert.strictEqual(node.asked, 5)
+
+      yield* TestClock.adjust("3 seconds")
+      yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.asked, 6)
+      yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.asked, 6)
+
+      yield* TestClock.adjust("5 seconds")
+      node.answer = Effect.succeed(empty)
+      yield* source.list({})
+      yield* source.nodes
+      assert.strictEqual(node.asked, 8)
+    }).pipe(Effect.scoped))
+
+  it.effect("is tried again within 36 seconds, however often it failed", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = broken
+      for (let i = 0; i < 5; i++) yield* Effect.flip(source.list({}))
+      for (let i = 0; i < 20; i++) {
+        const before = node.asked
+        yield* TestClock.adjust("36 seconds")
+        yield* Effect.flip(source.list({}))
+        assert.strictEqual(node.asked, before + 1)
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("is back as soon as a watch of it is answered", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = broken
+      for (let i = 0; i < 6; i++) yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.asked, 5)
+      assert.deepStrictEqual(yield* Stream.runCollect(source.changes()), [bookmark])
+      node.answer = Effect.succeed(empty)
+      yield* source.list({})
+      assert.strictEqual(node.asked, 6)
+    }).pipe(Effect.scoped))
+
+  it.effect("does not fail by what it says of a core, or of this server's request", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      for (
+        const problem of [
+          new CoreNotFound({ id: ref.id }),
+          new CoreUnreadable({ id: ref.id }),
+          new TooManyDownloads({}),
+          new Unauthorized({})
+        ]
+      ) {
+        node.answer = Effect.fail(problem)
+        for (let i = 0; i < 10; i++) yield* Effect.flip(source.list({}))
+      }
+      assert.strictEqual(node.asked, 40)
+    }).pipe(Effect.scoped))
+})
+
+describe("at once", () => {
+  it.effect("so many requests run, the rest waits, and not for long", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode({ maxRequests: 2, queueTimeout: "10 seconds" })
+      node.answer = Effect.never
+      const running = yield* Effect.forEach([1, 2], () => Effect.forkChild(source.list({})))
+      const waiting = yield* Effect.forkChild(Effect.flip(source.get(ref)))
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(node.running, 2)
+      yield* TestClock.adjust("1 second")
+      assert.include(yield* Fiber.join(waiting), { _tag: "NodeTimeout", node: "node-1" })
+
+      const next = yield* Effect.forkChild(source.nodes)
+      yield* TestClock.adjust("1 second")
+      node.answer = Effect.succeed(empty)
+      yield* Fiber.interrupt(running[0]!)
+      yield* Fiber.join(next)
+      assert.strictEqual(node.asked, 3)
+      yield* Fiber.interrupt(running[1]!)
+    }).pipe(Effect.scoped))
+
+  it.effect("what had to wait too long does not speak against the node", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode({ maxRequests: 1, queueTimeout: "5 seconds" })
+      node.answer = Effect.never
+      const running = yield* Effect.forkChild(source.list({}))
+      const waiting = yield* Effect.forkChild(
+        Effect.forEach([1, 2, 3, 4, 5, 6], () => Effect.flip(source.get(ref)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("5 seconds")
+      assert.lengthOf(yield* Fiber.join(waiting), 6)
+      node.answer = Effect.succeed(empty)
+      yield* Fiber.interrupt(running)
+      yield* source.list({})
+    }).pipe(Effect.scoped))
+
+  it.effect("so many downloads run; they hold up no request, and no watch", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode({ maxRequests: 1, maxDownloads: 1, queueTimeout: "10 seconds" })
+      node.body = Stream.never
+      const scope = yield* Scope.make()
+      const file = yield* Scope.provide(source.open(ref), scope)
+      assert.strictEqual(node.open, 1)
+      const running = yield* Effect.forkChild(Stream.runDrain(file.bytes()))
+      const waiting = yield* Effect.forkChild(Effect.flip(Stream.runDrain(file.decompressed)))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* source.list({}), empty)
+      assert.deepStrictEqual(yield* Stream.runCollect(source.changes()), [bookmark])
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "TooManyDownloads")
+
+      yield* Fiber.interrupt(running)
+      node.body = Stream.make(new Uint8Array(3))
+      assert.strictEqual((yield* Stream.runCollect(file.bytes({ start: 0, end: 3 })))[0]?.length, 3)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(node.open, 0)
+    }).pipe(Effect.scoped))
+})
