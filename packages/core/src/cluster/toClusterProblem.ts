@@ -1,6 +1,6 @@
 /** What a node's refusal means to somebody who asked the cluster, not the node. */
+import { toSingleLine } from "../common/errorText.ts"
 import type { CoreRef } from "../model/CoreId.ts"
-import { toSingleLine } from "../model/errorText.ts"
 import {
   CoreNotFound,
   CoreNotStored,

@@ -1,6 +1,0 @@
-import { Schema } from "effect"
-
-/** The connector cannot start: a file that it needs cannot be read, or holds something else. */
-export class HttpNodeConnectorError extends Schema.TaggedError<HttpNodeConnectorError>()("HttpNodeConnectorError", {
-  message: Schema.String
-}) {}

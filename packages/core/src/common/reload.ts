@@ -1,0 +1,47 @@
+import { type Duration, Effect, Schedule, type Scope } from "effect"
+import { makeFailureLog } from "./FailureLog.ts"
+
+/** How a value from files is kept up to date. */
+export interface ReloadOptions<A, E, R> {
+  /** Reads the value. A failed read keeps the last value and is logged once. */
+  readonly read: Effect.Effect<A, E, R>
+  readonly every: Duration.Input
+  /** Whether a newly read value is the one in use. */
+  readonly isSame: (a: A, b: A) => boolean
+  /** Log messages. */
+  readonly messages: { readonly reloaded: string; readonly failed: string }
+  /** Called after the value has changed. */
+  readonly onChange?: (value: A) => void
+}
+
+/**
+ * Reads a value now and again at intervals for as long as the scope is open. Files are read, not watched: that works
+ * alike for a Kubernetes volume (which swaps a symbolic link), an editor's rename and a network file system.
+ *
+ * Returns a function that gives the value in use. Fails if the first read fails.
+ */
+export const reload = Effect.fnUntraced(
+  function*<A, E extends { readonly message: string }, R>(
+    { every, isSame, messages, onChange, read }: ReloadOptions<A, E, R>
+  ): Effect.fn.Return<() => A, E, R | Scope.Scope> {
+    let current = yield* read
+    const log = makeFailureLog({ failed: messages.failed })
+    yield* read.pipe(
+      Effect.flatMap((next) =>
+        Effect.andThen(
+          log.recovered,
+          Effect.suspend(() => {
+            if (isSame(next, current)) return Effect.void
+            current = next
+            onChange?.(next)
+            return Effect.logInfo(messages.reloaded)
+          })
+        )
+      ),
+      Effect.catch(({ message }) => log.failed(message)),
+      Effect.schedule(Schedule.spaced(every)),
+      Effect.forkScoped
+    )
+    return () => current
+  }
+)
