@@ -80,7 +80,10 @@ describe("log lines", () => {
     ([, text, template, variable]) => ({ template: text ?? template, variable })
   )
 
-  it.each(calls.flatMap(({ template }) => template ?? []))("%s", (template) => {
+  // Messages of `makeFailureLog` and `reload`, which log them for their callers.
+  const passedOn = allOf(sources, /\b(?:failed|recovered|reloaded): "([A-Z][^"]+)"/g)
+
+  it.each([...calls.flatMap(({ template }) => template ?? []), ...passedOn])("%s", (template) => {
     const parts = template.split(/\$\{[^}]*\}/).map((part) => part.trim()).filter((part) => part.length > 3)
     assert.isNotEmpty(parts)
     for (const part of parts) assert.include(log, part)
@@ -91,6 +94,9 @@ describe("log lines", () => {
     assert.strictEqual(sources.match(/Effect\.log(?:Warning|Error|Fatal)\(/g)?.length, calls.length)
     const variables = calls.flatMap(({ variable }) => variable ?? [])
     assert.deepStrictEqual(variables.toSorted(), [
+      // Messages of `makeFailureLog`, see above.
+      "failed",
+      "failed",
       // A token file, in client-sdk.
       "message",
       // Of a local server run by root.
