@@ -1,6 +1,6 @@
 /** Options that several verbs share, and what they mean as a query. */
-import { type CoreQuery, decodeCoreQuery, groupParams } from "@koredump/core"
-import { Clock, Context, Effect } from "effect"
+import { type CoreQuery, decodeCoreQuery, filterFields } from "@koredump/core"
+import { Context, Effect } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { type Failure, fromProblem, usage } from "./Failure.ts"
 
@@ -11,28 +11,31 @@ const repeatable = (name: string, metavar: string, description: string) =>
 export const flag = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
 
-/** The filters of the REST API, by the same names. */
-export const filterFlags = {
-  namespace: repeatable("namespace", "NAMESPACE", "Only cores of this namespace (repeatable)").pipe(
-    Flag.withAlias("n")
-  ),
-  pod: repeatable("pod", "POD", "Only cores of this pod (repeatable)").pipe(Flag.withAlias("p")),
-  container: repeatable("container", "NAME", "Only cores of this container (repeatable)"),
-  node: repeatable("node", "NODE", "Only cores of this node (repeatable)"),
-  comm: repeatable("comm", "NAME", "Only cores of processes of this name (repeatable)"),
-  exe: repeatable("exe", "PATH", "Only cores of this executable (repeatable)"),
-  image: repeatable("image", "IMAGE", "Only cores of this container image (repeatable)"),
-  signal: repeatable("signal", "SIGNAL", "Only this signal, by name or number (repeatable)"),
-  uid: repeatable("uid", "UID", "Only processes of this user id (repeatable)"),
-  state: repeatable("state", "STATE", "Only present, truncated, pending or missing cores (repeatable; without: any)"),
-  signature: repeatable("signature", "SIGNATURE", "Only crashes of this signature (repeatable)"),
-  since: repeatable("since", "TIME", "Crashed at or after: RFC 3339, or a duration before now such as 90m or 3d"),
-  until: repeatable("until", "TIME", "Crashed before: RFC 3339, or a duration before now"),
-  q: repeatable("q", "TEXT", "Only cores with this text anywhere in their summary")
-} as const
+type FilterName = Exclude<keyof typeof filterFields, "id">
 
-/** What {@link filterFlags} give. */
-export type FilterValues = { readonly [K in keyof typeof filterFlags]: ReadonlyArray<string> }
+const filterFlag = (name: FilterName, note = "") =>
+  repeatable(name, filterFields[name].metavar, filterFields[name].help + note)
+
+/** The filters of the REST API as flags. Cores are named by arguments, so `id` is no flag. */
+export const filterFlags = {
+  namespace: filterFlag("namespace").pipe(Flag.withAlias("n")),
+  pod: filterFlag("pod").pipe(Flag.withAlias("p")),
+  container: filterFlag("container"),
+  node: filterFlag("node"),
+  comm: filterFlag("comm"),
+  exe: filterFlag("exe"),
+  image: filterFlag("image"),
+  signal: filterFlag("signal"),
+  uid: filterFlag("uid"),
+  state: filterFlag("state", ". Default: any"),
+  signature: filterFlag("signature"),
+  since: filterFlag("since"),
+  until: filterFlag("until"),
+  q: filterFlag("q")
+} as const satisfies Record<FilterName, unknown>
+
+/** The values of {@link filterFlags}. */
+export type FilterValues = { readonly [Name in FilterName]: ReadonlyArray<string> }
 
 /** Takes the newest of several. */
 export const newestFlag = flag("newest", "The newest only; also -1")
@@ -96,9 +99,6 @@ export const queryOf = (
       ),
       ...Object.entries(more).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
     ]
-    const now = (yield* Clock.currentTimeMillis) * 1000
-    const query = yield* Effect.fromResult(decodeCoreQuery(groupParams(params), now)).pipe(
-      Effect.mapError(fromProblem)
-    )
+    const query = yield* Effect.mapError(decodeCoreQuery(params), fromProblem)
     return { state: "any", ...query }
   })

@@ -1,77 +1,55 @@
-/** The query of a list as people write it. */
-import {
-  type CoreFilter,
-  type CoreQuery,
-  type CoreState,
-  decodeCoreFilter,
-  decodeCoreQuery,
-  type InvalidQuery
-} from "@koredump/core"
-import { Clock, Effect } from "effect"
+/** Queries of the client: filters with the values that people write, and their conversion. */
+import { type CoreFilter, type CoreQuery, decodeCoreFilter, decodeCoreQuery, type InvalidQuery } from "@koredump/core"
+import { Effect } from "effect"
 
-type OneOrMore<A> = A | ReadonlyArray<A>
+/** A value as people write it: a time as date or text, one value or several, numbers as text too. */
+type Written<A> = A extends ReadonlyArray<infer Value> ? WrittenValue<Value> | ReadonlyArray<WrittenValue<Value>>
+  : A extends number ? Date | string
+  : A
+type WrittenValue<A> = A extends number ? number | string : A
 
-/** Which cores are meant. All conditions must hold; of several values of one condition any. */
-export interface CoresFilter {
-  readonly namespace?: OneOrMore<string> | undefined
-  readonly pod?: OneOrMore<string> | undefined
-  readonly container?: OneOrMore<string> | undefined
-  readonly node?: OneOrMore<string> | undefined
-  /** Name of the process, as the kernel has it. */
-  readonly comm?: OneOrMore<string> | undefined
-  /** Path of the executable. */
-  readonly exe?: OneOrMore<string> | undefined
-  /** Name of the container's image. */
-  readonly image?: OneOrMore<string> | undefined
-  /** `SIGSEGV`, `segv` or 11. */
-  readonly signal?: OneOrMore<string | number> | undefined
-  readonly uid?: OneOrMore<number> | undefined
-  /** Without it all but `missing`; `any` for all. */
-  readonly state?: OneOrMore<CoreState> | "any" | undefined
-  /** Crash signature. */
-  readonly signature?: OneOrMore<string> | undefined
-  /** Crashed at or after: a date, RFC 3339, or a duration before now such as `90m` or `3d`. */
-  readonly since?: Date | string | undefined
-  /** Crashed before. */
-  readonly until?: Date | string | undefined
-  /** Text that stands anywhere in the summary. */
-  readonly q?: string | undefined
-}
+/**
+ * Which cores to return: the conditions of a `CoreFilter`. A core must meet all conditions. It meets a condition with
+ * several values if it has one of them. Without `state`, cores in state `missing` are left out.
+ *
+ * - `signal`: `SIGSEGV`, `segv` or 11
+ * - `since`, `until`: a date, an RFC 3339 time, or a duration before now such as `90m` or `3d`
+ * - `state`: one or more states, or `any`
+ * - `q`: text in any field of the summary
+ */
+export type CoresFilter = { readonly [Name in keyof CoreFilter]?: Written<CoreFilter[Name]> | undefined }
 
-/** What a list is asked for. */
+/** A query for a list of cores. */
 export interface CoresQuery extends CoresFilter {
-  /** By time of the crash unless said. */
+  /** Default: `timestamp` */
   readonly sort?: "timestamp" | "size" | undefined
-  /** Oldest (or smallest) first unless said. */
+  /** Default: `asc`, the oldest or smallest core first */
   readonly order?: "asc" | "desc" | undefined
-  /** Cores on a page, 1 to 1000. Without it all. */
+  /** Cores per page, 1 to 1000. Default: all cores in one page. */
   readonly limit?: number | undefined
-  /** Where the page before ended, as it said. */
+  /** The start of the page: `continue` of the previous page. */
   readonly continue?: string | undefined
-  /** Just these keys; `all` adds the heavy ones and needs a limit of 100 or less. */
+  /** Names of the fields to return. `all` also returns the heavy fields and needs a limit of 100 or less. */
   readonly fields?: ReadonlyArray<string> | "all" | undefined
 }
 
-const paramsOf = (query: CoresQuery): Map<string, ReadonlyArray<string>> =>
-  new Map(
-    Object.entries(query)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, (Array.isArray(value) ? value : [value]).map(textOf)])
-  )
-
-const textOf = (value: unknown): string =>
+const toText = (value: unknown): string =>
   value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : String(value)
 
-const nowMicros = Effect.map(Clock.currentTimeMillis, (millis) => millis * 1000)
+const toParams = (query: CoresQuery): ReadonlyArray<readonly [string, string]> =>
+  Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => [value].flat().map((value: unknown) => [name, toText(value)] as const))
 
-/** A filter as sources take it; fails as a server would. */
+/** Converts a filter. Fails with the same problem as a server. */
 export const toCoreFilter = (filter: CoresFilter): Effect.Effect<CoreFilter, InvalidQuery> =>
-  Effect.flatMap(nowMicros, (now) => Effect.fromResult(decodeCoreFilter(paramsOf(filter), now)))
+  Effect.suspend(() => decodeCoreFilter(toParams(filter)))
 
-/** As {@link toCoreFilter}, with order, page and fields. What `continue` holds is between the server and itself. */
-export const toCoreQuery = Effect.fnUntraced(
-  function*({ continue: from, ...query }: CoresQuery): Effect.fn.Return<CoreQuery, InvalidQuery> {
-    const decoded = yield* Effect.fromResult(decodeCoreQuery(paramsOf(query), yield* nowMicros))
-    return from === undefined ? decoded : { ...decoded, continue: from }
-  }
-)
+/** Converts a query, see {@link toCoreFilter}. `continue` is not checked: only the server knows its format. */
+export const toCoreQuery = ({ continue: start, ...query }: CoresQuery): Effect.Effect<CoreQuery, InvalidQuery> =>
+  Effect.suspend(() =>
+    Effect.map(
+      decodeCoreQuery(toParams(query)),
+      (decoded) => start === undefined ? decoded : { ...decoded, continue: start }
+    )
+  )

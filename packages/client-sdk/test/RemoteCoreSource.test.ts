@@ -55,7 +55,7 @@ describe("a list", () => {
         (source) => source.list({ limit: 1, namespace: ["a b", "c&d"] }),
         { token: "secret", headers: { "x-further": "1" } }
       )
-      assert.deepStrictEqual(seen, ["/apiv1/cores?limit=1&namespace=a+b&namespace=c%26d", "Bearer secret", "1"])
+      assert.deepStrictEqual(seen, ["/apiv1/cores?namespace=a+b&namespace=c%26d&limit=1", "Bearer secret", "1"])
       assert.strictEqual(answer.cores[0]?.id, ref.id)
       assert.deepStrictEqual({ ...answer, cores: [] }, {
         cores: [],

@@ -24,6 +24,7 @@ import { nodes } from "./handlers/nodes.ts"
 import { watch } from "./handlers/watch.ts"
 import { layerErrors } from "./http/errors.ts"
 import { withProblems } from "./http/problemResponse.ts"
+import { layerQueryValidation } from "./http/queryValidation.ts"
 import { apiRoutes } from "./http/routes.ts"
 import { documentedApi } from "./openApi.ts"
 
@@ -57,14 +58,14 @@ const cores = HttpApiBuilder.group(
   Effect.fnUntraced(function*(handlers) {
     const answer = yield* makeAnswer
     return handlers.handleAll({
-      list: () => answer(list),
+      list: ({ query }) => answer(list(query)),
       metadata: ({ params }) => answer(metadata(params)),
       metadataHere: ({ params }) => answer(metadata(params)),
       download: ({ params }) => answer(download(params), audited("download", params)),
       downloadHere: ({ params }) => answer(download(params), audited("download", params)),
       delete: ({ params }) => answer(remove(params), audited("delete", params)),
       deleteHere: ({ params }) => answer(remove(params), audited("delete", params)),
-      watch: () => answer(watch)
+      watch: ({ query }) => answer(watch(query))
     })
   })
 )
@@ -91,6 +92,7 @@ export const layerHttpApp = (
   HttpApiBuilder.layer(documentedApi, { openapiPath: "/openapi.json" }).pipe(
     Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs", scalar: { withDefaultFonts: false } })),
     Layer.provide([cores, nodesGroup, system]),
+    Layer.provide(layerQueryValidation),
     Layer.merge(layerErrors(apiRoutes)),
     Layer.provideMerge(Admission.layer(options)),
     Layer.provide(Layer.succeed(CurrentAppOptions, options)),

@@ -6,7 +6,8 @@ import { type Duration, Effect } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import type { CoreRef } from "../model/CoreId.ts"
 import { CoreNotFound, Forbidden, type NotReady, type Problem } from "../model/Problem.ts"
-import { type CoreQuery, encodeContinue, positionOf } from "../source/CoreQuery.ts"
+import { encodeContinue, toPosition } from "../source/CorePosition.ts"
+import type { CoreQuery } from "../source/CoreQuery.ts"
 import { type CoreList, CoreSource } from "../source/CoreSource.ts"
 import { AccessDecisions } from "./AccessDecisions.ts"
 import type { Principal } from "./Authenticator.ts"
@@ -47,7 +48,7 @@ const pageOf = (whole: CoreList, query: CoreQuery, isVisible: (core: CoreSummary
     unreachable: whole.unreachable,
     ...(last === undefined || page.length === cores.length
       ? {}
-      : { continue: encodeContinue(query, positionOf(last, query.sort)) })
+      : { continue: encodeContinue(query, toPosition(last, query.sort)) })
   }
 }
 

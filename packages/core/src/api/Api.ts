@@ -1,6 +1,6 @@
 /**
- * The REST API as one value: server routes, typed client and the OpenAPI document are all derived from it. Paths and
- * keys are those of the Python koredump; everything else is an addition.
+ * The REST API as one value: the server's routes, the typed client and the OpenAPI document derive from it. Paths and
+ * keys of koredump 0.4.0 are unchanged.
  */
 import { Context, Schema } from "effect"
 import {
@@ -15,14 +15,16 @@ import {
 import type { Principal } from "../access/Authenticator.ts"
 import { CoreMetadata, CoreSummary } from "../model/Core.ts"
 import * as Problem from "../model/Problem.ts"
+import { ListQuery, queryParseOptions, WatchQuery } from "../source/CoreQuery.ts"
 import { NodeStatus } from "../source/CoreSource.ts"
+import { rawParameter } from "../source/queryParameter.ts"
 
-/** The caller of the request at hand. */
+/** The caller of the current request. */
 export class CurrentPrincipal
   extends Context.Service<CurrentPrincipal, Principal>()("@koredump/core/CurrentPrincipal")
 {}
 
-/** Lets a request through if its bearer token is accepted. A server on loopback without tokens lets all through. */
+/** Authenticates the bearer token of a request. A server on loopback without tokens accepts every request. */
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentPrincipal }>()(
   "@koredump/core/Authorization",
   {
@@ -32,46 +34,10 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
   }
 ) {}
 
-const param = (description: string) =>
-  Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)]).annotate({ description }))
+/** Answers queries that cannot be decoded with an `InvalidQuery` problem. */
+export class QueryValidation extends HttpApiMiddleware.Service<QueryValidation>()("@koredump/core/QueryValidation") {}
 
-/** The parameters of list, watch and crashes as they stand in a URL; `decodeCoreFilter` gives them their meaning. */
-export const FilterParams = {
-  id: param("The core's file name. Repeatable, as all that are compared exactly: any of them."),
-  namespace: param("Namespace of the pod. Repeatable."),
-  pod: param("Name of the pod. Repeatable."),
-  container: param("Name of the container. Repeatable."),
-  node: param("Name of the node. Repeatable."),
-  comm: param("Name of the process, as the kernel has it. Repeatable."),
-  exe: param("Path of the executable. Repeatable."),
-  image: param("Name of the container's image. Repeatable."),
-  signal: param("Name or number of the signal. Repeatable."),
-  uid: param("User id of the process. Repeatable."),
-  state: param("present, truncated, pending, missing, or any. Repeatable. Without it all but missing."),
-  signature: param("Crash signature. Repeatable."),
-  since: param("Crashed at or after: RFC 3339, or a duration before now such as 90m or 3d."),
-  until: param("Crashed before: RFC 3339, or a duration before now."),
-  q: param("Text that stands anywhere in the summary.")
-}
-
-/** The further parameters of a list; `decodeCoreQuery` gives them their meaning. */
-export const ListParams = {
-  ...FilterParams,
-  sort: param("timestamp (as without it) or size."),
-  order: param("asc (as without it) or desc."),
-  limit: param("Cores on a page, 1 to 1000. Without it all."),
-  continue: param("The value that the page before gave in its Link header."),
-  fields: param("Just these keys, with commas between; all adds the heavy ones and needs a limit of 100 or less."),
-  strict: param("true: a list that lacks nodes is a 502 instead of a partial answer.")
-}
-
-/** The parameters of a watch. */
-export const WatchParams = {
-  ...FilterParams,
-  resourceVersion: param("Where to go on: the version of a list, or of the last event seen.")
-}
-
-// Any text is a node's name or a core's id here: a bad one is a 404, as one that does not exist.
+// Plain strings: an invalid name or ID answers 404, like one that does not exist.
 const refParams = { node: Schema.String, id: Schema.String }
 const idParams = { id: Schema.String }
 
@@ -81,7 +47,7 @@ const metadataOptions = {
 }
 
 const downloadOptions = {
-  query: { decompress: param("true: the core itself, decompressed while it is sent.") },
+  query: { decompress: rawParameter("true: send the core decompressed.") },
   success: HttpApiSchema.StreamUint8Array({ contentType: "application/octet-stream" }),
   error: [
     Problem.InvalidQuery,
@@ -109,33 +75,38 @@ const described = (summary: string, description: string) => OpenApi.annotations(
 export class CoresApi extends HttpApiGroup.make("cores")
   .add(
     HttpApiEndpoint.get("list", "/apiv1/cores", {
-      query: ListParams,
+      query: ListQuery,
       success: Schema.Array(CoreSummary),
       error: [Problem.InvalidQuery, Problem.Forbidden, Problem.PartialList]
     }).annotateMerge(described(
       "List cores",
-      "An array, oldest first. Header Koredump-Resource-Version: watch from there and miss nothing. " +
-        "Header Koredump-Unreachable: nodes that are not in the answer or whose part may be old; of very many the first. " +
-        "With a limit, header Link has the next page."
-    )),
+      "Returns an array of core summaries, oldest first. To watch without missing an event, start from the version in " +
+        "the header Koredump-Resource-Version. The header Koredump-Unreachable names nodes whose cores are missing or " +
+        "may be out of date (only the first of very many). With a limit, the header Link has the next page."
+    )).annotate(HttpApi.QueryParseOptions, queryParseOptions).middleware(QueryValidation),
     HttpApiEndpoint.get("metadata", "/apiv1/cores/metadata/:node/:id", { params: refParams, ...metadataOptions })
-      .annotateMerge(described("Everything known of one core", "Heavy fields and stack trace included.")),
+      .annotateMerge(
+        described("Get the metadata of a core", "Returns all fields, including heavy fields and the stack trace.")
+      ),
     HttpApiEndpoint.get("metadataHere", "/apiv1/cores/metadata/:id", { params: idParams, ...metadataOptions })
-      .annotateMerge(described("Everything known of one core", "The short form, for a server of one node.")),
+      .annotateMerge(described("Get the metadata of a core", "Short form for a server of one node.")),
     HttpApiEndpoint.get("download", "/apiv1/cores/download/:node/:id", { params: refParams, ...downloadOptions })
       .annotateMerge(described(
         "Download a core",
-        "The stored file, with single ranges and conditional requests; HEAD gives the same headers. " +
-          "Decompressed it has no length and no ranges; a corrupt file breaks the connection."
+        "Sends the stored file. Supports single ranges and conditional requests; HEAD returns the same headers. " +
+          "A decompressed core has no Content-Length and supports no ranges. If the file is corrupt, the server closes " +
+          "the connection."
       )),
     HttpApiEndpoint.get("downloadHere", "/apiv1/cores/download/:id", { params: idParams, ...downloadOptions })
-      .annotateMerge(described("Download a core", "The short form, for a server of one node.")),
+      .annotateMerge(described("Download a core", "Short form for a server of one node.")),
     HttpApiEndpoint.delete("delete", "/apiv1/cores/delete/:node/:id", { params: refParams, ...deleteOptions })
-      .annotateMerge(described("Delete a core", "Deletes the stored file. Off unless the server allows it.")),
+      .annotateMerge(
+        described("Delete a core", "Deletes the stored file. Disabled unless the server allows deletion.")
+      ),
     HttpApiEndpoint.delete("deleteHere", "/apiv1/cores/delete/:id", { params: idParams, ...deleteOptions })
-      .annotateMerge(described("Delete a core", "The short form, for a server of one node.")),
+      .annotateMerge(described("Delete a core", "Short form for a server of one node.")),
     HttpApiEndpoint.get("watch", "/apiv1/watch", {
-      query: WatchParams,
+      query: WatchQuery,
       success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
       error: [
         Problem.InvalidQuery,
@@ -146,14 +117,15 @@ export class CoresApi extends HttpApiGroup.make("cores")
       ]
     }).annotateMerge(described(
       "Watch cores",
-      "One event a line: {\"type\":\"ADDED|MODIFIED|DELETED|BOOKMARK|ERROR\",\"object\":{…}}; server-sent events for " +
-        "Accept: text/event-stream. Without a version first the present cores, then a BOOKMARK, then changes."
-    ))
+      "Sends one event per line: {\"type\":\"ADDED|MODIFIED|DELETED|BOOKMARK|ERROR\",\"object\":{…}}. With Accept: " +
+        "text/event-stream, sends server-sent events. Without resourceVersion, the current cores come first, then a " +
+        "BOOKMARK, then changes."
+    )).annotate(HttpApi.QueryParseOptions, queryParseOptions).middleware(QueryValidation)
   )
   .middleware(Authorization)
 {}
 
-/** Nodes: how things stand with each. */
+/** Nodes and their status. */
 export class NodesApi extends HttpApiGroup.make("nodes")
   .add(
     HttpApiEndpoint.get("list", "/apiv1/nodes", {
@@ -161,18 +133,20 @@ export class NodesApi extends HttpApiGroup.make("nodes")
       error: [Problem.Forbidden]
     }).annotateMerge(described(
       "List nodes",
-      "How things stand with each node. Needs the right to list nodecoredumps."
+      "Returns the status of each node. Requires permission to list nodecoredumps."
     ))
   )
   .middleware(Authorization)
 {}
 
-/** What needs no token. */
+/** Routes without authentication. */
 export class SystemApi extends HttpApiGroup.make("system", { topLevel: true })
   .add(
     HttpApiEndpoint.get("health", "/health", {
       success: Schema.String.pipe(HttpApiSchema.asText())
-    }).annotateMerge(described("Health", "OK, for probes of old; new ones ask /livez and /readyz of the ops port."))
+    }).annotateMerge(
+      described("Health", "Answers OK, for existing probes. New probes use /livez and /readyz of the ops port.")
+    )
   )
 {}
 

@@ -1,58 +1,150 @@
-/** Which cores are meant: the one query language of list, watch and the command line. */
-import { type CoreState, type CoreSummary, parseTimestamp } from "../model/Core.ts"
+import { Schema } from "effect"
+import { CoreState, type CoreSummary, parseTimestamp } from "../model/Core.ts"
+import { signalNumber } from "../model/Signal.ts"
+import {
+  decodeEach,
+  decodeInteger,
+  instantParameter,
+  parameter,
+  textParameter,
+  textsParameter
+} from "./queryParameter.ts"
 
-/**
- * All conditions must hold; a list holds if any of its values is the core's, exactly. Without `state`, cores in state
- * `missing` are left out: who lists to download meets no 404.
- */
-export interface CoreFilter {
-  readonly id?: ReadonlyArray<string>
-  readonly namespace?: ReadonlyArray<string>
-  readonly pod?: ReadonlyArray<string>
-  readonly container?: ReadonlyArray<string>
-  readonly node?: ReadonlyArray<string>
-  readonly comm?: ReadonlyArray<string>
-  readonly exe?: ReadonlyArray<string>
-  readonly image?: ReadonlyArray<string>
-  /** Signal numbers. */
-  readonly signal?: ReadonlyArray<number>
-  readonly uid?: ReadonlyArray<number>
-  readonly state?: ReadonlyArray<CoreState> | "any"
-  readonly signature?: ReadonlyArray<string>
-  /** Crashed at or after, microseconds since 1970. */
-  readonly since?: number
-  /** Crashed before, microseconds since 1970. */
-  readonly until?: number
-  /** Substring of any text of the summary, upper and lower case alike. */
-  readonly q?: string
+/** One condition of a {@link CoreFilter}: everything that the REST API, the index and the command line know about it. */
+interface FilterField<S extends Schema.Top> {
+  /** Text form in a URL and typed form. Its description is for the API documentation. */
+  readonly schema: S
+  /** Whether the core meets the condition. */
+  readonly matches: (core: CoreSummary, value: Exclude<S["Type"], undefined>) => boolean
+  /** Help of the command line flag of the same name. */
+  readonly help: string
+  /** Placeholder for the value in the help. */
+  readonly metavar: string
 }
 
-const among = <A>(values: ReadonlyArray<A> | undefined, value: unknown): boolean =>
-  values === undefined || values.includes(value as A)
+const field = <S extends Schema.Top>(field: FilterField<S>): FilterField<S> => field
+
+const stringField = (help: string, metavar: string, get: (core: CoreSummary) => string | undefined) =>
+  field({
+    schema: textsParameter(`${help}.`),
+    help,
+    metavar,
+    matches: (core, values) => {
+      const value = get(core)
+      return value !== undefined && values.includes(value)
+    }
+  })
+
+const numberField = (options: {
+  readonly help: string
+  readonly metavar: string
+  readonly expected: string
+  readonly decode: (text: string) => number | undefined
+  readonly get: (core: CoreSummary) => number | undefined
+}) =>
+  field({
+    schema: parameter({
+      description: `${options.help}.`,
+      expected: options.expected,
+      type: Schema.Array(Schema.Int),
+      decode: decodeEach(options.decode)
+    }),
+    help: options.help,
+    metavar: options.metavar,
+    matches: (core, values) => {
+      const value = options.get(core)
+      return value !== undefined && values.includes(value)
+    }
+  })
+
+const isState = Schema.is(CoreState)
+const stateHelp = "Filter by state: present, truncated, pending, missing or any (repeatable)"
+const sinceHelp = "Show crashes at or after this time: RFC 3339, or a duration before now such as 90m or 3d"
+const untilHelp = "Show crashes before this time: RFC 3339, or a duration before now such as 90m or 3d"
+const textHelp = "Show cores with this text in any field of the summary (case-insensitive)"
 
 const containsText = (core: CoreSummary, text: string): boolean => {
-  const wanted = text.toLowerCase()
+  const lower = text.toLowerCase()
   return Object.entries(core).some(([key, value]) =>
-    key !== "resourceVersion" && typeof value === "string" && value.toLowerCase().includes(wanted)
+    key !== "resourceVersion" && typeof value === "string" && value.toLowerCase().includes(lower)
   )
 }
 
-/** Whether the filter lets this core through. */
+/** The conditions of a filter, by name of the query parameter. The only definition of each. */
+export const filterFields = {
+  id: stringField("Filter by core ID (repeatable)", "ID", (core) => core.id),
+  namespace: stringField("Filter by namespace (repeatable)", "NAMESPACE", (core) => core.namespace),
+  pod: stringField("Filter by pod (repeatable)", "POD", (core) => core.pod),
+  container: stringField("Filter by container (repeatable)", "NAME", (core) => core.container),
+  node: stringField("Filter by node (repeatable)", "NODE", (core) => core.node),
+  comm: stringField("Filter by process name (repeatable)", "NAME", (core) => core.COREDUMP_COMM),
+  exe: stringField("Filter by path of the executable (repeatable)", "PATH", (core) => core.COREDUMP_EXE),
+  image: stringField("Filter by container image (repeatable)", "IMAGE", (core) => core.image_name),
+  signal: numberField({
+    help: "Filter by signal name or number (repeatable)",
+    metavar: "SIGNAL",
+    expected: "a signal name or number, such as SIGSEGV or 11",
+    decode: signalNumber,
+    get: (core) => core.COREDUMP_SIGNAL
+  }),
+  uid: numberField({
+    help: "Filter by user ID of the process (repeatable)",
+    metavar: "UID",
+    expected: "a user ID",
+    decode: decodeInteger,
+    get: (core) => core.COREDUMP_UID
+  }),
+  state: field({
+    schema: parameter<ReadonlyArray<CoreState> | "any">({
+      description: `${stateHelp}. Default: all except missing.`,
+      expected: "present, truncated, pending, missing or any",
+      type: Schema.Union([Schema.Array(CoreState), Schema.Literal("any")]),
+      decode: (values) =>
+        values.includes("any") ? "any" : decodeEach((value) => isState(value) ? value : undefined)(values)
+    }),
+    help: stateHelp,
+    metavar: "STATE",
+    matches: (core, states) => states === "any" || states.includes(core.state)
+  }),
+  signature: stringField("Filter by crash signature (repeatable)", "SIGNATURE", (core) => core.signature),
+  since: field({
+    schema: instantParameter(`${sinceHelp}.`),
+    help: sinceHelp,
+    metavar: "TIME",
+    matches: (core, since) => parseTimestamp(core.COREDUMP_TIMESTAMP) >= since
+  }),
+  until: field({
+    schema: instantParameter(`${untilHelp}.`),
+    help: untilHelp,
+    metavar: "TIME",
+    matches: (core, until) => parseTimestamp(core.COREDUMP_TIMESTAMP) < until
+  }),
+  q: field({ schema: textParameter(`${textHelp}.`), help: textHelp, metavar: "TEXT", matches: containsText })
+} as const
+
+type FilterFields = typeof filterFields
+
+/** The query parameters of a filter. */
+export const filterParameters = Object.fromEntries(
+  Object.entries(filterFields).map(([name, { schema }]) => [name, schema])
+) as { readonly [Name in keyof FilterFields]: FilterFields[Name]["schema"] }
+
+/**
+ * A filter for cores, as URL parameters and as value. A core must meet all conditions. It meets a condition with several
+ * values if it has one of them. Without `state`, cores in state `missing` are left out: clients that download what they
+ * list then get no 404. Times are microseconds since 1970, signals are numbers.
+ */
+export const CoreFilter = Schema.Struct(filterParameters)
+export interface CoreFilter extends Schema.Struct.Type<typeof filterParameters> {}
+
+const conditions = Object.entries(filterFields) as unknown as ReadonlyArray<
+  readonly [keyof CoreFilter, { readonly matches: (core: CoreSummary, value: unknown) => boolean }]
+>
+
+/** Whether a core meets all conditions of the filter. */
 export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean =>
-  (filter.state === undefined
-    ? core.state !== "missing"
-    : filter.state === "any" || filter.state.includes(core.state)) &&
-  among(filter.id, core.id) &&
-  among(filter.namespace, core.namespace) &&
-  among(filter.pod, core.pod) &&
-  among(filter.container, core.container) &&
-  among(filter.node, core.node) &&
-  among(filter.comm, core.COREDUMP_COMM) &&
-  among(filter.exe, core.COREDUMP_EXE) &&
-  among(filter.image, core.image_name) &&
-  among(filter.signal, core.COREDUMP_SIGNAL) &&
-  among(filter.uid, core.COREDUMP_UID) &&
-  among(filter.signature, core.signature) &&
-  (filter.since === undefined || parseTimestamp(core.COREDUMP_TIMESTAMP) >= filter.since) &&
-  (filter.until === undefined || parseTimestamp(core.COREDUMP_TIMESTAMP) < filter.until) &&
-  (filter.q === undefined || containsText(core, filter.q))
+  (filter.state !== undefined || core.state !== "missing") &&
+  conditions.every(([name, { matches }]) => {
+    const value = filter[name]
+    return value === undefined || matches(core, value)
+  })

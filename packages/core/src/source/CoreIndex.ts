@@ -8,19 +8,13 @@ import { type CoreEvent, modified } from "../model/CoreEvent.ts"
 import { type CoreRef, refKey } from "../model/CoreId.ts"
 import { ResourceVersionExpired } from "../model/Problem.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
-import {
-  comparePositions,
-  type CoreQuery,
-  decodeContinue,
-  encodeContinue,
-  type Position,
-  positionOf
-} from "./CoreQuery.ts"
+import { comparePositions, type CorePosition, decodeContinue, encodeContinue, toPosition } from "./CorePosition.ts"
+import type { CoreQuery } from "./CoreQuery.ts"
 import type { ChangesOptions, CoreList } from "./CoreSource.ts"
 
 interface Entry {
   readonly core: CoreSummary
-  readonly position: Position
+  readonly position: CorePosition
 }
 
 /** One change: what was before and what is after; one of the two may be missing. */
@@ -108,7 +102,7 @@ export class CoreIndex {
     }
     const after = { ...core, resourceVersion: this.#versionText(this.#version + 1) } as CoreSummary
     if (before !== undefined) this.#take(before)
-    this.#insert({ core: after, position: positionOf(after, "timestamp") })
+    this.#insert({ core: after, position: toPosition(after, "timestamp") })
     this.#append(before?.core, after)
     if (this.#byKey.size > this.#maxCores) this.#evict()
   }
@@ -137,14 +131,14 @@ export class CoreIndex {
     const candidates = this.#candidates(query)
     const entries = query.sort === "size"
       ? candidates
-        .map(({ core }) => ({ core, position: positionOf(core, "size") }))
+        .map(({ core }) => ({ core, position: toPosition(core, "size") }))
         .toSorted((a, b) => comparePositions(a.position, b.position))
       : candidates
     const from = query.continue === undefined ? undefined : Option.getOrUndefined(decodeContinue(query, query.continue))
     const limit = query.limit ?? Number.POSITIVE_INFINITY
     const down = query.order === "desc"
     const cores: Array<CoreSummary> = []
-    let last: Position | undefined
+    let last: CorePosition | undefined
     let more = false
     for (let i = 0; i < entries.length; i++) {
       const { core, position } = entries[down ? entries.length - 1 - i : i]!
@@ -274,7 +268,7 @@ export class CoreIndex {
   }
 
   /** Where the position stands, or would stand, in the order. */
-  #placeOf(position: Position): number {
+  #placeOf(position: CorePosition): number {
     let low = 0
     let high = this.#ordered.length
     while (low < high) {

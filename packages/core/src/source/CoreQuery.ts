@@ -1,244 +1,138 @@
-/** The query of a list as REST has it: a filter, an order, a page, and which fields. Decoded and encoded here alone. */
-import { Option, Result, Schema } from "effect"
-import { Base64Url } from "effect/encoding"
-import { CoreState, type CoreSummary, formatTimestamp, isFieldName, parseTimestamp } from "../model/Core.ts"
-import { InvalidQuery } from "../model/Problem.ts"
-import { signalNumber } from "../model/Signal.ts"
-import type { CoreFilter } from "./CoreFilter.ts"
+import { Effect, Option, Schema } from "effect"
+import { isFieldName, isHeavyField } from "../model/Core.ts"
+import type { InvalidQuery } from "../model/Problem.ts"
+import { CoreFilter, filterParameters } from "./CoreFilter.ts"
+import { decodeContinue, isContinue } from "./CorePosition.ts"
+import {
+  booleanParameter,
+  decodeInteger,
+  decodeOnce,
+  groupParams,
+  parameter,
+  textParameter,
+  toInvalidQuery
+} from "./queryParameter.ts"
 
-/** What a list is asked for. */
-export interface CoreQuery extends CoreFilter {
-  /** By time of the crash unless said. */
-  readonly sort?: "timestamp" | "size"
-  /** Ascending unless said: oldest (smallest) first. */
-  readonly order?: "asc" | "desc"
-  /** Cores on a page, 1–1000; without it all. */
-  readonly limit?: number
-  /** Where the page before ended, as that page's answer said. */
-  readonly continue?: string
-  /** Just these keys; `all` adds the heavy ones (only with a limit of 100 or less). */
-  readonly fields?: ReadonlyArray<string> | "all"
+const maxLimit = 1000
+
+/** Largest limit of a list with heavy fields: the server reads them from disk, core by core. */
+const maxHeavyLimit = 100
+
+const literalParameter = <const L extends string>(description: string, literals: ReadonlyArray<L>) => {
+  const type = Schema.Literals(literals)
+  const is = Schema.is(type)
+  return parameter<L>({
+    description,
+    expected: literals.join(" or "),
+    type: type as Schema.Codec<L>,
+    decode: decodeOnce((value) => is(value) ? value : undefined)
+  })
 }
 
-/** Most values of one parameter, and most characters of one value. */
-const maxValues = 100
-const maxLength = 4096
-
-const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
-
-/** `90m`, `3d`, `1h30m` in microseconds; NaN for other text. */
-export const parseDurationMicros = (text: string): number => {
-  if (!/^(?:\d+(?:\.\d+)?[smhdw])+$/.test(text)) return Number.NaN
-  let seconds = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([smhdw])/g)) {
-    seconds += Number(amount) * durationUnits[unit!]!
-  }
-  return Math.round(seconds * 1_000_000)
+const decodeLimit = (text: string) => {
+  const limit = decodeInteger(text)
+  return limit !== undefined && limit >= 1 && limit <= maxLimit ? limit : undefined
 }
 
-/** An RFC 3339 time, or a duration before `now`, as microseconds since 1970; undefined for other text. */
-export const parseInstant = (text: string, now: number): number | undefined => {
-  const time = parseTimestamp(text)
-  const micros = Number.isNaN(time) ? now - parseDurationMicros(text) : time
-  return Number.isNaN(micros) ? undefined : micros
+const decodeFields = (values: ReadonlyArray<string>): ReadonlyArray<string> | "all" | undefined => {
+  const names = values.flatMap((value) => value.split(",")).filter((name) => name !== "")
+  return names.includes("all") ? "all" : names.every(isFieldName) ? names : undefined
 }
 
-type Params = ReadonlyMap<string, ReadonlyArray<string>>
-
-const isState = Schema.is(CoreState)
-
-const integer = (text: string) => /^\d{1,10}$/.test(text) ? Number(text) : undefined
-
-const each = <A>(
-  values: ReadonlyArray<string>,
-  decode: (value: string) => A | undefined
-): ReadonlyArray<A> | undefined => {
-  const decoded = values.map(decode).filter((value) => value !== undefined)
-  return decoded.length === values.length ? decoded : undefined
+const queryParameters = {
+  ...filterParameters,
+  sort: literalParameter("Sort key: timestamp or size. Default: timestamp.", ["timestamp", "size"]),
+  order: literalParameter("Sort order: asc or desc. Default: asc.", ["asc", "desc"]),
+  limit: parameter({
+    description: `Number of cores per page, 1 to ${maxLimit}. Default: all cores in one page.`,
+    expected: `a number from 1 to ${maxLimit}`,
+    type: Schema.Int,
+    decode: decodeOnce(decodeLimit)
+  }),
+  continue: parameter({
+    description: "Start of the page, from the Link header of the previous page.",
+    expected: "the value from the Link header of the previous page, with the same sort and order",
+    type: Schema.String,
+    decode: decodeOnce((value) => isContinue(value) ? value : undefined)
+  }),
+  fields: parameter<ReadonlyArray<string> | "all">({
+    description: "Names of the fields to return, separated by commas. " +
+      `all also returns the heavy fields. Heavy fields need a limit of ${maxHeavyLimit} or less.`,
+    expected: "field names separated by commas, or all",
+    type: Schema.Union([Schema.Array(Schema.String), Schema.Literal("all")]),
+    decode: decodeFields,
+    encode: (fields) => typeof fields === "string" ? fields : fields.join(",")
+  })
 }
 
-const one = <A>(values: ReadonlyArray<string>, decode: (value: string) => A | undefined): A | undefined =>
-  values.length === 1 ? decode(values[0]!) : undefined
+const Fields = Schema.Struct(queryParameters)
 
-const text = (values: ReadonlyArray<string>) => values
+/**
+ * A query for cores: a {@link CoreFilter}, an order, a page, and the fields to return. Defaults: ascending by timestamp,
+ * all cores in one page, all fields except the heavy ones.
+ */
+export interface CoreQuery extends Schema.Struct.Type<typeof queryParameters> {}
 
-// For each parameter of a filter: how its values are read (undefined: malformed), and what they should be, in words.
-const filterParameters = {
-  id: [text, "a core's id"],
-  namespace: [text, "a namespace"],
-  pod: [text, "a pod's name"],
-  container: [text, "a container's name"],
-  node: [text, "a node's name"],
-  comm: [text, "a program's name"],
-  exe: [text, "a program's path"],
-  image: [text, "an image's name"],
-  signal: [(values) => each(values, signalNumber), "the name or number of a signal"],
-  uid: [(values) => each(values, integer), "a user id"],
-  state: [
-    (values) => values.includes("any") ? "any" : each(values, (value) => isState(value) ? value : undefined),
-    "present, truncated, pending, missing or any"
-  ],
-  signature: [text, "a crash signature"],
-  since: [
-    (values, now) => one(values, (value) => parseInstant(value, now)),
-    "an RFC 3339 time or a duration such as 90m"
-  ],
-  until: [
-    (values, now) => one(values, (value) => parseInstant(value, now)),
-    "an RFC 3339 time or a duration such as 90m"
-  ],
-  q: [(values) => one(values, (value) => value), "one text"]
-} as const satisfies {
-  readonly [K in keyof CoreFilter]-?: readonly [
-    (values: ReadonlyArray<string>, now: number) => CoreFilter[K] | undefined,
-    string
-  ]
-}
+/** Whether the query asks for fields that are not part of a core summary. */
+export const needsHeavyFields = ({ fields }: CoreQuery): boolean =>
+  fields === "all" || (fields !== undefined && fields.some(isHeavyField))
 
-const listParameters = {
-  sort: [
-    (values: ReadonlyArray<string>) =>
-      one(values, (value) => value === "timestamp" || value === "size" ? value : undefined),
-    "timestamp or size"
-  ],
-  order: [
-    (values: ReadonlyArray<string>) => one(values, (value) => value === "asc" || value === "desc" ? value : undefined),
-    "asc or desc"
-  ],
-  limit: [
-    (values: ReadonlyArray<string>) =>
-      one(values, (value) => {
-        const limit = integer(value)
-        return limit !== undefined && limit >= 1 && limit <= 1000 ? limit : undefined
-      }),
-    "a number from 1 to 1000"
-  ],
-  continue: [
-    (values: ReadonlyArray<string>) => one(values, (value) => Option.isSome(parseContinue(value)) ? value : undefined),
-    "the value that the page before gave, in the same order"
-  ],
-  fields: [
-    (values: ReadonlyArray<string>) => {
-      const names = values.flatMap((value) => value.split(",")).filter((name) => name !== "")
-      return names.includes("all") ? "all" as const : names.every(isFieldName) ? names : undefined
-    },
-    "names of fields with commas between, or all"
-  ]
-} as const
+/** The checks that concern several parameters of a query. */
+const checkQuery = Schema.makeFilter<CoreQuery>((query) =>
+  needsHeavyFields(query) && !(query.limit !== undefined && query.limit <= maxHeavyLimit)
+    ? { path: ["fields"], issue: `needs a limit of ${maxHeavyLimit} or less for heavy fields` }
+    : query.continue !== undefined && Option.isNone(decodeContinue(query, query.continue))
+    ? { path: ["continue"], issue: "belongs to a list with another sort or order" }
+    : undefined
+)
 
-type Parameter = readonly [(values: ReadonlyArray<string>, now: number) => unknown, string]
+/** The query parameters of a list. */
+export const CoreQuery = Fields.pipe(Schema.check(checkQuery))
 
-const invalid = (parameter: string, detail: string) => Result.fail(new InvalidQuery({ parameter, detail }))
+/** The query parameters of `GET /apiv1/cores`. */
+export const ListQuery = Schema.Struct({
+  ...queryParameters,
+  strict: booleanParameter(
+    "true: fail with 502 if a node is missing from the list, instead of returning a partial list."
+  )
+}).pipe(Schema.check(checkQuery))
 
-const decodeWith = <A>(
-  parameters: Readonly<Record<string, Parameter>>,
-  params: Params,
-  now: number
-): Result.Result<A, InvalidQuery> => {
-  const decoded: Record<string, unknown> = {}
-  for (const [name, values] of params) {
-    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
-    if (parameter === undefined) return invalid(name, `There is no parameter ${JSON.stringify(name)}.`)
-    // The old koredumpctl sends `namespace=&pod=` for "any".
-    const given = values.filter((value) => value !== "")
-    if (given.length === 0) continue
-    const [decode, expected] = parameter
-    if (given.length > maxValues || given.some((value) => value.length > maxLength)) {
-      return invalid(name, `Parameter ${name} has too many or too long values.`)
-    }
-    const value = decode(given, now)
-    if (value === undefined) return invalid(name, `Parameter ${name} must be ${expected}.`)
-    decoded[name] = value
-  }
-  return Result.succeed(decoded as A)
-}
+/** The query parameters of `GET /apiv1/watch`. */
+export const WatchQuery = Schema.Struct({
+  ...filterParameters,
+  resourceVersion: textParameter(
+    "Resource version of a list or of the last received event. The watch continues from there."
+  )
+})
 
-/** URL parameters as decoders take them: each name with all its values. */
-export const groupParams = (params: Iterable<readonly [string, string]>): Params => {
-  const grouped = new Map<string, Array<string>>()
-  for (const [name, value] of params) {
-    const values = grouped.get(name)
-    if (values === undefined) grouped.set(name, [value])
-    else values.push(value)
-  }
-  return grouped
+/** Parse options for queries: unknown parameters are errors. */
+export const queryParseOptions = { onExcessProperty: "error" } as const
+
+type Params = Iterable<readonly [name: string, value: string]>
+
+const decodeParams = <A>(schema: Schema.Codec<A, unknown>) => {
+  const decode = Schema.decodeUnknownEffect(schema, queryParseOptions)
+  return (params: Params): Effect.Effect<A, InvalidQuery> =>
+    Effect.mapError(decode(Object.fromEntries(groupParams(params))), toInvalidQuery)
 }
 
 /**
- * Reads a filter from URL parameters; `now` (microseconds) is what durations count back from. Fails at the first
- * parameter that is unknown or malformed. Empty values mean "no filter".
+ * Decodes a filter from URL parameters. Durations count back from now. Empty values mean "no condition". Fails at the
+ * first parameter that is unknown or invalid.
  */
-export const decodeCoreFilter = (params: Params, now: number): Result.Result<CoreFilter, InvalidQuery> =>
-  decodeWith<CoreFilter>(filterParameters, params, now)
+export const decodeCoreFilter: (params: Params) => Effect.Effect<CoreFilter, InvalidQuery> = decodeParams(CoreFilter)
 
-/** As {@link decodeCoreFilter}, with order, page and fields. */
-export const decodeCoreQuery = (params: Params, now: number): Result.Result<CoreQuery, InvalidQuery> =>
-  Result.flatMap(
-    decodeWith<CoreQuery>({ ...filterParameters, ...listParameters }, params, now),
-    (query) =>
-      query.fields === "all" && !(query.limit !== undefined && query.limit <= 100)
-        ? invalid("fields", "fields=all needs a limit of 100 or less.")
-        : query.continue !== undefined && Option.isNone(decodeContinue(query, query.continue))
-        ? invalid("continue", "Parameter continue is of a list in another order.")
-        : Result.succeed(query)
-  )
+/** Decodes a query from URL parameters, see {@link decodeCoreFilter}. */
+export const decodeCoreQuery: (params: Params) => Effect.Effect<CoreQuery, InvalidQuery> = decodeParams(CoreQuery)
 
-/** The URL parameters of a query: what {@link decodeCoreQuery} reads. */
+const encodeFields = Schema.encodeSync(Fields)
+
+/** Encodes a query as URL parameters: the inverse of {@link decodeCoreQuery}. */
 export const encodeCoreQuery = (query: CoreQuery): URLSearchParams => {
   const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    if (name === "since" || name === "until") {
-      const time = formatTimestamp(value as number)
-      if (time !== undefined) params.append(name, time)
-    } else if (name === "fields") params.append(name, Array.isArray(value) ? value.join(",") : String(value))
-    else if (Array.isArray(value)) { for (const item of value) params.append(name, String(item)) }
-    else params.append(name, String(value))
+  const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as CoreQuery
+  for (const [name, values] of Object.entries(encodeFields(given))) {
+    for (const value of [values].flat()) params.append(name, value)
   }
   return params
-}
-
-/** Where a core stands in an order: what `continue` holds. Valid at any replica, since it names no index. */
-export interface Position {
-  /** The core's sort key: microseconds since 1970, or bytes. */
-  readonly key: number
-  /** Microseconds since 1970. */
-  readonly time: number
-  readonly node: string
-  readonly id: string
-}
-
-const PositionJson = Schema.fromJsonString(
-  Schema.Tuple([Schema.String, Schema.Finite, Schema.Finite, Schema.String, Schema.String])
-)
-const decodePositionJson = Schema.decodeOption(PositionJson)
-
-type PageOrder = Pick<CoreQuery, "sort" | "order">
-
-const orderName = ({ order = "asc", sort = "timestamp" }: PageOrder) => `${sort} ${order}`
-
-/** A position as the opaque text of `continue`: it goes on with the same order only. */
-export const encodeContinue = (order: PageOrder, position: Position): string =>
-  Base64Url.encode(JSON.stringify([orderName(order), position.key, position.time, position.node, position.id]))
-
-const parseContinue = (text: string) =>
-  Option.flatMap(Result.getSuccess(Base64Url.decodeString(text)), decodePositionJson)
-
-/** The inverse of {@link encodeContinue}; none for text that is not of a page in this order. */
-export const decodeContinue = (order: PageOrder, text: string): Option.Option<Position> =>
-  Option.map(
-    Option.filter(parseContinue(text), ([name]) => name === orderName(order)),
-    ([, key, time, node, id]) => ({ key, time, node, id })
-  )
-
-const compareText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0
-
-/** Order of positions: by key, then time, then node, then id. */
-export const comparePositions = (a: Position, b: Position): number =>
-  a.key - b.key || a.time - b.time || compareText(a.node, b.node) || compareText(a.id, b.id)
-
-/** A core's position in the order that the query asks for. */
-export const positionOf = (core: CoreSummary, sort: CoreQuery["sort"]): Position => {
-  const time = parseTimestamp(core.COREDUMP_TIMESTAMP)
-  return { key: sort === "size" ? core.size ?? 0 : time, time, node: core.node, id: core.id }
 }

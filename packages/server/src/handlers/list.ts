@@ -6,30 +6,22 @@ import {
   CoreSource,
   type CoreSummary,
   type CurrentPrincipal,
-  decodeCoreQuery,
   encodeCore,
-  InvalidQuery,
-  isHeavyField,
+  type ListQuery,
+  needsHeavyFields,
   PartialList,
   type Problem
 } from "@koredump/core"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { jsonArray } from "../http/jsonArray.ts"
 import { pathOf } from "../http/problemResponse.ts"
-import { queryOf, takeFlag } from "../http/queryOf.ts"
 import { addAudit } from "../http/RequestInfo.ts"
-
-/** Lists read the disk only for so many cores. */
-const maxHeavyLimit = 100
 
 const pick = (core: CoreMetadata, names: ReadonlyArray<string>) =>
   new TextEncoder().encode(
     JSON.stringify(Object.fromEntries(names.filter((name) => name in core).map((name) => [name, core[name]])))
   )
-
-const wantsHeavy = ({ fields }: CoreQuery) =>
-  fields === "all" || (fields !== undefined && fields.some((name) => isHeavyField(name)))
 
 /** The cores, heavy fields included as far as they can be had; what goes meanwhile is left out. */
 const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
@@ -47,7 +39,7 @@ const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
   })
 
 const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: CoreQuery) {
-  const shown = wantsHeavy(query) ? yield* withHeavyFields(cores) : cores
+  const shown = needsHeavyFields(query) ? yield* withHeavyFields(cores) : cores
   const { fields } = query
   if (fields === undefined) return cores.map(encodeCore)
   if (fields === "all" || fields.includes("COREDUMP_ENVIRON")) {
@@ -73,21 +65,13 @@ const namesOf = (nodes: ReadonlyArray<string>): string => {
 }
 
 /** Answers with an array, the newest core last. */
-export const list = Effect.gen(function*(): Effect.fn.Return<
+export const list = Effect.fnUntraced(function*({ strict = false, ...query }: typeof ListQuery.Type): Effect.fn.Return<
   HttpServerResponse.HttpServerResponse,
   Problem,
   CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
 > {
   const request = yield* HttpServerRequest.HttpServerRequest
   const source = yield* CoreSource
-  const [strict, params] = yield* takeFlag(yield* queryOf, "strict")
-  const query = yield* Effect.fromResult(decodeCoreQuery(params, (yield* Clock.currentTimeMillis) * 1000))
-  if (wantsHeavy(query) && !(query.limit !== undefined && query.limit <= maxHeavyLimit)) {
-    return yield* new InvalidQuery({
-      parameter: "fields",
-      detail: `Heavy fields need a limit of ${maxHeavyLimit} or less.`
-    })
-  }
   const answer = yield* source.list(query)
   if (strict && answer.unreachable.length > 0) {
     return yield* new PartialList({

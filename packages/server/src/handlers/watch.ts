@@ -2,20 +2,18 @@
 import {
   type CoreEvent,
   CoreSource,
-  decodeCoreFilter,
   encodeCore,
-  InvalidQuery,
   NotAcceptable,
   type Problem,
-  problemToJson
+  problemToJson,
+  type WatchQuery
 } from "@koredump/core"
-import { Clock, Effect, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Admission } from "../Admission.ts"
 import { parseAccept, qualityOf } from "../http/accept.ts"
 import { joinBytes } from "../http/joinBytes.ts"
 import { peekStream } from "../http/peekStream.ts"
-import { queryOf } from "../http/queryOf.ts"
 import { addBytes } from "../http/RequestInfo.ts"
 
 const encoder = new TextEncoder()
@@ -69,51 +67,46 @@ const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
   joinBytes([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
 
 /** Streams events for as long as the client stays. What fails before the first event has a status of its own. */
-export const watch = Effect.gen(function*(): Effect.fn.Return<
-  HttpServerResponse.HttpServerResponse,
-  Problem,
-  Admission | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
-> {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const source = yield* CoreSource
-  const admission = yield* Admission
-  const params = new Map(yield* queryOf)
-  const versions = (params.get("resourceVersion") ?? []).filter((version) => version !== "")
-  params.delete("resourceVersion")
-  if (versions.length > 1) {
-    return yield* new InvalidQuery({ parameter: "resourceVersion", detail: "There is one resourceVersion at most." })
+export const watch = Effect.fnUntraced(
+  function*({ resourceVersion, ...filter }: typeof WatchQuery.Type): Effect.fn.Return<
+    HttpServerResponse.HttpServerResponse,
+    Problem,
+    Admission | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
+  > {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const source = yield* CoreSource
+    const admission = yield* Admission
+    const format = negotiate(request.headers["accept"])
+    if (format === undefined) {
+      return yield* new NotAcceptable({ detail: "A watch is application/x-ndjson or text/event-stream." })
+    }
+    const options = {
+      headers: {
+        "cache-control": "no-cache",
+        vary: "Accept",
+        // Proxies that buffer would keep events back.
+        "x-accel-buffering": "no"
+      },
+      contentType: format.contentType
+    }
+    if (request.method === "HEAD") {
+      return HttpServerResponse.empty({
+        status: 200,
+        headers: { ...options.headers, "content-type": format.contentType }
+      })
+    }
+    const since = request.headers["last-event-id"] || resourceVersion
+    yield* admission.watch
+    const events = yield* peekStream(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
+    const encode = makeEncodeEvent(format, since !== undefined)
+    return HttpServerResponse.stream(
+      events.pipe(
+        Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),
+        Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
+        Stream.tap((chunk) => addBytes(chunk.length)),
+        Stream.interruptWhen(admission.closing)
+      ),
+      options
+    )
   }
-  const filter = yield* Effect.fromResult(decodeCoreFilter(params, (yield* Clock.currentTimeMillis) * 1000))
-  const format = negotiate(request.headers["accept"])
-  if (format === undefined) {
-    return yield* new NotAcceptable({ detail: "A watch is application/x-ndjson or text/event-stream." })
-  }
-  const options = {
-    headers: {
-      "cache-control": "no-cache",
-      vary: "Accept",
-      // Proxies that buffer would keep events back.
-      "x-accel-buffering": "no"
-    },
-    contentType: format.contentType
-  }
-  if (request.method === "HEAD") {
-    return HttpServerResponse.empty({
-      status: 200,
-      headers: { ...options.headers, "content-type": format.contentType }
-    })
-  }
-  const since = request.headers["last-event-id"] || versions[0]
-  yield* admission.watch
-  const events = yield* peekStream(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
-  const encode = makeEncodeEvent(format, since !== undefined)
-  return HttpServerResponse.stream(
-    events.pipe(
-      Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),
-      Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
-      Stream.tap((chunk) => addBytes(chunk.length)),
-      Stream.interruptWhen(admission.closing)
-    ),
-    options
-  )
-})
+)

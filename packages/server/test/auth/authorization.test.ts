@@ -21,7 +21,9 @@ const authorization = layerTokenAuthorization.pipe(Layer.provide(
 
 const protectedPaths = [
   ["GET", "/apiv1/cores"],
+  ["GET", "/apiv1/cores?colour=red"],
   ["GET", "/apiv1/watch"],
+  ["GET", "/apiv1/watch?colour=red"],
   ["GET", "/apiv1/nodes"],
   ["GET", "/apiv1/cores/metadata/node-1/id"],
   ["GET", "/apiv1/cores/metadata/id"],
