@@ -1,98 +1,110 @@
-/** On which cores somebody holds one right: as few questions to the `Authorizer` as will do, each asked once. */
 import { Effect } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import type { NotReady } from "../model/Problem.ts"
-import { type CoreAccess, everyCoredump, nodeCoredumps, requiredPermission } from "./requiredPermission.ts"
+import { type AccessTarget, allCoredumps, nodeCoredumps, requiredPermission } from "./requiredPermission.ts"
 
-/** Most questions that are asked at once. */
+/** Largest number of requests to the authorizer at a time. */
 const concurrency = 32
 
-/** Beyond so many decisions the negative ones are forgotten: it comes to the same, but for who asks again. */
+/** With more decisions than this, denials are dropped. They are requested again if needed. */
 const maxDecisions = 10_000
 
-const keyOf = ({ namespace, resource }: CoreAccess) => namespace === undefined ? resource : `${resource}/${namespace}`
-const nameOfAccess = ({ namespace, resource }: CoreAccess) => namespace ?? (resource === "nodecoredumps" ? "@" : "*")
-const everywhere = keyOf(everyCoredump)
-const onNodes = keyOf(nodeCoredumps)
+const toKey = ({ namespace, resource }: AccessTarget) => namespace === undefined ? resource : `${resource}/${namespace}`
+const everywhere = toKey(allCoredumps)
+const onNodes = toKey(nodeCoredumps)
 
-/** What is allowed, and what not. */
-export type AccessChanges = ReadonlyArray<{ readonly access: CoreAccess; readonly allowed: boolean }>
+/** Names that no namespace has. */
+const nameOfAll = "*"
+const nameOfNodes = "@"
+
+const toTargetName = ({ namespace, resource }: AccessTarget) =>
+  namespace ?? (resource === "nodecoredumps" ? nameOfNodes : nameOfAll)
+
+/** A decision on one target. */
+export interface AccessDecision {
+  readonly target: AccessTarget
+  readonly isAllowed: boolean
+}
 
 /**
- * Decisions, kept. First whether the right is held on everything; only where it is not on the cores of all namespaces,
- * namespaces are asked about, all new ones at once. What is not decided is not allowed.
+ * The access decisions for one caller and one permission. Requests as few decisions as possible, and each only once:
+ * first for all cores, then, without permission for all namespaces, for each namespace. What is undecided is denied.
  */
 export class AccessDecisions {
-  readonly #isAllowed: (access: CoreAccess) => Effect.Effect<boolean, NotReady>
-  readonly #decisions = new Map<string, AccessChanges[number]>()
+  readonly #isAllowed: (target: AccessTarget) => Effect.Effect<boolean, NotReady>
+  readonly #decisions = new Map<string, AccessDecision>()
 
-  constructor(isAllowed: (access: CoreAccess) => Effect.Effect<boolean, NotReady>) {
+  constructor(isAllowed: (target: AccessTarget) => Effect.Effect<boolean, NotReady>) {
     this.#isAllowed = isAllowed
   }
 
-  /** On the cores of pods in all namespaces, and on those of which it is not known where they belong. */
+  /** Whether the cores of pods in all namespaces are allowed, including cores whose owner is unknown. */
   get everywhere(): boolean {
-    return this.#holds(everywhere)
+    return this.#allowsKey(everywhere)
   }
 
-  /** On the cores that belong to no pod. */
+  /** Whether the cores that belong to no pod are allowed. */
   get onNodes(): boolean {
-    return this.#holds(onNodes)
+    return this.#allowsKey(onNodes)
   }
 
-  /** On anything, as far as was asked. */
+  /** Whether any target is allowed, of those decided so far. */
   get any(): boolean {
-    return [...this.#decisions.values()].some(({ allowed }) => allowed)
+    return this.names.length > 0
   }
 
-  /**
-   * On what it is held, as far as was asked, in names that no others are: `*` for the cores of all pods, `@` for those of
-   * nodes, else namespaces.
-   */
+  /** Sorted names of the allowed targets: namespaces, `*` for all namespaces, `@` for cores that belong to no pod. */
   get names(): ReadonlyArray<string> {
-    return [...this.#decisions.values()].filter(({ allowed }) => allowed).map(({ access }) => nameOfAccess(access))
+    return [...this.#decisions.values()]
+      .filter(({ isAllowed }) => isAllowed)
+      .map(({ target }) => toTargetName(target))
       .toSorted()
   }
 
-  /** The name by which the right is held on this core, if it is. */
-  nameOf(core: CoreSummary): string {
-    const access = requiredPermission(core)
-    return access.resource === "coredumps" && this.everywhere ? nameOfAccess(everyCoredump) : nameOfAccess(access)
+  /** The name of the target that allows the core, as in `names`. */
+  toName(core: CoreSummary): string {
+    const target = requiredPermission(core)
+    return target.resource === "coredumps" && this.everywhere ? nameOfAll : toTargetName(target)
   }
 
-  /** Whether it is held on what has this name. */
-  holdsName(name: string): boolean {
-    return [...this.#decisions.values()].some(({ access, allowed }) => allowed && nameOfAccess(access) === name)
+  /** Whether the target with this name is allowed. */
+  allowsName(name: string): boolean {
+    return this.names.includes(name)
   }
 
-  /** Whether it is held on this core. */
+  /** Whether the core is allowed. */
   readonly allows = (core: CoreSummary): boolean => {
-    const access = requiredPermission(core)
-    return this.#holds(keyOf(access)) || (access.resource === "coredumps" && this.everywhere)
+    const target = requiredPermission(core)
+    return this.#allowsKey(toKey(target)) || (target.resource === "coredumps" && this.everywhere)
   }
 
-  /** Whether it is held on this namespace. */
+  /** Whether the cores of this namespace are allowed. */
   readonly allowsNamespace = (namespace: string): boolean =>
-    this.everywhere || this.#holds(keyOf({ resource: "coredumps", namespace }))
+    this.everywhere || this.#allowsKey(toKey({ resource: "coredumps", namespace }))
 
-  /** Asks about everything; for the first time only. */
-  readonly decide: Effect.Effect<void, NotReady> = Effect.suspend(() => this.#ask([everyCoredump, nodeCoredumps]))
+  /** Decides on all namespaces and on the cores that belong to no pod. */
+  readonly decide: Effect.Effect<void, NotReady> = Effect.suspend(() => this.#request([allCoredumps, nodeCoredumps]))
 
-  /** Decides about the namespaces, as far as that is to be asked. */
+  /** Decides on namespaces, unless all are allowed. */
   decideNamespaces(namespaces: Iterable<string>): Effect.Effect<void, NotReady> {
     return Effect.andThen(
       this.decide,
       Effect.suspend(() =>
         this.everywhere
           ? Effect.void
-          : this.#ask(
-            Array.from(new Set(namespaces), (namespace): CoreAccess => ({ resource: "coredumps", namespace }))
+          : this.#request(
+            Array.from(new Set(namespaces), (namespace): AccessTarget => ({ resource: "coredumps", namespace }))
           )
       )
     )
   }
 
-  /** Decides about all of the cores. */
+  /** Decides on the targets with these names. */
+  decideNames(names: Iterable<string>): Effect.Effect<void, NotReady> {
+    return this.decideNamespaces([...names].filter((name) => name !== nameOfAll && name !== nameOfNodes))
+  }
+
+  /** Decides on all of the cores. */
   decideCores(cores: Iterable<CoreSummary>): Effect.Effect<void, NotReady> {
     return Effect.suspend(() => {
       const namespaces = new Set<string>()
@@ -104,41 +116,46 @@ export class AccessDecisions {
     })
   }
 
-  /** Asks again about what is allowed, or about all that was decided, and answers what would be decided otherwise now. */
-  review(which: "allowed" | "all"): Effect.Effect<AccessChanges, NotReady> {
+  /**
+   * Requests decisions again, and returns those that have changed. Does not apply them. With `allowed`, denials of
+   * namespaces are not checked.
+   */
+  review(which: "allowed" | "all"): Effect.Effect<ReadonlyArray<AccessDecision>, NotReady> {
     return Effect.suspend(() => {
-      const asked = [...this.#decisions.values()].filter(({ access, allowed }) =>
-        allowed || which === "all" || access.namespace === undefined
+      const reviewed = [...this.#decisions.values()].filter(({ isAllowed, target }) =>
+        isAllowed || which === "all" || target.namespace === undefined
       )
       return Effect.map(
-        Effect.forEach(asked, ({ access }) => this.#isAllowed(access), { concurrency }),
+        Effect.forEach(reviewed, ({ target }) => this.#isAllowed(target), { concurrency }),
         (answers) =>
-          asked.flatMap(({ access, allowed }, i) => answers[i] === allowed ? [] : [{ access, allowed: !allowed }])
+          reviewed.flatMap(({ isAllowed, target }, i) =>
+            answers[i] === isAllowed ? [] : [{ target, isAllowed: !isAllowed }]
+          )
       )
     })
   }
 
-  /** Takes decisions over. */
-  take(decisions: AccessChanges): void {
-    for (const decision of decisions) this.#decisions.set(keyOf(decision.access), decision)
+  /** Replaces decisions. */
+  apply(decisions: ReadonlyArray<AccessDecision>): void {
+    for (const decision of decisions) this.#decisions.set(toKey(decision.target), decision)
   }
 
-  #holds(key: string): boolean {
-    return this.#decisions.get(key)?.allowed === true
+  #allowsKey(key: string): boolean {
+    return this.#decisions.get(key)?.isAllowed === true
   }
 
-  #ask(accesses: ReadonlyArray<CoreAccess>): Effect.Effect<void, NotReady> {
-    const open = accesses.filter((access) => !this.#decisions.has(keyOf(access)))
-    return Effect.forEach(open, (access) =>
-      Effect.map(this.#isAllowed(access), (allowed) => {
-        if (this.#decisions.size >= maxDecisions) this.#forgetDenied()
-        this.#decisions.set(keyOf(access), { access, allowed })
+  #request(targets: ReadonlyArray<AccessTarget>): Effect.Effect<void, NotReady> {
+    const undecided = targets.filter((target) => !this.#decisions.has(toKey(target)))
+    return Effect.forEach(undecided, (target) =>
+      Effect.map(this.#isAllowed(target), (isAllowed) => {
+        if (this.#decisions.size >= maxDecisions) this.#dropDenials()
+        this.#decisions.set(toKey(target), { target, isAllowed })
       }), { concurrency, discard: true })
   }
 
-  #forgetDenied(): void {
-    for (const [key, { access, allowed }] of this.#decisions) {
-      if (!allowed && access.namespace !== undefined) this.#decisions.delete(key)
+  #dropDenials(): void {
+    for (const [key, { isAllowed, target }] of this.#decisions) {
+      if (!isAllowed && target.namespace !== undefined) this.#decisions.delete(key)
     }
   }
 }

@@ -1,19 +1,17 @@
-/** Who asks. */
 import { Context, type Effect, type Redacted } from "effect"
 import type { NotReady, Unauthorized } from "../model/Problem.ts"
 
-/** A caller whose token was accepted; the words are Kubernetes'. */
+/** An authenticated caller. The fields are those of a Kubernetes TokenReview's `status.user`. */
 export interface Principal {
   readonly username: string
   readonly uid?: string
   readonly groups: ReadonlyArray<string>
-  /** What the authenticator adds, as in a TokenReview's `status.user.extra`. */
   readonly extra?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
-/** Turns a bearer token into a principal. Fails with `NotReady` where whoever knows the tokens cannot be asked. */
+/** Authenticates bearer tokens. Fails with `NotReady` if the token cannot be checked at the moment. */
 export class Authenticator extends Context.Service<Authenticator, {
   readonly authenticate: (token: Redacted.Redacted) => Effect.Effect<Principal, Unauthorized | NotReady>
-  /** Why it fails at present, in words; undefined when all is well. Left out where nobody is asked. */
+  /** Why authentication fails at the moment. Undefined if it works. */
   readonly degradedReason?: Effect.Effect<string | undefined>
 }>()("@koredump/core/Authenticator") {}

@@ -1,27 +1,29 @@
-/** Who may do what: the decision alone. What follows from it for lists, watches and downloads is `authorizeCoreSource`. */
 import { Context, Effect, Layer } from "effect"
 import type { NotReady } from "../model/Problem.ts"
 import type { Principal } from "./Authenticator.ts"
 
-/** What a principal wants to do, in the words of a Kubernetes SubjectAccessReview on API group `koredump.dev`. */
+/** What a caller wants to do, in the terms of a Kubernetes SubjectAccessReview on API group `koredump.dev`. */
 export interface AccessRequest {
   readonly verb: "list" | "watch" | "get" | "delete"
-  /** `coredumps` are cores of pods, `nodecoredumps` (cluster-scoped) those that belong to no pod. */
+  /** `coredumps` are cores of pods. `nodecoredumps` (cluster-scoped) are cores that belong to no pod. */
   readonly resource: "coredumps" | "nodecoredumps"
-  /** The core's bytes, and its environment. */
+  /** The core file and the environment of the process. */
   readonly subresource?: "content"
-  /** The namespace of the core's pod; without it all namespaces (for `nodecoredumps` always). */
+  /** Namespace of the core's pod. Default: all namespaces. Never set for `nodecoredumps`. */
   readonly namespace?: string
 }
 
-/** Decides. Fails with `NotReady` where whoever knows the rules cannot be asked: nothing is allowed then. */
+/**
+ * Makes access decisions. Fails with `NotReady` if the decision cannot be made at the moment; the request is rejected
+ * then. `authorizeCoreSource` applies the decisions to lists, watches and downloads.
+ */
 export class Authorizer extends Context.Service<Authorizer, {
   readonly isAllowed: (principal: Principal, request: AccessRequest) => Effect.Effect<boolean, NotReady>
-  /** Why it fails at present, in words; undefined when all is well. Left out where nobody is asked. */
+  /** Why access decisions fail at the moment. Undefined if they work. */
   readonly degradedReason?: Effect.Effect<string | undefined>
 }>()("@koredump/core/Authorizer") {}
 
-/** Everybody may do everything: whoever gets as far as this was let in before. */
+/** Allows every request of an authenticated caller. */
 export const layerAllowAll: Layer.Layer<Authorizer> = Layer.succeed(Authorizer, {
   isAllowed: () => Effect.succeed(true)
 })

@@ -1,124 +1,145 @@
-/**
- * What a watcher sees of a source's changes who may see only some of the cores: cores that enter his view are ADDED,
- * cores that leave it DELETED, and of the others nothing is told, not even that something happened.
- */
 import type { CoreSummary } from "../model/Core.ts"
-import { type CoreEvent, previousOf } from "../model/CoreEvent.ts"
+import type { CoreChange } from "../model/CoreEvent.ts"
 import { refKey } from "../model/CoreId.ts"
 import type { CoreList } from "../source/CoreSource.ts"
+import { ReplayDiff } from "../source/ReplayDiff.ts"
 
-/** A watcher from whom all is hidden hears at least this often that nothing was missed. */
-const quietMillis = 5_000
+/** A caller for whom all changes are hidden gets a heartbeat at this interval. */
+const heartbeatMillis = 5_000
 
-interface Seeded {
-  readonly resourceVersion: string
-  readonly bookmarks: number
+/** Options of a {@link WatchView}. */
+export interface WatchViewOptions {
+  /** Whether the caller may see the core. */
+  readonly isVisible: (core: CoreSummary) => boolean
+  /** Whether to remember what is shown. Without it, the watch must end when permissions change. */
+  readonly remembers: boolean
+  /** Resource version of the source from which the first connection resumes. */
+  readonly since?: string | undefined
 }
 
-type CoreChange = Exclude<CoreEvent, { readonly type: "BOOKMARK" }>
+type CoreEventOfCore = Exclude<CoreChange, { readonly type: "BOOKMARK" }>
 
-/** See the module's text. */
+/**
+ * What a caller with limited permissions sees of a watch. A core that becomes visible is ADDED, a core that becomes
+ * hidden is DELETED, and events of hidden cores are dropped.
+ */
 export class WatchView {
   readonly #isVisible: (core: CoreSummary) => boolean
-  /** What is shown now; not kept for those whose watch ends when their rights change. */
   readonly #shown: Map<string, CoreSummary> | undefined
-  /** The visible cores of a replay of the present ones that is not at its end yet. */
-  #replayed: Set<string> | undefined
-  /** The version of the list that was taken for shown, and the BOOKMARKs since, until it is reached. */
-  #seeded: Seeded | undefined
-  #toldAt = 0
+  readonly #diff: ReplayDiff<string, Set<string>>
+  /** The version of the list that `#shown` was taken from, and the BOOKMARKs since, until the watch reaches it. */
+  #listed: { readonly resourceVersion: string; readonly bookmarks: number } | undefined
+  #lastEmitted = 0
 
-  constructor(isVisible: (core: CoreSummary) => boolean, remember: boolean) {
+  constructor({ isVisible, remembers, since }: WatchViewOptions) {
     this.#isVisible = isVisible
-    this.#shown = remember ? new Map() : undefined
+    this.#shown = remembers ? new Map() : undefined
+    this.#diff = new ReplayDiff(() => new Set(), { since })
   }
 
-  /** For a watcher who goes on from an earlier version: once he has heard of what came since, this is what he sees. */
-  seed({ cores, resourceVersion }: CoreList, since: string): void {
-    for (const core of cores) if (this.#isVisible(core)) this.#shown?.set(refKey(core), core)
-    if (resourceVersion !== since) this.#seeded = { resourceVersion, bookmarks: 0 }
+  /** The source's resource version from which a connection resumes. Undefined: it replays. */
+  get since(): string | undefined {
+    return this.#diff.since
   }
 
-  /** Whether the watcher has heard of everything that is taken for shown. */
-  get isCaughtUp(): boolean {
-    return this.#seeded === undefined
-  }
-
-  /** All present cores come now, up to a BOOKMARK: what is different from what is shown is told. */
-  beginReplay(): void {
-    this.#replayed = new Set()
-  }
-
-  /** Whether the present cores are being told. */
+  /** Whether the source replays its current cores at the moment. */
   get isReplaying(): boolean {
-    return this.#replayed !== undefined
+    return this.#diff.replayed !== undefined
   }
 
-  /** What there is to tell of an event. */
-  take(event: CoreEvent, now: number): ReadonlyArray<CoreEvent> {
-    if (this.#seeded !== undefined) this.#seeded = this.#stillSeeded(this.#seeded, event)
-    const told = event.type === "BOOKMARK"
-      ? [...this.#endReplay(event.object.resourceVersion), event]
-      : this.#replayed === undefined
-      ? this.#change(event)
-      : this.#present(event.object, this.#replayed)
-    if (told.length > 0) this.#toldAt = now
-    // Hidden changes put the source's heartbeat off.
-    else if (this.#replayed === undefined && now - this.#toldAt >= quietMillis) {
-      this.#toldAt = now
+  /** Whether the caller has received all changes up to the list given to `load`. */
+  get isCaughtUp(): boolean {
+    return this.#listed === undefined
+  }
+
+  /** Takes the visible cores of a current list as shown: a caller who resumes sees them after the changes up to it. */
+  load({ cores, resourceVersion }: CoreList): void {
+    for (const core of cores) if (this.#isVisible(core)) this.#shown?.set(refKey(core), core)
+    if (resourceVersion !== this.since) this.#listed = { resourceVersion, bookmarks: 0 }
+  }
+
+  /** Makes the next connection replay. */
+  expire(): void {
+    this.#diff.expire()
+  }
+
+  /** Starts a connection to the source. */
+  connect(): void {
+    this.#diff.connect()
+  }
+
+  /** The events that the caller receives for an event of the source. `now` is in milliseconds. */
+  applyEvent(event: CoreChange, now: number): ReadonlyArray<CoreChange> {
+    if (this.#listed !== undefined) this.#updateListed(this.#listed, event)
+    const events = this.#toVisible(event)
+    this.#diff.advance(event)
+    if (events.length > 0) this.#lastEmitted = now
+    // The source sends no heartbeat while changes happen, even if they are hidden here.
+    else if (!this.isReplaying && now - this.#lastEmitted >= heartbeatMillis) {
+      this.#lastEmitted = now
       return [{ type: "BOOKMARK", object: { resourceVersion: event.object.resourceVersion } }]
     }
-    return told
+    return events
   }
 
-  /** The first BOOKMARK only says where the watch began; the next one, that there was nothing more to tell. */
-  #stillSeeded(seeded: Seeded, { object, type }: CoreEvent): Seeded | undefined {
-    const bookmarks = seeded.bookmarks + (type === "BOOKMARK" ? 1 : 0)
-    return object.resourceVersion === seeded.resourceVersion || bookmarks > 1 ? undefined : { ...seeded, bookmarks }
+  /** The first BOOKMARK only confirms the start of the watch. The second one shows that no change is outstanding. */
+  #updateListed(listed: { readonly resourceVersion: string; readonly bookmarks: number }, event: CoreChange): void {
+    const bookmarks = listed.bookmarks + (event.type === "BOOKMARK" ? 1 : 0)
+    const isReached = event.object.resourceVersion === listed.resourceVersion || bookmarks > 1
+    this.#listed = isReached ? undefined : { ...listed, bookmarks }
   }
 
-  #present(core: CoreSummary, replayed: Set<string>): ReadonlyArray<CoreEvent> {
-    if (!this.#isVisible(core)) return []
-    const key = refKey(core)
-    const before = this.#shown?.get(key)
+  #toVisible(event: CoreChange): ReadonlyArray<CoreChange> {
+    if (event.type === "BOOKMARK") return [...this.#deleteGone(event.object.resourceVersion), event]
+    const { replayed } = this.#diff
+    if (replayed === undefined) return this.#toVisibleChange(event)
+    const key = refKey(event.object)
+    if (event.type === "DELETED") {
+      replayed.delete(key)
+      return this.#toVisibleChange(event)
+    }
+    if (!this.#isVisible(event.object)) return []
     replayed.add(key)
+    return this.#toReplayChange(key, event.object)
+  }
+
+  #toReplayChange(key: string, core: CoreSummary): ReadonlyArray<CoreChange> {
+    const before = this.#shown?.get(key)
     this.#shown?.set(key, core)
     if (before === undefined) return [{ type: "ADDED", object: core }]
     return before.resourceVersion === core.resourceVersion ? [] : [{ type: "MODIFIED", object: core }]
   }
 
-  #endReplay(resourceVersion: string): ReadonlyArray<CoreEvent> {
-    const replayed = this.#replayed
-    this.#replayed = undefined
-    if (replayed === undefined || this.#shown === undefined) return []
-    const gone = [...this.#shown].filter(([key]) => !replayed.has(key))
-    return gone.map(([key, core]): CoreEvent => {
-      this.#shown?.delete(key)
+  #deleteGone(resourceVersion: string): ReadonlyArray<CoreChange> {
+    const shown = this.#shown
+    if (shown === undefined) return []
+    return this.#diff.findGone(shown.keys()).map((key): CoreChange => {
+      const core = shown.get(key)!
+      shown.delete(key)
       return { type: "DELETED", object: { ...core, resourceVersion } }
     })
   }
 
-  #change(event: CoreChange): ReadonlyArray<CoreEvent> {
+  #toVisibleChange(event: CoreEventOfCore): ReadonlyArray<CoreChange> {
     const { object, type } = event
     const key = refKey(object)
-    const before = this.#before(event, key)
+    const before = this.#findBefore(event, key)
     if (type !== "DELETED" && this.#isVisible(object)) {
       this.#shown?.set(key, object)
+      // `previous` is kept only if it was visible.
       return [before === undefined ? { type: "ADDED", object } : event]
     }
     if (before === undefined) return []
     this.#shown?.delete(key)
-    return [
-      type === "DELETED" ? event : { type: "DELETED", object: { ...before, resourceVersion: object.resourceVersion } }
-    ]
+    return [{ type: "DELETED", object: { ...before, resourceVersion: object.resourceVersion } }]
   }
 
-  /** What the watcher saw of the core before this change; nothing where it was hidden, or not there. */
-  #before(event: CoreChange, key: string): CoreSummary | undefined {
+  /** The core as the caller saw it before this event. Undefined if it was hidden or did not exist. */
+  #findBefore(event: CoreEventOfCore, key: string): CoreSummary | undefined {
     if (event.type === "ADDED") return undefined
-    // The source's own word, where it gives it, holds for watchers, too, who go on from an earlier version.
-    const known = event.type === "DELETED" ? event.object : previousOf(event)
-    const before = known ?? (this.#shown === undefined ? event.object : this.#shown.get(key))
+    // `#shown` is ahead of a watch that resumes, so what the source reports takes precedence.
+    const reported = event.type === "DELETED" ? event.object : event.previous
+    const before = reported ?? (this.#shown === undefined ? event.object : this.#shown.get(key))
     return before !== undefined && this.#isVisible(before) ? before : undefined
   }
 }

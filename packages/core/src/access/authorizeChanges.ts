@@ -1,148 +1,175 @@
-/** The watch of an authorized source: what `authorizeCoreSource` does, for as long as it runs and rights change. */
 import { Clock, type Duration, Effect, Schedule, Stream } from "effect"
-import { type CoreEvent, previousOf } from "../model/CoreEvent.ts"
+import type { CoreSummary } from "../model/Core.ts"
+import type { CoreChange } from "../model/CoreEvent.ts"
 import { NodeFailed, NotReady, type Problem, ResourceVersionExpired } from "../model/Problem.ts"
 import type { ChangesOptions, CoreList, CoreSource } from "../source/CoreSource.ts"
-import type { AccessChanges, AccessDecisions } from "./AccessDecisions.ts"
-import { isSameScope, parseScopedVersion, scopedVersion, type ScopeVerb } from "./scopedVersion.ts"
+import type { AccessDecision, AccessDecisions } from "./AccessDecisions.ts"
+import { type CallerAccess, permissions } from "./CallerAccess.ts"
+import { formatScopedVersion, isSameScope, parseScopedVersion, type ScopedVersion } from "./scopedVersion.ts"
 import { WatchView } from "./WatchView.ts"
 
-/** What of the authorization a watch needs. */
-export interface WatchAuthorization {
-  readonly recheck: Duration.Input
-  /** The right to list or to watch, nothing decided yet. */
-  readonly rights: (verb: ScopeVerb) => AccessDecisions
-  /** Fails where none of the namespaces may be watched. */
-  readonly permitNamespaces: (
-    rights: AccessDecisions,
-    namespaces: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<string>, Problem>
-}
+type Source = CoreSource["Service"]
 
-/** What is hidden is asked about less often than what is shown: there may be many more namespaces of others. */
-const roundsOfAll = 5
+/** Denials are checked only in every fifth round: there may be many more hidden namespaces than visible ones. */
+const roundsPerFullReview = 5
 
-/** A watch outlasts an authorizer that is away, or silent, for a moment: what is not decided waits. Then it ends. */
-const patiently = <A>(question: Effect.Effect<A, NotReady>): Effect.Effect<A, NotReady> =>
-  question.pipe(
+/** Retries access decisions for a while, so that a watch survives a short outage of the authorizer. */
+const withRetries = <A>(decision: Effect.Effect<A, NotReady>): Effect.Effect<A, NotReady> =>
+  decision.pipe(
     Effect.retry(Schedule.spaced("1 second")),
     Effect.timeoutOrElse({
       duration: "10 seconds",
-      orElse: () => Effect.fail(new NotReady({ detail: "Who may see what is not known at present." }))
+      orElse: () => Effect.fail(new NotReady({ detail: "Authorization is unavailable." }))
     })
   )
 
 const expired = new ResourceVersionExpired({
-  detail: "What you may see has changed. List again, and watch from the version of that list."
+  detail: "Your permissions have changed. List again, and watch from the version of that list."
 })
 
 const ended = new NodeFailed({ detail: "The watch ended." })
 
-/** Waits until something about the rights is different, and answers what. */
-const untilDifferent = (rights: AccessDecisions, recheck: Duration.Input): Effect.Effect<AccessChanges, NotReady> => {
+/** Waits until decisions have changed, and returns the new ones. */
+const awaitChangedDecisions = (
+  decisions: AccessDecisions,
+  recheck: Duration.Input
+): Effect.Effect<ReadonlyArray<AccessDecision>, NotReady> => {
   let round = 0
-  return Effect.suspend(() => patiently(rights.review(++round % roundsOfAll === 0 ? "all" : "allowed"))).pipe(
-    Effect.delay(recheck),
-    Effect.repeat({ until: (different) => different.length > 0 })
-  )
+  return Effect.suspend(() => withRetries(decisions.review(++round % roundsPerFullReview === 0 ? "all" : "allowed")))
+    .pipe(
+      Effect.delay(recheck),
+      Effect.repeat({ until: (changed) => changed.length > 0 })
+    )
 }
 
-/** The event with the version as it is for one who sees a part. */
-const versioned = (event: CoreEvent, rights: AccessDecisions): CoreEvent => {
-  const resourceVersion = scopedVersion(event.object.resourceVersion, "watch", rights)
+const addEventScope = (event: CoreChange, decisions: AccessDecisions): CoreChange => {
+  const resourceVersion = formatScopedVersion(event.object.resourceVersion, "watch", decisions)
   return event.type === "BOOKMARK"
     ? { ...event, object: { resourceVersion } }
     : { ...event, object: { ...event.object, resourceVersion } }
 }
 
-const isWhole = (rights: AccessDecisions, namespaces: ReadonlyArray<string> | undefined) =>
-  rights.everywhere && (rights.onNodes || namespaces !== undefined)
+/** Whether the caller sees all cores that the filter can match. */
+const seesAll = (decisions: AccessDecisions, namespaces: ReadonlyArray<string> | undefined) =>
+  decisions.everywhere && (decisions.onNodes || namespaces !== undefined)
 
-const coresOf = (events: ReadonlyArray<CoreEvent>) =>
-  events.flatMap((event) => event.type === "BOOKMARK" ? [] : [event.object, previousOf(event) ?? event.object])
+const toCores = (events: ReadonlyArray<CoreChange>): ReadonlyArray<CoreSummary> =>
+  events.flatMap((event) =>
+    event.type === "BOOKMARK" ? [] : event.previous === undefined ? [event.object] : [event.object, event.previous]
+  )
+
+/** The current cores, for a watch that resumes. Fails with `expired` if the caller sees another part of the cores now. */
+const requireSameScope = Effect.fnUntraced(function*(
+  source: Source,
+  access: CallerAccess,
+  filter: ChangesOptions["filter"] = {},
+  scoped: ScopedVersion | undefined
+): Effect.fn.Return<CoreList, Problem> {
+  const current = yield* source.list(filter)
+  const decisions = access.makeDecisions(permissions[scoped?.verb ?? "list"])
+  yield* decisions.decideNames(scoped?.names ?? [])
+  yield* decisions.decideCores(current.cores)
+  const isSame = scoped === undefined
+    ? seesAll(decisions, filter.namespace)
+    : isSameScope(scoped, current.cores, decisions)
+  return isSame ? current : yield* expired
+})
+
+/** Converts the events of the source to those that the caller receives. */
+const showVisible = (view: WatchView, decisions: AccessDecisions) =>
+  Stream.mapAccumArrayEffect(
+    () => view,
+    (view, events: ReadonlyArray<CoreChange>) =>
+      withRetries(decisions.decideCores(toCores(events))).pipe(
+        Effect.andThen(Clock.currentTimeMillis),
+        Effect.map((now) => {
+          const visible = events.flatMap((event) => {
+            // A watch cannot resume within a replay, so the versions there need no scope.
+            const isReplay = view.isReplaying && event.type !== "BOOKMARK"
+            const visible = view.applyEvent(event, now)
+            return isReplay ? visible : visible.map((event) => addEventScope(event, decisions))
+          })
+          return [view, visible] as const
+        })
+      )
+  )
+
+/** Connects to the source again whenever decisions change: its replay shows what is different. Ends with the source. */
+const reconnectOnChange = (
+  source: Source,
+  filter: ChangesOptions["filter"],
+  view: WatchView,
+  decisions: AccessDecisions,
+  changedDecisions: Effect.Effect<ReadonlyArray<AccessDecision>, NotReady>
+): Stream.Stream<CoreChange, Problem> => {
+  // Applied between two connections, when no event is in progress that the old decisions apply to.
+  let changed: ReadonlyArray<AccessDecision> = []
+  const applyOrExpire = (decided: ReadonlyArray<AccessDecision>) =>
+    Effect.suspend(() => {
+      if (!view.isCaughtUp) return Effect.fail(expired)
+      changed = decided
+      return Effect.void
+    })
+  const connection = Stream.suspend(() => {
+    if (changed.length > 0) view.expire()
+    decisions.apply(changed)
+    changed = []
+    view.connect()
+    const { since } = view
+    return source.changes({
+      ...(filter === undefined ? {} : { filter }),
+      ...(since === undefined ? {} : { since })
+    }).pipe(
+      Stream.interruptWhen(Effect.flatMap(changedDecisions, applyOrExpire)),
+      Stream.concat(Stream.suspend(() => changed.length === 0 ? Stream.fail(ended) : Stream.empty))
+    )
+  })
+  return Stream.forever(connection)
+}
 
 /**
- * - Who may see all gets the source's own stream; so does who asks for namespaces and may see them all.
- * - Who may see the cores of all pods, but not those of nodes, gets what is visible of it.
- * - Others are shown cores by namespace. When their rights change, so does what they see: the present cores are gone
- *   through again, and the difference to what was shown is told.
+ * The watch of a caller. While it runs, permissions are checked every `recheck`.
  *
- * The first two remember nothing of what they were shown, however many cores that is: when their rights change the watch
- * ends with `ResourceVersionExpired`, and the client lists again. So does, in all three cases, a watch that would go on
- * from a version at which another part of the cores was shown.
+ * - A caller who sees all cores, or all cores of the namespaces in the filter, gets the stream of the source.
+ * - A caller who sees the cores of all pods, but not of nodes, gets the visible events.
+ * - Other callers see cores by namespace. When their permissions change, the source replays the current cores, and the
+ *   caller gets the difference to what was shown.
+ *
+ * The first two kinds of watch do not remember what they have shown. When permissions change, they end with
+ * `ResourceVersionExpired`, and the client lists again. A watch of any kind also fails with it when it resumes from a
+ * version at which the caller saw another part of the cores.
  */
 export const authorizeChanges =
-  (source: CoreSource["Service"], { permitNamespaces, recheck, rights: makeRights }: WatchAuthorization) =>
-  (options: ChangesOptions = {}): Stream.Stream<CoreEvent, Problem> =>
-    Stream.unwrap(Effect.gen(function*(): Effect.fn.Return<Stream.Stream<CoreEvent, Problem>, Problem> {
-      const rights = makeRights("watch")
-      yield* rights.decide
-      const namespaces = options.filter?.namespace
-      if (namespaces !== undefined) yield* permitNamespaces(rights, namespaces)
-      const untilOther = untilDifferent(rights, recheck)
-      const whileSame = Stream.interruptWhen(Effect.andThen(untilOther, Effect.fail(expired)))
-      const part = options.since === undefined ? undefined : parseScopedVersion(options.since)
-      if (isWhole(rights, namespaces)) return part === undefined ? whileSame(source.changes(options)) : yield* expired
-
-      let own = options
-      let present: CoreList | undefined
-      if (options.since !== undefined) {
-        present = yield* source.list(options.filter ?? {})
-        const before = makeRights(part?.verb ?? "list")
-        yield* before.decideNamespaces(part?.names?.filter((name) => name !== "*" && name !== "@") ?? [])
-        yield* before.decideCores(present.cores)
-        const isSame = part === undefined ? isWhole(before, namespaces) : isSameScope(part, present.cores, before)
-        if (!isSame) return yield* expired
-        own = { ...options, since: part?.version ?? options.since }
+  (source: Source, access: CallerAccess, recheck: Duration.Input) =>
+  (options: ChangesOptions = {}): Stream.Stream<CoreChange, Problem> =>
+    Stream.unwrap(Effect.gen(function*(): Effect.fn.Return<Stream.Stream<CoreChange, Problem>, Problem> {
+      const { filter, since } = options
+      const decisions = access.makeDecisions(permissions.watch)
+      yield* decisions.decide
+      const namespaces = filter?.namespace
+      if (namespaces !== undefined) yield* access.requireNamespaces(permissions.watch, decisions, namespaces)
+      const changedDecisions = awaitChangedDecisions(decisions, recheck)
+      const endOnChange = Stream.interruptWhen(Effect.andThen(changedDecisions, Effect.fail(expired)))
+      const scoped = since === undefined ? undefined : parseScopedVersion(since)
+      if (seesAll(decisions, namespaces)) {
+        return scoped === undefined ? endOnChange(source.changes(options)) : yield* expired
       }
 
-      const view = new WatchView(rights.allows, !rights.everywhere)
-      const show = Stream.mapAccumArrayEffect(
-        () => view,
-        (view, events: ReadonlyArray<CoreEvent>) =>
-          rights.decideCores(coresOf(events)).pipe(
-            patiently,
-            Effect.andThen(Clock.currentTimeMillis),
-            Effect.map((now) => {
-              const told = events.flatMap((event) => {
-                // Of a replay's versions none is one to go on from.
-                const isReplay = view.isReplaying && event.type !== "BOOKMARK"
-                const told = view.take(event, now)
-                return isReplay ? told : told.map((event) => versioned(event, rights))
-              })
-              return [view, told] as const
-            })
-          )
-      )
-      if (rights.everywhere) {
-        if (own.since === undefined) view.beginReplay()
-        return source.changes(own).pipe(whileSame, show)
-      }
-
-      if (present !== undefined && own.since !== undefined) {
-        yield* rights.decideCores(present.cores)
-        view.seed(present, own.since)
-      }
-      let from = own
-      // Taken over between two connections, when nothing is under way that was decided otherwise.
-      let other: AccessChanges = []
-      const connection = Stream.suspend(() => {
-        const { since, ...rest } = from
-        from = rest
-        rights.take(other)
-        other = []
-        if (since === undefined) view.beginReplay()
-        return source.changes(since === undefined ? rest : { ...rest, since }).pipe(
-          Stream.interruptWhen(
-            Effect.flatMap(untilOther, (different) =>
-              view.isCaughtUp
-                ? Effect.sync(() => {
-                  other = different
-                })
-                : Effect.fail(expired))
-          ),
-          Stream.concat(Stream.suspend(() => other.length === 0 ? Stream.fail(ended) : Stream.empty))
-        )
+      const current = since === undefined ? undefined : yield* requireSameScope(source, access, filter, scoped)
+      const view = new WatchView({
+        isVisible: decisions.allows,
+        remembers: !decisions.everywhere,
+        since: scoped?.version ?? since
       })
-      return connection.pipe(Stream.forever, show)
+      const show = showVisible(view, decisions)
+      if (decisions.everywhere) {
+        view.connect()
+        return source.changes({ ...options, ...(view.since === undefined ? {} : { since: view.since }) })
+          .pipe(endOnChange, show)
+      }
+      if (current !== undefined) {
+        yield* decisions.decideCores(current.cores)
+        view.load(current)
+      }
+      return reconnectOnChange(source, filter, view, decisions, changedDecisions).pipe(show)
     }))

@@ -1,27 +1,28 @@
-/** What one must have a right to in order to see a core: the rule that list, watch, metadata and download share. */
 import type { CoreSummary } from "../model/Core.ts"
 import { isPodCgroup } from "../pods/PodCgroup.ts"
 import type { AccessRequest } from "./Authorizer.ts"
 
-/** What a right is held on: `coredumps` of one namespace or of all, or `nodecoredumps`. */
-export type CoreAccess = Pick<AccessRequest, "resource" | "namespace">
+/** What a permission is for: `coredumps` in one namespace or in all namespaces, or `nodecoredumps`. */
+export type AccessTarget = Pick<AccessRequest, "resource" | "namespace">
 
-/** Cores of pods, in all namespaces: what a core needs of which it is not known (yet) where it belongs. */
-export const everyCoredump: CoreAccess = { resource: "coredumps" }
+/** Cores of pods in all namespaces. Also required for a core whose owner is unknown. */
+export const allCoredumps: AccessTarget = { resource: "coredumps" }
 
 /** Cores that belong to no pod. */
-export const nodeCoredumps: CoreAccess = { resource: "nodecoredumps" }
+export const nodeCoredumps: AccessTarget = { resource: "nodecoredumps" }
 
 /**
- * The right that a core needs. A core is a node's only where its cgroup proves that the process was no pod's; one that
- * might be a pod's is for those alone who may see the cores of all of them.
+ * What a caller needs permission for to see a core: the same rule for list, watch, metadata, download and deletion.
+ *
+ * A core belongs to the node only if its cgroup proves that the process ran in no pod. Otherwise it might belong to a pod
+ * in any namespace, so it requires permission for all namespaces.
  */
 export const requiredPermission = (
   core: Pick<CoreSummary, "namespace" | "pod_uid" | "COREDUMP_CGROUP">
-): CoreAccess => {
+): AccessTarget => {
   const { COREDUMP_CGROUP: cgroup, namespace, pod_uid } = core
   if (namespace !== undefined && namespace !== "") return { resource: "coredumps", namespace }
   return pod_uid === undefined && cgroup !== undefined && cgroup.startsWith("/") && !isPodCgroup(cgroup)
     ? nodeCoredumps
-    : everyCoredump
+    : allCoredumps
 }

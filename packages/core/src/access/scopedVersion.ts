@@ -1,55 +1,58 @@
 /**
- * Versions as those are given them who see a part of the cores: `VERSION~PART` says which part that was, so that a watch
- * that goes on from there knows whether anything has been granted or withdrawn since. Who sees all has the source's own.
+ * Resource versions for callers who see only a part of the cores. The scope says which part: when a watch resumes, it
+ * shows whether permissions have changed since. Callers who see all cores get the versions of the source.
  */
 import type { CoreSummary } from "../model/Core.ts"
+import { addScope, isNewerVersion, splitScope } from "../source/ResourceVersion.ts"
 import type { AccessDecisions } from "./AccessDecisions.ts"
 
-/** By which right the part was seen. */
+/** The permission that a scope was decided by. */
 export type ScopeVerb = "list" | "watch"
 
-interface Part {
+/** A resource version of the source, with the scope of the caller. */
+export interface ScopedVersion {
   readonly version: string
   readonly verb: ScopeVerb
-  /** As `Rights.names`; undefined where they were too many to be kept. */
+  /** See `AccessDecisions.names`. Undefined if there were too many names for a version. */
   readonly names: ReadonlyArray<string> | undefined
 }
 
-/** A version is in every event, and in a header. */
+/** Limit of the scope: every event and a response header contain it. */
 const maxLength = 1000
 
-/** A version of the source for one who holds these rights. */
-export const scopedVersion = (version: string, verb: ScopeVerb, { names }: AccessDecisions): string => {
+const tooManyNames = "?"
+
+/** Formats a version with the scope of these decisions. */
+export const formatScopedVersion = (version: string, verb: ScopeVerb, { names }: AccessDecisions): string => {
   const text = names.join(",")
-  return `${version}~${verb === "list" ? "l" : "w"}${text.length > maxLength ? "?" : text}`
+  return addScope(version, `${verb === "list" ? "l" : "w"}${text.length > maxLength ? tooManyNames : text}`)
 }
 
-/** What a version that was given says; nothing where it is the source's own. */
-export const parseScopedVersion = (text: string): Part | undefined => {
-  const [, version, verb, names] = /^(.*)~([lw])([^~]*)$/.exec(text) ?? []
-  if (version === undefined || names === undefined) return undefined
+/** Parses a version. Returns undefined for a version without scope. */
+export const parseScopedVersion = (text: string): ScopedVersion | undefined => {
+  const { scope, version } = splitScope(text) ?? {}
+  if (version === undefined || scope === undefined || !/^[lw]/.test(scope)) return undefined
+  const names = scope.slice(1)
   return {
     version,
-    verb: verb === "l" ? "list" : "watch",
-    names: names === "?" ? undefined : names.split(",").filter((name) => name !== "")
+    verb: scope.startsWith("l") ? "list" : "watch",
+    names: names === tooManyNames ? undefined : names.split(",").filter((name) => name !== "")
   }
 }
 
-const numberOf = (version: string): number => Number(/-(\d{1,15})$/.exec(version)?.[1])
-
 /**
- * Whether these rights show what was shown at the version, and what came since: nothing is withdrawn, and no core is
- * visible now that was there and hidden then. `cores` are those of now.
+ * Whether the caller sees the same part of the cores as at this version, apart from cores that came later: no permission
+ * is withdrawn, and no core is visible now that existed then and was hidden. `cores` are the current cores.
  */
 export const isSameScope = (
-  { names, version }: Part,
+  { names, version }: ScopedVersion,
   cores: ReadonlyArray<CoreSummary>,
-  rights: AccessDecisions
+  decisions: AccessDecisions
 ): boolean => {
   if (names === undefined) return true
-  const then = new Set(names)
-  return names.every((name) => rights.holdsName(name)) &&
+  const before = new Set(names)
+  return names.every((name) => decisions.allowsName(name)) &&
     cores.every((core) =>
-      !rights.allows(core) || then.has(rights.nameOf(core)) || numberOf(core.resourceVersion) > numberOf(version)
+      !decisions.allows(core) || before.has(decisions.toName(core)) || isNewerVersion(core.resourceVersion, version)
     )
 }

@@ -1,12 +1,14 @@
-/** What a watch tells. The shape is that of Kubernetes watch events. */
+/** Events of a watch. They have the shape of Kubernetes watch events. */
 import { Schema } from "effect"
 import { CoreSummary } from "./Core.ts"
 
 /**
- * - `ADDED`: a core came into view (it crashed, or a change made it match the filter)
- * - `MODIFIED`: it changed
- * - `DELETED`: it left the view; the object is the last that was shown, with the version of its going
- * - `BOOKMARK`: nothing happened, and a watch can be resumed from this version
+ * An event as clients receive it.
+ *
+ * - `ADDED`: a core came into view: it crashed, or a change made it match the filter.
+ * - `MODIFIED`: a core changed.
+ * - `DELETED`: a core left the view. The object is its last state in view, with the version of the deletion.
+ * - `BOOKMARK`: the watch can be resumed from this version. Ends a replay, and serves as heartbeat.
  */
 export const CoreEvent = Schema.Union([
   Schema.Struct({ type: Schema.Literals(["ADDED", "MODIFIED", "DELETED"]), object: CoreSummary }),
@@ -17,20 +19,14 @@ export const CoreEvent = Schema.Union([
 ]).annotate({ identifier: "CoreEvent" })
 export type CoreEvent = typeof CoreEvent.Type
 
-const previous = new WeakMap<CoreEvent, CoreSummary>()
-
-/** A change from one summary to another, see {@link previousOf}. */
-export const modified = (before: CoreSummary, after: CoreSummary): CoreEvent => {
-  const event: CoreEvent = { type: "MODIFIED", object: after }
-  previous.set(event, before)
-  return event
-}
+type Bookmark = Extract<CoreEvent, { readonly type: "BOOKMARK" }>
 
 /**
- * What a core was before it was MODIFIED, where the event comes from an index of this process: whoever shows only a part
- * of a source's cores knows by it whether the core was among them. It is not told on the wire.
+ * An event inside this process. A `MODIFIED` event from an index has the core as it was before in `previous`, so that a
+ * filter of the stream can tell whether the core was visible. `previous` is not part of the wire form: encoding a
+ * `CoreEvent` drops it, because a client must not see a core for which it lacks permission.
  */
-export const previousOf = (event: CoreEvent): CoreSummary | undefined => previous.get(event)
+export type CoreChange = Bookmark | (Exclude<CoreEvent, Bookmark> & { readonly previous?: CoreSummary })
 
-/** How a watch over HTTP ends when it cannot go on: an event that carries a problem. */
+/** The last event of a watch that fails: it carries the problem. */
 export const ErrorEvent = Schema.Struct({ type: Schema.Literal("ERROR"), object: Schema.Json })

@@ -4,13 +4,14 @@
  */
 import { Clock, Effect, Equal, Metric, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "../model/Core.ts"
-import { type CoreEvent, modified } from "../model/CoreEvent.ts"
+import type { CoreChange } from "../model/CoreEvent.ts"
 import { type CoreRef, refKey } from "../model/CoreId.ts"
 import { ResourceVersionExpired } from "../model/Problem.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
 import { comparePositions, type CorePosition, decodeContinue, encodeContinue, toPosition } from "./CorePosition.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 import type { ChangesOptions, CoreList } from "./CoreSource.ts"
+import { formatResourceVersion, parseResourceVersion } from "./ResourceVersion.ts"
 
 interface Entry {
   readonly core: CoreSummary
@@ -166,7 +167,7 @@ export class CoreIndex {
    * The changes that the filter shows, after a BOOKMARK: what enters its view is ADDED, what leaves it DELETED. A watcher holds no more
    * than its place in the log; one that falls behind the log's bound ends with `ResourceVersionExpired`.
    */
-  changes(options: ChangesOptions = {}): Stream.Stream<CoreEvent, ResourceVersionExpired> {
+  changes(options: ChangesOptions = {}): Stream.Stream<CoreChange, ResourceVersionExpired> {
     const filter = options.filter ?? {}
     return Stream.suspend(() => {
       if (options.since !== undefined) {
@@ -177,7 +178,7 @@ export class CoreIndex {
           : Stream.concat(Stream.succeed(this.#bookmark(since)), this.#follow(since, filter))
       }
       const version = this.#version
-      const present = this.list(filter).cores.map((object): CoreEvent => ({ type: "ADDED", object }))
+      const present = this.list(filter).cores.map((object): CoreChange => ({ type: "ADDED", object }))
       return Stream.fromIterable(present, { chunkSize }).pipe(
         Stream.concat(Stream.sync(() => this.#bookmark(version))),
         Stream.concat(this.#follow(version, filter))
@@ -193,7 +194,7 @@ export class CoreIndex {
       .toSorted((a, b) => comparePositions(a.position, b.position))
   }
 
-  #follow(since: number, filter: CoreFilter): Stream.Stream<CoreEvent, ResourceVersionExpired> {
+  #follow(since: number, filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
     // `told`: when the watcher last got anything. Changes that its filter hides do not put the heartbeat off.
     return Stream.unwrap(
       Effect.map(
@@ -223,15 +224,15 @@ export class CoreIndex {
     )
   }
 
-  #eventFor({ after, before, version }: Change, filter: CoreFilter): ReadonlyArray<CoreEvent> {
+  #eventFor({ after, before, version }: Change, filter: CoreFilter): ReadonlyArray<CoreChange> {
     const was = before !== undefined && matchesFilter(filter, before)
     const is = after !== undefined && matchesFilter(filter, after)
-    if (is) return [was ? modified(before, after) : { type: "ADDED", object: after }]
+    if (is) return [was ? { type: "MODIFIED", object: after, previous: before } : { type: "ADDED", object: after }]
     if (was) return [{ type: "DELETED", object: { ...before, resourceVersion: this.#versionText(version) } }]
     return []
   }
 
-  #bookmark(version: number): CoreEvent {
+  #bookmark(version: number): CoreChange {
     return { type: "BOOKMARK", object: { resourceVersion: this.#versionText(version) } }
   }
 
@@ -290,13 +291,12 @@ export class CoreIndex {
   }
 
   #versionText(version: number): string {
-    return `${this.#epoch}-${version}`
+    return formatResourceVersion({ epoch: this.#epoch, sequence: version })
   }
 
   #parseVersion(text: string): number | undefined {
-    const match = /^([0-9a-z]+)-(\d{1,15})$/.exec(text)
-    const version = Number(match?.[2])
-    return match?.[1] === this.#epoch && version <= this.#version ? version : undefined
+    const version = parseResourceVersion(text)
+    return version?.epoch === this.#epoch && version.sequence <= this.#version ? version.sequence : undefined
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { Context, type Effect, Schema, type Scope, type Stream } from "effect"
 import type { CoreMetadata, CoreSummary } from "../model/Core.ts"
-import type { CoreEvent } from "../model/CoreEvent.ts"
+import type { CoreChange } from "../model/CoreEvent.ts"
 import type { Compression, CoreRef } from "../model/CoreId.ts"
 import type { Problem } from "../model/Problem.ts"
 import type { CoreFilter } from "./CoreFilter.ts"
@@ -101,6 +101,6 @@ export class CoreSource extends Context.Service<CoreSource, {
    * What happens from `since` on, without end; a BOOKMARK comes at once, and at least every 30 seconds. Fails with
    * `ResourceVersionExpired` where it cannot go on without a gap.
    */
-  readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreEvent, Problem>
+  readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreChange, Problem>
   readonly nodes: Effect.Effect<ReadonlyArray<NodeStatus>, Problem>
 }>()("@koredump/core/CoreSource") {}

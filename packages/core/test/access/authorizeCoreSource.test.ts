@@ -138,9 +138,9 @@ describe("authorizeCoreSource: verb × scope × place", () => {
       const source = yield* authorized()
       assert.include(
         yield* messageOf(Effect.scoped(source.open(a))),
-        "User \"ann\" may not get coredumps/content in namespace \"a\"."
+        "User \"ann\" has no permission to get coredumps/content in namespace \"a\"."
       )
-      assert.include(yield* messageOf(source.remove(host)), "User \"ann\" may not delete nodecoredumps.")
+      assert.include(yield* messageOf(source.remove(host)), "User \"ann\" has no permission to delete nodecoredumps.")
     }).pipe(Effect.provide(layers([viewer("a"), nodeViewer]))))
 
   it.effect("metadata is decided by what it says itself, not by what the list said before", () =>

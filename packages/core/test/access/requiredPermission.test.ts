@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CoreAccess, requiredPermission } from "@koredump/core"
+import { type AccessTarget, requiredPermission } from "../../src/access/requiredPermission.ts"
 
-const everywhere: CoreAccess = { resource: "coredumps" }
-const node: CoreAccess = { resource: "nodecoredumps" }
-const shop: CoreAccess = { resource: "coredumps", namespace: "shop" }
+const everywhere: AccessTarget = { resource: "coredumps" }
+const node: AccessTarget = { resource: "nodecoredumps" }
+const shop: AccessTarget = { resource: "coredumps", namespace: "shop" }
 const pod = "/kubepods/burstable/pod4a163a05-439d-484b-8e53-2968bc15824f/cde6dfaf"
 
-describe("accessOf", () => {
-  it.each<[string, Parameters<typeof requiredPermission>[0], CoreAccess]>([
+describe("requiredPermission", () => {
+  it.each<[string, Parameters<typeof requiredPermission>[0], AccessTarget]>([
     ["a pod's, namespace known", { namespace: "shop", pod_uid: "u", COREDUMP_CGROUP: pod }, shop],
     ["a namespace, nothing else", { namespace: "shop" }, shop],
     ["a namespace, and a cgroup of the host", { namespace: "shop", COREDUMP_CGROUP: "/system.slice/x.service" }, shop],

@@ -68,6 +68,18 @@ describe("GET /apiv1/watch", () => {
       assert.deepStrictEqual(yield* event, ["DELETED", "x"])
     }))
 
+  it.effect("does not send the previous state of a core", () =>
+    Effect.gen(function*() {
+      const { fake, next } = yield* watching({ cores: [{ comm: "x", content, fields: { title: "secret" } }] })
+      yield* next
+      yield* next
+      yield* fake.put({ comm: "x", content, fields: { title: "public" } })
+      const line = (yield* next)!
+      assert.hasAllKeys(JSON.parse(line), ["type", "object"])
+      assert.include(line, "MODIFIED")
+      assert.notInclude(line, "secret")
+    }))
+
   it.effect("server-sent events, resumed by Last-Event-ID", () =>
     Effect.gen(function*() {
       // The older core is the newer news: its version, the first that is told, says nothing of the other one.

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type CoreChange, CoreId, type CoreSummary } from "@koredump/core"
+import { WatchView } from "../../src/access/WatchView.ts"
+
+const core = (namespace: string, resourceVersion = "a-1"): CoreSummary => ({
+  id: CoreId.make("core.crashme.0.0123456789abcdef0123456789abcdef.1.1700000000000000"),
+  node: "node-1",
+  state: "present",
+  compression: "none",
+  namespace,
+  COREDUMP_TIMESTAMP: "2023-11-14T22:13:20Z",
+  resourceVersion
+})
+
+const isVisible = ({ namespace }: CoreSummary) => namespace !== "hidden"
+
+const applyAll = (events: ReadonlyArray<CoreChange>, remembers: boolean) => {
+  const view = new WatchView({ isVisible, remembers, since: "a-0" })
+  view.connect()
+  return events.flatMap((event) => view.applyEvent(event, 0))
+}
+
+describe.each([true, false])("WatchView (remembers what it shows: %s)", (remembers) => {
+  it("keeps a previous state that the caller may see", () => {
+    const event: CoreChange = { type: "MODIFIED", object: core("shop", "a-2"), previous: core("shop") }
+    assert.deepStrictEqual(applyAll([event], remembers), [event])
+  })
+
+  it.each<readonly [string, CoreChange]>([
+    ["a core that becomes visible", { type: "MODIFIED", object: core("shop", "a-2"), previous: core("hidden") }],
+    ["a core that becomes hidden", { type: "MODIFIED", object: core("hidden", "a-2"), previous: core("shop") }],
+    ["a new core", { type: "ADDED", object: core("shop", "a-2"), previous: core("hidden") }],
+    ["a deleted core", { type: "DELETED", object: core("shop", "a-2"), previous: core("hidden") }]
+  ])("shows nothing hidden of %s", (_, event) => {
+    const shown = applyAll([event], remembers)
+    assert.lengthOf(shown, 1)
+    assert.notInclude(JSON.stringify(shown), "hidden")
+    assert.notProperty(shown[0], "previous")
+  })
+
+  it("drops events of hidden cores", () => {
+    const event: CoreChange = { type: "MODIFIED", object: core("hidden", "a-2"), previous: core("hidden") }
+    assert.deepStrictEqual(applyAll([event], remembers), [])
+  })
+})
