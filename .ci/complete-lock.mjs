@@ -1,8 +1,8 @@
 /**
- * Where a registry does not hold the binaries of other platforms, `npm install` leaves them out of the lock file, and
- * `npm ci` then refuses it. This adds what their parents pin: run it after an install that dropped such entries.
+ * Usage: node .ci/complete-lock.mjs
  *
- *     node .ci/complete-lock.mjs
+ * If a registry lacks the binaries of other platforms, `npm install` removes them from the lock file, and `npm ci` then
+ * fails. This script adds them again, in the versions that their parents pin.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 
@@ -17,7 +17,7 @@ let added = 0
 for (const [path, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
     const key = `node_modules/${name}`
-    // Binaries are pinned by their parent to an exact version; all else is npm's to find out.
+    // Only exact versions: these are binaries. npm resolves ranges.
     if (key in lock.packages || `${path}/${key}` in lock.packages || !/^\d[\w.+-]*$/.test(version)) continue
     const words = name.split(/[-/]/)
     const os = words.find((word) => systems.has(word))

@@ -1,4 +1,4 @@
-/** Sums vitest's JSON reports and prints `N passed, N failed`; fails unless all of them are there and nothing failed. */
+/** Adds up JSON reports of vitest and prints `N passed, N failed`. Fails if a test failed or a report is missing. */
 import { readFileSync } from "node:fs"
 
 let passed = 0
@@ -10,11 +10,11 @@ for (const file of process.argv.slice(2)) {
     report = JSON.parse(readFileSync(file, "utf8"))
   } catch {
     missing += 1
-    process.stdout.write(`no results in ${file}\n`)
+    process.stdout.write(`${file} not found: its tests did not run\n`)
     continue
   }
   passed += report.numPassedTests
-  // A file that could not be loaded has no tests to count.
+  // A test file that fails to load has no tests, but counts as one failure.
   const unloaded = report.testResults.filter(({ assertionResults, status }) =>
     status === "failed" && !assertionResults.some((test) => test.status === "failed")
   )
