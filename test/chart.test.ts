@@ -11,7 +11,7 @@ import { hasHelm, helm } from "../test-support/helm.ts"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const chart = join(root, "charts/koredump")
 
-/** The chart's version, and its appVersion; not the start of 0.0.0.0, an address. */
+/** The chart's version and appVersion, but not the beginning of the address 0.0.0.0. */
 const version = new RegExp(
   `(?<![\\d.])${
     /^version: (.*)$/m.exec(readFileSync(join(chart, "Chart.yaml"), "utf8"))![1]!.replaceAll(".", "\\.")
@@ -28,20 +28,20 @@ const render = (...args: ReadonlyArray<string>) =>
 const rendered = async (...args: ReadonlyArray<string>): Promise<string> => {
   const { code, stderr, stdout } = await render(...args)
   assert.strictEqual(code, 0, stderr)
-  // Certificates that Helm generates are new each time, and a release changes no render.
+  // Golden files contain neither generated certificates nor the version, so a release does not change them.
   return stdout.replaceAll(version, "VERSION").replaceAll(
     /^( {2}(?:ca\.crt|tls\.crt|tls\.key): )\S{100,}$/gm,
     "$1GENERATED"
   )
 }
 
-/** Paths of the host that the node server may write to. */
+/** Paths of the host that the node agent can write to. */
 const writable = async (...args: ReadonlyArray<string>) => {
   const daemonSet = await rendered("--show-only", "templates/daemonset.yaml", ...args)
   return Array.from(daemonSet.matchAll(/mountPath: (\S+)\n\s+readOnly: false/g), ([, path]) => path)
 }
 
-/** `values` as a file of its own: not all that stands there can be said by --set. */
+/** Runs `use` with the arguments for a values file. --set cannot express all that a file can. */
 const withValues = async <A>(values: string, use: (...args: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
   const directory = await mkdtemp(join(tmpdir(), "koredump-chart-"))
   try {
@@ -61,7 +61,7 @@ interface Section {
 const isSection = (value: unknown): value is Section =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The chart's values, those in sections as `section.name`; of free ones, which Kubernetes knows, not what is in them. */
+/** All values of the chart with their paths, such as `section.name`. Leaves out the content of free-form values. */
 function* walk(section: Section, schema: Section, above = ""): Generator<readonly [path: string, value: unknown]> {
   for (const [name, value] of Object.entries(section)) {
     yield [above + name, value]
@@ -74,7 +74,7 @@ const values = [...walk(read("values.yaml"), read("values.schema.json"))]
 const isEmpty = (value: unknown) =>
   value === "" || (isSection(value) && Object.keys(value).length === 0) ||
   (Array.isArray(value) && value.length === 0)
-/** What is more than nothing by default, and can be taken out all the same. */
+/** Values with a default that can be null. */
 const removable = [
   "autoscaling.targetCPUUtilizationPercentage",
   "route.annotations",
@@ -115,16 +115,22 @@ const renders: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 const refusals: ReadonlyArray<readonly [value: string, sentence: RegExp]> = [
-  ["flaskDebug=true", /flaskDebug: true is refused: there is no Flask any more/],
-  ["securityContext.daemonset.privileged=true", /privileged: true is refused: root without any capability/],
-  ["serviceAccount.automount=false", /automount: false is refused: both servers ask Kubernetes/],
-  ["tls.mode=none,tls.service=true", /tls\.service: true is refused with tls\.mode: none/],
-  ["autoscaling.enabled=true,autoscaling.minReplicas=9", /minReplicas is refused: it is more than/],
-  ["ports.service=8081", /ports\.service is refused: it is 8081, and so is ports\.ops/],
-  ["ports.daemonSet=8081", /ports\.daemonSet is refused: it is 8081, and so is ports\.ops/],
-  ["ports.ops=5000", /ports\.service is refused: it is 5000, and so is ports\.ops/],
-  ["livenessProbe.httpGet.path=/", /livenessProbe\.httpGet is refused: what is asked is the servers' own/],
-  ["readinessProbe.exec.command={true}", /readinessProbe\.exec is refused/],
+  ["flaskDebug=true", /flaskDebug: true is not supported\. For debug logs, set logLevel: debug/],
+  [
+    "securityContext.daemonset.privileged=true",
+    /privileged: true is not supported: the node agent needs no privileges\. Remove this value/
+  ],
+  ["serviceAccount.automount=false", /automount: false is not supported: the servers need a token/],
+  [
+    "tls.mode=none,tls.service=true",
+    /tls\.service: true needs a certificate, and tls\.mode: none has none\. Set tls\.mode/
+  ],
+  ["autoscaling.enabled=true,autoscaling.minReplicas=9", /minReplicas is greater than autoscaling\.maxReplicas\. Set/],
+  ["ports.service=8081", /ports\.service and ports\.ops are both 8081\. Set two different ports/],
+  ["ports.daemonSet=8081", /ports\.daemonSet and ports\.ops are both 8081\. Set two different ports/],
+  ["ports.ops=5000", /ports\.service and ports\.ops are both 5000\. Set two different ports/],
+  ["livenessProbe.httpGet.path=/", /livenessProbe\.httpGet is not supported: the probes always request/],
+  ["readinessProbe.exec.command={true}", /readinessProbe\.exec is not supported/],
   ["tls.extraNames={10.1.2.300}", /error parsing ip: 10\.1\.2\.300/],
   ["image.tag=true", /at '\/image\/tag': got boolean/],
   ["nodeSelector.zone=1", /at '\/nodeSelector\/zone': got number, want string/],
@@ -141,40 +147,40 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     assert.strictEqual(code, 0, stdout)
   })
 
-  it.each(Object.keys(renders))("renders as before: %s", async (name) => {
+  it.each(Object.keys(renders))("renders the golden file %s", async (name) => {
     await expect(await rendered(...renders[name]!)).toMatchFileSnapshot(join(chart, `tests/golden/${name}.yaml`))
   })
 
-  it.each(refusals)("refuses %s", async (value, sentence) => {
+  it.each(refusals)("rejects %s", async (value, sentence) => {
     const { code, stderr } = await render("--set", value)
     assert.notStrictEqual(code, 0)
     assert.match(stderr, sentence)
   })
 
   it.each(["20241124", "1.10", "1.0", "0123", "1e3"])(
-    "refuses the tag %s of a values file",
+    "rejects the unquoted tag %s in a values file",
     (tag) =>
       withValues(`image: { tag: ${tag} }`, async (...args) => {
         const { code, stderr } = await render(...args)
         assert.notStrictEqual(code, 0)
-        assert.match(stderr, /image\.tag is refused: it is a number.* Quote it/)
+        assert.match(stderr, /image\.tag is a number.* Quote it/)
       })
   )
 
   it.each([[`"1.10"`, "1.10"], ["2024-11-24", "2024-11-24"], ["v1.10", "v1.10"], ["null", "VERSION"]])(
-    "takes the tag %s of a values file",
-    (tag, taken) =>
+    "accepts the tag %s in a values file",
+    (tag, expected) =>
       withValues(`image: { tag: ${tag} }`, async (...args) => {
-        assert.deepStrictEqual(await images(...args), Array(3).fill(`koredump/koredump:${taken}`))
+        assert.deepStrictEqual(await images(...args), Array(3).fill(`koredump/koredump:${expected}`))
       })
   )
 
-  it.each(["20241124", "1.10", "1.0", "0123", "0"])("takes the tag %s by --set", async (tag) => {
+  it.each(["20241124", "1.10", "1.0", "0123", "0"])("accepts the tag %s with --set", async (tag) => {
     assert.deepStrictEqual(await images("--set", `image.tag=${tag}`), Array(3).fill(`koredump/koredump:${tag}`))
   })
 
   it.each(values.filter(([path, value]) => !isEmpty(value) && !removable.includes(path)))(
-    "refuses null for %s",
+    "rejects null for %s",
     async (path) => {
       const [name, ...sections] = path.split(".").toReversed()
       const { code, stderr } = await render(...setNull([path]))
@@ -184,7 +190,7 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     }
   )
 
-  it("takes null for what is empty by default, and for what can be taken out", async () => {
+  it("accepts null for values that are empty by default or optional", async () => {
     const all = [...renders["ha"]!, ...openshift, ...set("tls.mode=cert-manager", "installCli=true")]
     const empty = values.filter(([, value]) => isEmpty(value)).map(([path]) => path)
     assert.strictEqual(await rendered(...all, ...setNull(empty)), await rendered(...all))
@@ -193,10 +199,10 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     }
   })
 
-  const further = ["cores.example.com", "10.1.2.3", "fd00::a1"]
+  const extraNames = ["cores.example.com", "10.1.2.3", "fd00::a1"]
 
-  it("makes koreapi's certificate for further names and addresses", async () => {
-    const args = ["--show-only", "templates/tls-generated.yaml", ...set(`tls.extraNames={${further.join(",")}}`)]
+  it("generates koreapi's certificate for extra names and addresses", async () => {
+    const args = ["--show-only", "templates/tls-generated.yaml", ...set(`tls.extraNames={${extraNames.join(",")}}`)]
     const { code, stderr, stdout } = await render(...args)
     assert.strictEqual(code, 0, stderr)
     const secrets = parseAllDocuments(stdout).map((document) =>
@@ -212,37 +218,40 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     assert.isUndefined(certificate.checkIP("10.1.2.4"))
   })
 
-  it("asks cert-manager for further names and addresses", async () => {
+  it("requests a certificate for extra names and addresses from cert-manager", async () => {
     const manifests = await rendered(
       "--show-only",
       "templates/tls-cert-manager.yaml",
-      ...set("tls.mode=cert-manager", `tls.extraNames={${further.join(",")}}`)
+      ...set("tls.mode=cert-manager", `tls.extraNames={${extraNames.join(",")}}`)
     )
     const specs = parseAllDocuments(manifests).map((document) => (document.toJS() as { readonly spec: Section }).spec)
-    const of = (secretName: string) => specs.find((spec) => spec["secretName"] === secretName)!
-    assert.deepStrictEqual(of("koredump-cluster-tls")["ipAddresses"], ["10.1.2.3", "fd00::a1"])
-    assert.deepStrictEqual((of("koredump-cluster-tls")["dnsNames"] as ReadonlyArray<string>).slice(0, 2), [
+    const specOf = (secretName: string) => specs.find((spec) => spec["secretName"] === secretName)!
+    assert.deepStrictEqual(specOf("koredump-cluster-tls")["ipAddresses"], ["10.1.2.3", "fd00::a1"])
+    assert.deepStrictEqual((specOf("koredump-cluster-tls")["dnsNames"] as ReadonlyArray<string>).slice(0, 2), [
       "cores.example.com",
       "koreapi"
     ])
-    assert.notProperty(of("koredump-node-tls"), "ipAddresses")
+    assert.notProperty(specOf("koredump-node-tls"), "ipAddresses")
   })
 
-  it.each(["generated", "cert-manager", "openshift"])("keeps names of digits names, with tls.mode %s", async (mode) => {
-    const args = ["--values", join(chart, "tests/digits-values.yaml"), "--set", `tls.mode=${mode}`, ...openshift]
-    const { code, stderr, stdout } = await helm("template", "4711", chart, "--namespace", "4711", ...args)
-    assert.strictEqual(code, 0, stderr)
-    const numbers = new Set<string>()
-    for (const document of parseAllDocuments(stdout)) {
-      JSON.stringify(document.toJS(), (key, value: unknown) => {
-        if (value === 4711) numbers.add(key)
-        return value
-      })
+  it.each(["generated", "cert-manager", "openshift"])(
+    "quotes names that consist of digits, with tls.mode %s",
+    async (mode) => {
+      const args = ["--values", join(chart, "tests/digits-values.yaml"), "--set", `tls.mode=${mode}`, ...openshift]
+      const { code, stderr, stdout } = await helm("template", "4711", chart, "--namespace", "4711", ...args)
+      assert.strictEqual(code, 0, stderr)
+      const numbers = new Set<string>()
+      for (const document of parseAllDocuments(stdout)) {
+        JSON.stringify(document.toJS(), (key, value: unknown) => {
+          if (value === 4711) numbers.add(key)
+          return value
+        })
+      }
+      assert.deepStrictEqual([...numbers], [])
     }
-    assert.deepStrictEqual([...numbers], [])
-  })
+  )
 
-  it("gives each container resources, as a ResourceQuota demands", async () => {
+  it("sets the resources that a ResourceQuota requires on every container", async () => {
     const names: Array<string> = []
     for (const document of parseAllDocuments(await rendered(...openshift))) {
       JSON.stringify(document.toJS(), (key, value: unknown) => {
@@ -258,20 +267,20 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     assert.sameMembers(names, ["install-cli", "node", "cluster", "test"])
   })
 
-  it("gives the servers flags that they have", async () => {
+  it("passes only flags that the servers know", async () => {
     const settings = await readFile(join(root, "packages/server/src/settings.ts"), "utf8")
     const known = new Set(Array.from(settings.matchAll(/\(\s*"([a-z]+(?:-[a-z]+)*)"/g), ([, name]) => name))
-    // Of a function, not a string of its own.
+    // Defined by a function, so the pattern does not match them.
     for (const name of ["listen", "ops-listen"]) known.add(name)
-    const given = new Set<string>()
+    const passed = new Set<string>()
     for (const args of Object.values(renders)) {
-      for (const [, name] of (await rendered(...args)).matchAll(/^ +- "?--([a-z-]+)(?:=.*)?$/gm)) given.add(name!)
+      for (const [, name] of (await rendered(...args)).matchAll(/^ +- "?--([a-z-]+)(?:=.*)?$/gm)) passed.add(name!)
     }
-    assert.isAbove(given.size, 12)
-    assert.deepStrictEqual([...given].filter((name) => !known.has(name)), [])
+    assert.isAbove(passed.size, 12)
+    assert.deepStrictEqual([...passed].filter((name) => !known.has(name)), [])
   })
 
-  it("alerts on metrics that there are", async () => {
+  it("alerts only on metrics that the servers report", async () => {
     const packages = await readdir(join(root, "packages"), { recursive: true })
     const sources = await Promise.all(
       packages.filter((path) => /^[^/]+\/src\/.*\.ts$/.test(path)).map((path) =>
@@ -287,7 +296,7 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
     )
   })
 
-  it("writes on a node to the state directory alone, unless cores may be deleted", async () => {
+  it("mounts only the state directory writable, unless allowDelete is set", async () => {
     assert.deepStrictEqual(await writable(), ["/var/lib/koredump"])
     assert.deepStrictEqual(await writable(...set("allowDelete=true")), [
       "/var/lib/systemd/coredump",

@@ -1,5 +1,5 @@
-// Puts koredumpctl where the users of the node find it. The name is there only when the file is whole. Where it cannot
-// be put there, that is said, and the node is served all the same.
+// Copies koredumpctl to the node. The rename makes sure that the file is complete. A failure is logged, and the node agent
+// starts anyway.
 import { chmodSync, copyFileSync, renameSync } from "node:fs"
 
 const target = "/host/usr/local/bin/koredumpctl"
@@ -7,7 +7,7 @@ try {
   copyFileSync("/usr/local/bin/koredumpctl", `${target}.new`)
   chmodSync(`${target}.new`, 0o755)
   renameSync(`${target}.new`, target)
-  process.stdout.write("koredumpctl is in /usr/local/bin of this node\n")
+  process.stdout.write("koredumpctl installed in /usr/local/bin\n")
 } catch (error) {
-  process.stderr.write(`koredumpctl could not be put into /usr/local/bin of this node: ${error.message}\n`)
+  process.stderr.write(`koredumpctl not installed in /usr/local/bin: ${error.message}\n`)
 }

@@ -4,7 +4,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for what is put behind it. */}}
+{{/* Leaves room for suffixes. */}}
 {{- define "koredump.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
@@ -18,7 +18,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Of everything that is one for a cluster: releases of one name in two namespaces do not collide. */}}
+{{/* For cluster-scoped resources. Includes the namespace, so that releases with the same name do not collide. */}}
 {{- define "koredump.clusterName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "koredump.fullname" .) }}
 {{- end }}
@@ -58,7 +58,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* What "auto" comes to; "true" or empty. */}}
+{{/* Resolve "auto". The result is "true" or empty. */}}
 
 {{- define "koredump.openshift" -}}
 {{- $auto := .Capabilities.APIVersions.Has "route.openshift.io/v1" }}
@@ -79,7 +79,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if ne .Values.tls.mode "none" }}true{{ end }}
 {{- end }}
 
-{{/* Whether koreapi speaks HTTPS. */}}
+{{/* Whether the Service koreapi serves HTTPS. */}}
 {{- define "koredump.serviceTls" -}}
 {{- $auto := has .Values.tls.mode (list "cert-manager" "openshift") }}
 {{- $on := eq (toString .Values.tls.service) "auto" | ternary $auto .Values.tls.service }}
@@ -90,42 +90,42 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.service.port | default (include "koredump.serviceTls" . | empty | ternary 80 443) }}
 {{- end }}
 
-{{/* The one name in the certificates of all nodes; with OpenShift's service CA it must be that of a Service. */}}
+{{/* The DNS name in the certificate that all node agents share. OpenShift's service CA requires the name of a Service. */}}
 {{- define "koredump.nodeServerName" -}}
 {{- printf "%s-node.%s.svc" (include "koredump.fullname" .) .Release.Namespace }}
 {{- end }}
 
-{{/* Refuses in words what the schema cannot. */}}
+{{/* Checks that the schema cannot express. */}}
 {{- define "koredump.validate" -}}
 {{- if .Values.flaskDebug }}
-{{- fail "flaskDebug: true is refused: there is no Flask any more. logLevel: debug tells more in the log." }}
+{{- fail "flaskDebug: true is not supported. For debug logs, set logLevel: debug." }}
 {{- end }}
 {{- if not .Values.serviceAccount.automount }}
-{{- fail "serviceAccount.automount: false is refused: both servers ask Kubernetes who their callers are." }}
+{{- fail "serviceAccount.automount: false is not supported: the servers need a token to authenticate callers with the Kubernetes API. Remove this value." }}
 {{- end }}
 {{- if .Values.securityContext.daemonset.privileged }}
-{{- fail "securityContext.daemonset.privileged: true is refused: root without any capability reads cores and journals. If they are not root's on your nodes, set node.dacReadSearch: true." }}
+{{- fail "securityContext.daemonset.privileged: true is not supported: the node agent needs no privileges. Remove this value. If root does not own the core files or journals of your nodes, set node.dacReadSearch: true." }}
 {{- end }}
 {{- if and (eq .Values.tls.mode "none") (eq (toString .Values.tls.service) "true") }}
-{{- fail "tls.service: true is refused with tls.mode: none: say whose certificate it is, generated, cert-manager or openshift." }}
+{{- fail "tls.service: true needs a certificate, and tls.mode: none has none. Set tls.mode to generated, cert-manager or openshift." }}
 {{- end }}
-{{- /* Helm makes floats of all numbers in files, and whether one was written 1.0 or 1 nobody knows then. --set leaves integers as they are. */}}
+{{- /* Helm parses numbers in a values file as floats, so 1.10 and 1.1 look the same here. --set keeps integers. */}}
 {{- if not (has (typeOf .Values.image.tag) (list "string" "int64" "<nil>")) }}
-{{- fail "image.tag is refused: it is a number, of which Helm would make another tag (1.1 of 1.10). Quote it: tag: \"1.10\" in a values file, --set-string on the command line." }}
+{{- fail "image.tag is a number, which Helm would change (1.10 to 1.1). Quote it in the values file (tag: \"1.10\"), or use --set-string on the command line." }}
 {{- end }}
 {{- range list "service" "daemonSet" }}
 {{- if eq (int (get $.Values.ports .)) (int $.Values.ports.ops) }}
-{{- fail (printf "ports.%s is refused: it is %d, and so is ports.ops. In one pod both cannot listen there." . (int $.Values.ports.ops)) }}
+{{- fail (printf "ports.%s and ports.ops are both %d. Set two different ports." . (int $.Values.ports.ops)) }}
 {{- end }}
 {{- end }}
 {{- range $probe := list "livenessProbe" "readinessProbe" }}
 {{- range list "httpGet" "tcpSocket" "exec" "grpc" }}
 {{- if hasKey (get $.Values $probe) . }}
-{{- fail (printf "%s.%s is refused: what is asked is the servers' own /livez and /readyz. Periods and thresholds can be set." $probe .) }}
+{{- fail (printf "%s.%s is not supported: the probes always request /livez and /readyz. Set only periods, timeouts and thresholds." $probe .) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
-{{- fail "autoscaling.minReplicas is refused: it is more than autoscaling.maxReplicas." }}
+{{- fail "autoscaling.minReplicas is greater than autoscaling.maxReplicas. Set a smaller minReplicas or a greater maxReplicas." }}
 {{- end }}
 {{- end }}

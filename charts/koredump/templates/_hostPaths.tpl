@@ -1,8 +1,9 @@
 {{/*
-What of a node the node server sees: the only place that says it. A hostPath without a type that is not there is made by
-the container runtime, on the host, as a directory. So each has one. Made is only what systemd makes itself as soon as
-anything crashes or is logged, and the state directory; never /var/log/journal, by which journald would change where it
-writes.
+The paths of the host that the node agent mounts. All of them are listed here.
+
+Each hostPath has a type: without one, the container runtime creates missing paths as directories on the host. The chart
+lets it create only the state directory and directories that systemd creates itself. It never creates /var/log/journal:
+if that directory exists, journald writes its journal there.
 */}}
 {{- define "koredump.hostPaths" -}}
 - { name: coredumps, path: /var/lib/systemd/coredump, type: DirectoryOrCreate, writable: {{ .Values.allowDelete }} }

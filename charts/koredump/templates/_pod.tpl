@@ -1,4 +1,4 @@
-{{/* What pods of both workloads have in common. */}}
+{{/* Shared by the pods of both workloads. */}}
 
 {{- define "koredump.podMetadata" -}}
 labels:
@@ -31,7 +31,7 @@ nodeSelector:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-# Five seconds of preStop, the grace period, and what the end itself takes.
+# preStop (5 s), the grace period, and time to exit.
 terminationGracePeriodSeconds: {{ add .Values.gracePeriodSeconds 15 }}
 {{- end }}
 
@@ -54,7 +54,7 @@ readinessProbe:
   {{- end }}
 lifecycle:
   preStop:
-    # Goes on answering until everybody knows that this pod is to be asked no more.
+    # Keep serving until the pod is removed from all endpoints.
     exec:
       command: [sleep, "5"]
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* The authority of a certificate as a volume with ca.crt, and nothing of the key. */}}
+{{/* A volume with ca.crt, the CA of a certificate. It contains no key. */}}
 {{- define "koredump.caVolume" -}}
 {{- if eq .root.Values.tls.mode "openshift" -}}
 configMap:
@@ -13,12 +13,12 @@ secret:
 {{- end }}
 {{- end }}
 
-{{/* What the certificate of a node's server is for: names and addresses. */}}
+{{/* DNS names and IP addresses in the certificate of the node agents. */}}
 {{- define "koredump.nodeSubjects" -}}
 {{- dict "names" (list (include "koredump.nodeServerName" .)) "addresses" list | toJson }}
 {{- end }}
 
-{{/* What koreapi's is for. An address that stood among the names would be none to clients. */}}
+{{/* DNS names and IP addresses in the certificate of koreapi. Clients do not accept an IP address among the DNS names. */}}
 {{- define "koredump.clusterSubjects" -}}
 {{- $service := printf "koreapi.%s" .Release.Namespace }}
 {{- $names := list }}
