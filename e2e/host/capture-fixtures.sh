@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Captures raw data of real crashes for the unit tests of node-source into
-# packages/node-source/test/fixtures (or the directory given).
+# Usage: capture-fixtures.sh [DIRECTORY]
+# Captures raw data of real crashes for the unit tests of node-source. Default: packages/node-source/test/fixtures
 . "$(dirname "${BASH_SOURCE[0]}")/capture.sh"
 out=${1:-$HERE/../../packages/node-source/test/fixtures}
 mkdir -p "$out/messages"

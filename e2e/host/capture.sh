@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Sourced by what captures real data for tests and the demo: a pipeline of its own,
-# with a neutral machine id, host name node-1 and a persistent journal in $work/journal.
-# Stops a running pipeline; `capture_end` brings the ordinary one up again.
+# Source this to capture real data for tests and the demo. It runs a separate pipeline with a neutral machine ID, the host
+# name node-1 and a persistent journal in $work/journal. A running pipeline is stopped; `capture_end` starts it again.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -10,7 +9,7 @@ DEMO=/opt/demo
 export KOREDUMP_E2E_BIN=$DEMO/bin
 
 capture_begin() {
-  [ ! -e "$DEMO" ] || die "$DEMO exists already"
+  [ ! -e "$DEMO" ] || die "$DEMO already exists"
   work=$(mktemp -d)
   trap capture_end EXIT
   mkdir -p "$work/journal" "$DEMO/bin"
@@ -33,7 +32,7 @@ capture_end() {
 
 entries() { journalctl -q --no-pager --directory="$work/journal" MESSAGE_ID=$COREDUMP_MESSAGE_ID "$@"; }
 
-# crash NAME CASE…: sets $pid, adds it to $pids, waits for the journal entry.
+# crash NAME CASE…: sets $pid, adds it to $pids, and waits for the journal entry.
 crash() {
   local name=$1 i
   shift

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# crash.sh [--no-wait] CASE [ARGUMENT…]
-# Runs one crasher and prints its pid (the host's, as in the core's name) on
-# stdout. Without --no-wait it returns when the kernel has handed over the whole
-# core and the process is gone; file and journal entry may follow shortly after.
+# Usage: crash.sh [--no-wait] CASE [ARGUMENT…]
+#
+# Runs a program that crashes and prints its PID on the host, as in the name of the core. Returns when the kernel has
+# passed on the complete core. The file and the journal entry can follow shortly after. With --no-wait, returns at once.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -12,8 +12,7 @@ case=${1:-}
 shift || true
 BIN=${KOREDUMP_E2E_BIN:-$BIN}
 
-# Everything a crash shows of its process is chosen here: empty environment,
-# /dev/null as stdio, neutral host name and cgroup.
+# The core dump shows only known values: an empty environment, /dev/null as stdio, a neutral host name and cgroup.
 limit=unlimited
 cgroup=/system.slice/demo.service
 vars=(PATH=/usr/bin:/bin LANG=C.UTF-8)
@@ -49,8 +48,8 @@ exec-pod)
   say "usage: crash.sh [--no-wait] CASE [ARGUMENT…]
 cases: deep [MS], stripped, threads, abort, signal FPE|ILL|BUS|QUIT|TRAP|SYS, big [MIB],
   name-space, name-utf8, name-backslash, name-slash, name-bytes, environ, environ-large, user [UID],
-  rlimit0, rlimit-small, pod [pod-exec.sh's options], exec|exec-none|exec-small COMMAND…,
-  exec-pod [pod-exec.sh's options] -- COMMAND…"
+  rlimit0, rlimit-small, pod [OPTIONS OF pod-exec.sh], exec|exec-none|exec-small COMMAND…,
+  exec-pod [OPTIONS OF pod-exec.sh] -- COMMAND…"
   exit 2
   ;;
 esac
@@ -67,7 +66,7 @@ fi
   fi
   cd /
   close_fds
-  # In a mount namespace without the mounts of a sandbox (COREDUMP_PROC_MOUNTINFO).
+  # Without the mounts of a sandbox, which would appear in COREDUMP_PROC_MOUNTINFO.
   exec unshare --mount sh -c 'while read -r _ _ _ _ dir _; do case $dir in /mnt/*) umount -l "$dir";; esac; done </proc/self/mountinfo; exec "$@"' sh \
     "${pod[@]}" "${user[@]}" env -i "${vars[@]}" "${command[@]}"
 ) </dev/null >/dev/null 2>&1 &

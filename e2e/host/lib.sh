@@ -1,4 +1,4 @@
-# Shared by the scripts of this directory; sourced, never run.
+# Shared by the scripts in this directory. Source it, do not run it.
 # shellcheck shell=bash
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,8 +11,8 @@ COREDUMP_MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
-# The mount points of the cgroup hierarchies that systemd reads: the unified
-# one, and on hybrid machines the v1 hierarchy `name=systemd` as well.
+# The mount points of the cgroup hierarchies that systemd reads: the unified one, and on hybrid machines also the v1
+# hierarchy `name=systemd`.
 cgroup_roots() {
   if [ "$(stat -fc %T /sys/fs/cgroup 2>/dev/null)" = cgroup2fs ]; then
     echo /sys/fs/cgroup
@@ -28,9 +28,8 @@ cgroup_roots() {
 
 unified_root() { cgroup_roots | head -n 1; }
 
-# Put process $2 into cgroup $1 of those hierarchies, and out of whatever
-# resource group the surrounding sandbox uses (that would show up in
-# COREDUMP_PROC_CGROUP).
+# Moves process $2 to cgroup $1 in these hierarchies, and out of the memory cgroup of a surrounding sandbox, which would
+# appear in COREDUMP_PROC_CGROUP.
 join_cgroup() {
   local path=$1 pid=$2 root
   mkdir -p "$STATE"
@@ -44,7 +43,7 @@ join_cgroup() {
   fi
 }
 
-# What starts from here inherits stdin, stdout and stderr only.
+# Closes all file descriptors except stdin, stdout and stderr.
 close_fds() {
   local fd
   for fd in /proc/"$BASHPID"/fd/*; do

@@ -1,36 +1,36 @@
 #!/usr/bin/env bash
-# The real core dump pipeline (kernel → systemd-coredump → file + journal) on a
-# machine where systemd is not PID 1. Root, and a disposable machine only: it
-# changes kernel.core_pattern for all.
+# The real core dump pipeline (kernel → systemd-coredump → file and journal) on a machine where systemd is not PID 1.
+# Needs root on a disposable machine, because it changes kernel.core_pattern for the whole machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() {
   cat <<'TXT'
-pipeline.sh install            only install what `up` needs
-pipeline.sh up [--persistent]  install, start; does nothing where it runs already
-pipeline.sh down               end what `up` started, restore the kernel's settings
-pipeline.sh status             exit 0 if it runs
-pipeline.sh reset              remove ALL cores of this machine and its volatile journal
-pipeline.sh compress on|off    coredump.conf Compress=
+pipeline.sh install            install the Debian packages that `up` needs
+pipeline.sh up [--persistent]  install and start; does nothing if it is already running
+pipeline.sh down               stop everything that `up` started, restore the kernel settings
+pipeline.sh status             exit 0 if it is running
+pipeline.sh reset              delete ALL core dumps of this machine and its volatile journal
+pipeline.sh compress on|off    set Compress= in coredump.conf
 pipeline.sh storage external|journal|none
-pipeline.sh journal stop|start without journald a core never gets its entry
-pipeline.sh hold               the next core's journal entry waits for `release`
-pipeline.sh release
+                               set Storage= in coredump.conf
+pipeline.sh journal stop|start stop or start journald; without it, core dumps get no journal entry
+pipeline.sh hold               delay the journal entry of the next core dump until `release`
+pipeline.sh release            end `hold`
 TXT
 }
 
 COREDUMP_CONF=/etc/systemd/coredump.conf.d/zz-koredump-e2e.conf
 JOURNALD_CONF=/etc/systemd/journald.conf.d/zz-koredump-e2e.conf
-# As Debian's, but with %c (Debian passes a constant, so RLIMIT_CORE=0 would
-# never reach systemd-coredump); %d is there since the fix of CVE-2025-4598.
+# Like Debian's pattern, but with %c: Debian passes a constant, so systemd-coredump would not see RLIMIT_CORE=0. The fix
+# for CVE-2025-4598 added %d.
 PATTERN='|/lib/systemd/systemd-coredump %P %u %g %s %t %c %h %d'
 SERVICE_CGROUP='/system.slice/system-systemd\x2dcoredump.slice/systemd-coredump@0-1-0.service'
 KERNEL_SETTINGS='fs/suid_dumpable kernel/core_pipe_limit kernel/core_pattern'
 
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
-# `name.pid` holds pid and start time: a reused pid is never taken for ours.
+# `name.pid` contains the PID and the start time, so that a reused PID is not mistaken for our process.
 remember() { echo "$2 $(start_time "$2")" >"$STATE/$1.pid"; }
 
 running() {
@@ -85,7 +85,7 @@ install_packages() {
   if ! apt-get install -qq -y --no-install-recommends "${missing[@]}" >"$STATE/apt.log" 2>&1; then
     apt-get update -qq >>"$STATE/apt.log" 2>&1
     apt-get install -qq -y --no-install-recommends "${missing[@]}" >>"$STATE/apt.log" 2>&1 ||
-      die "apt-get failed: $STATE/apt.log"
+      die "apt-get failed, see $STATE/apt.log"
   fi
 }
 
@@ -140,8 +140,8 @@ Audit=no
 CONF
 }
 
-# KOREDUMP_E2E_JOURNAL_DIR and KOREDUMP_E2E_MACHINE_ID (for captures): in a mount
-# namespace of its own, journald sees DIR as /var/log/journal and another machine id.
+# For captures, KOREDUMP_E2E_JOURNAL_DIR replaces /var/log/journal and KOREDUMP_E2E_MACHINE_ID replaces the machine ID,
+# both in a separate mount namespace for journald.
 start_journald() {
   running journald && return
   [ -s /etc/machine-id ] || systemd-machine-id-setup >/dev/null
@@ -160,11 +160,11 @@ start_journald() {
   sleep 0.05
   remember journald $!
   journald_ready() { running journald && [ -S /run/systemd/journal/socket ] && journalctl --sync >/dev/null 2>&1; }
-  wait_for journald_ready || die "systemd-journald did not start: $STATE/journald.log"
+  wait_for journald_ready || die "systemd-journald did not start, see $STATE/journald.log"
 }
 
-# In the cgroup that systemd would use, so that journald writes _SYSTEMD_UNIT=systemd-coredump@….
-# KOREDUMP_E2E_LINGER=0 leaves it to chance (see crashers/linger.c).
+# Runs in the cgroup that systemd would use, so that journald writes _SYSTEMD_UNIT=systemd-coredump@…. With
+# KOREDUMP_E2E_LINGER=0, the field is sometimes missing (see crashers/linger.c).
 start_coredump() {
   running coredump && return
   local run=("$BIN/linger" /lib/systemd/systemd-coredump)
@@ -178,7 +178,7 @@ start_coredump() {
   sleep 0.05
   remember coredump $!
   coredump_ready() { running coredump && [ -S /run/systemd/coredump ]; }
-  wait_for coredump_ready || die "systemd-socket-activate did not start: $STATE/coredump.log"
+  wait_for coredump_ready || die "systemd-socket-activate did not start, see $STATE/coredump.log"
 }
 
 service_freeze() { echo "$(unified_root)$SERVICE_CGROUP/cgroup.freeze"; }
@@ -190,14 +190,14 @@ release() {
 
 case ${1:-} in
 install)
-  [ "$(id -u)" = 0 ] || die 'needs root'
+  [ "$(id -u)" = 0 ] || die 'must run as root'
   mkdir -p "$STATE"
   save_kernel
   install_packages
   ;;
 up)
-  [ "$(id -u)" = 0 ] || die 'needs root'
-  [ ! -d /run/systemd/system ] || die 'systemd is PID 1 here; this script is for machines where it is not'
+  [ "$(id -u)" = 0 ] || die 'must run as root'
+  [ ! -d /run/systemd/system ] || die 'systemd is PID 1 on this machine, which is not supported'
   mkdir -p "$STATE"
   exec 9>"$STATE/lock"
   flock 9
@@ -208,8 +208,8 @@ up)
   write_coredump_conf
   if ! running journald; then
     write_journald_conf "$storage"
-    # Without the flag journald writes to /run until it is told to flush, and flushing
-    # fails where /run is no tmpfs ("Attempted to remove disk file system").
+    # Without this file, journald writes to /run until it is asked to flush. Flushing fails if /run is not a tmpfs
+    # ("Attempted to remove disk file system").
     mkdir -p /run/systemd/journal /run/log/journal /var/log/journal
     if [ "$storage" = persistent ]; then touch /run/systemd/journal/flushed; else rm -f /run/systemd/journal/flushed; fi
     start_journald 9>&-
@@ -221,7 +221,7 @@ up)
   say "pipeline up: journald $(pid_of journald), systemd-coredump socket $(pid_of coredump), state $STATE"
   ;;
 down)
-  [ "$(id -u)" = 0 ] || die 'needs root'
+  [ "$(id -u)" = 0 ] || die 'must run as root'
   mkdir -p "$STATE"
   exec 9>"$STATE/lock"
   flock 9
@@ -231,7 +231,7 @@ down)
   stop journald
   rm -f "$COREDUMP_CONF" "$JOURNALD_CONF" /run/systemd/coredump /run/systemd/journal/flushed
   rmdir --ignore-fail-on-non-empty "${COREDUMP_CONF%/*}" "${JOURNALD_CONF%/*}" 2>/dev/null || true
-  # Only cgroups that these scripts made, and only empty ones.
+  # Only empty cgroups that these scripts created.
   if [ -s "$STATE/cgroups" ]; then
     sort -ru "$STATE/cgroups" | while read -r dir; do
       while [ "$dir" != /sys/fs/cgroup ] && rmdir "$dir" 2>/dev/null; do dir=${dir%/*}; done
@@ -249,7 +249,7 @@ status)
   exit ${bad:-0}
   ;;
 reset)
-  [ "$(id -u)" = 0 ] || die 'needs root'
+  [ "$(id -u)" = 0 ] || die 'must run as root'
   release
   stop journald
   find "$COREDUMP_DIR" -mindepth 1 -delete
@@ -277,12 +277,12 @@ journal)
   esac
   ;;
 hold)
-  running hold && die 'already holding'
-  [ -e "$(service_freeze)" ] || die 'no cgroup freezer'
+  running hold && die '`hold` is already active'
+  [ -e "$(service_freeze)" ] || die 'cgroup freezer not available'
   rm -f "$STATE/hold.ready"
   setsid "$BIN/hold" "$COREDUMP_DIR" "$(service_freeze)" "$STATE/hold.ready" </dev/null >>"$STATE/hold.log" 2>&1 &
   remember hold $!
-  wait_for test -e "$STATE/hold.ready" || die "hold did not start: $STATE/hold.log"
+  wait_for test -e "$STATE/hold.ready" || die "hold did not start, see $STATE/hold.log"
   ;;
 release) release ;;
 *) usage >&2; exit 2 ;;

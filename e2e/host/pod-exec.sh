@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# pod-exec.sh [--style STYLE] [--uid POD_UID] [--id CONTAINER_ID] [--host NAME] -- COMMAND…
-# Becomes COMMAND in a cgroup and a UTS namespace like those of a Kubernetes pod.
+# Usage: pod-exec.sh [--style STYLE] [--uid POD_UID] [--id CONTAINER_ID] [--host NAME] -- COMMAND…
+# Runs COMMAND in a cgroup and a UTS namespace like those of a Kubernetes pod.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
   *) die "unknown option: $1" ;;
   esac
 done
-[ $# -gt 0 ] || die 'no command'
+[ $# -gt 0 ] || die 'COMMAND is missing'
 
 slice=${uid//-/_}
 burstable=/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod$slice.slice

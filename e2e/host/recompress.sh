@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# recompress.sh FILE lz4|xz|none|zstd [DIR]
-# Writes FILE in another compression beside it (or into DIR), with the same
-# extended attributes, ACL, mode, owner and mtime, as systemd-coredump would have
-# written it; prints the new path. FILE stays; remove it if it is to be replaced.
-# The new file appears under its final name only when complete.
+# Usage: recompress.sh FILE lz4|xz|none|zstd [DIR]
+#
+# Writes FILE with another compression next to it, or to DIR, with the same extended attributes, ACL, mode, owner and mtime,
+# as systemd-coredump would have written it. Prints the new path. FILE stays. The new file gets its name when it is complete.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 [ $# -ge 2 ] || die 'usage: recompress.sh FILE lz4|xz|none|zstd [DIR]'
 src=$1 format=$2 dir=${3:-$(dirname "$1")}
-[ -f "$src" ] || die "no such file: $src"
+[ -f "$src" ] || die "file not found: $src"
 
 name=${src##*/}
 case $name in
@@ -27,14 +26,13 @@ none) pack=(cat) ext= ;;
 esac
 
 out=$dir/$base$ext
-[ "$out" != "$src" ] || die "$src is $format already"
+[ "$out" != "$src" ] || die "$src already has the format $format"
 tmp=$dir/.#$base.$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
 trap 'rm -f -- "$tmp"' EXIT
 "${plain[@]}" | "${pack[@]}" >"$tmp"
 chown --reference="$src" -- "$tmp"
 chmod --reference="$src" -- "$tmp"
-# All attributes: user.coredump.* and the ACL (system.posix_acl_access).
-# getfattr quotes its "# file:" line, so the paths never go through a shell.
+# All attributes: user.coredump.* and the ACL (system.posix_acl_access). A loop applies them, so no path is parsed.
 (cd "$(dirname "$src")" && getfattr -d -m - --absolute-names -e hex -- "$name") |
   sed '/^# file: /d' >"$tmp.attrs"
 while IFS== read -r key value; do

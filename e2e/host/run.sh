@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# run.sh [vitest's arguments]
-# The black-box suite: brings the pipeline up, runs test/*.test.ts against the
-# built programs, and leaves the machine as it found it.
+# Usage: run.sh [ARGUMENTS OF VITEST]
+#
+# Starts the pipeline, runs test/*.test.ts against the built programs, and restores the machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 root=$(cd "$HERE/../.." && pwd)
 
-[ "$(id -u)" = 0 ] || die 'needs root'
+[ "$(id -u)" = 0 ] || die 'must run as root'
 [ "${KOREDUMP_E2E:-}" = 1 ] || [ "${CI:-}" = true ] || die \
-  'THIS CHANGES kernel.core_pattern AND MAKES PROGRAMS CRASH: for a disposable machine only.
-  If this is one, say so with KOREDUMP_E2E=1.'
+  'THIS CHANGES kernel.core_pattern AND CRASHES PROGRAMS. Run it only on a disposable machine.
+  To confirm, set KOREDUMP_E2E=1.'
 export PATH="$root/node_modules/.bin:$PATH"
 for program in "$root"/packages/{server,cli}/dist/main.js; do
-  [ -e "$program" ] || die "$program is not built: npm run build"
+  [ -e "$program" ] || die "$program not found. Run: npm run build"
 done
 
-# What the suite leaves for this script to remove, whatever becomes of vitest.
+# This script cleans up after the suite, even if vitest is killed.
 export KOREDUMP_E2E_STATE=$STATE
 mkdir -p "$STATE"
 touch "$STATE/suite-pids"
@@ -41,8 +41,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 "$HERE/pipeline.sh" up
-# What earlier runs left in the journal: process ids come again, and the suite knows its crashes by them.
+# Remove journal entries of earlier runs. The suite identifies crashes by PID, and PIDs are reused.
 if [ $was_up = 0 ] && [ "${CI:-}" = true ]; then "$HERE/pipeline.sh" reset; fi
-command -v gdb zstd lz4 xz getfattr setfattr setpriv gcc node vitest >/dev/null || die 'a tool is missing'
+command -v gdb zstd lz4 xz getfattr setfattr setpriv gcc node vitest >/dev/null || die 'a required tool is missing. Needed: gdb zstd lz4 xz getfattr setfattr setpriv gcc node vitest'
 cd "$HERE"
 vitest run --config vitest.config.ts --reporter=default --reporter=json --outputFile.json="$HERE/.results.json" "$@"

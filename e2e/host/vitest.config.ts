@@ -1,11 +1,11 @@
 import { defineConfig } from "vitest/config"
 
-// Without the condition @koredump/source: what is tested is what is published.
+// Tests the built packages, because the condition @koredump/source is not set.
 export default defineConfig({
   test: {
     include: ["test/*.test.ts"],
     globalSetup: ["test/support/globalSetup.ts"],
-    // One machine, one pipeline.
+    // All files use the same pipeline.
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,

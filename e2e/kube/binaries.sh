@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The programs of Kubernetes, built from its Go module into a cache: there is no registry of images or packages to
-# take them from. Prints the directory that holds them. With KUBEBUILDER_ASSETS nothing is built, and Go is not needed.
+# Builds the programs of Kubernetes from its Go module into a cache and prints their directory. A machine may have no access
+# to other download sites. To use existing programs, without Go, set KUBEBUILDER_ASSETS to their directory.
 set -euo pipefail
 
-version=1.34.4 # 1.34 is the last that runs on cgroup v1 without being asked to
+version=1.34.4 # 1.34 is the last release that runs on cgroup v1 by default.
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl)
 
 complete() {
@@ -13,7 +13,7 @@ complete() {
 
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
   complete "$KUBEBUILDER_ASSETS" || {
-    echo "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS lacks one of: ${programs[*]}" >&2
+    echo "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS must contain: ${programs[*]}" >&2
     exit 1
   }
   echo "$KUBEBUILDER_ASSETS"
@@ -21,14 +21,14 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
 fi
 
 cache=${KOREDUMP_KUBE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/koredump/kube-$version}
-# Where the archive of go.dev puts it, if the PATH does not say so.
+# The default path of an installation from go.dev.
 PATH=$PATH:/usr/local/go/bin
 
 build() {
   local source label=k8s.io/component-base/version
   export GOFLAGS=-mod=mod GOTOOLCHAIN=auto
-  # Its own go.mod replaces the libraries by directories that the module does not contain: their releases of the same
-  # number stand in, and the module can be required like any other.
+  # The go.mod of Kubernetes replaces its libraries with directories that the module does not contain. Use the releases of
+  # the libraries with the same version instead.
   source=$(go mod download -json "k8s.io/kubernetes@v$version" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
   {
     printf 'module koredump.dev/kube\n'
@@ -43,20 +43,20 @@ build() {
 }
 
 mkdir -p "$cache"
-# A second caller waits for the first instead of building the same beside it.
+# A second caller waits for the first one.
 exec 9>"$cache/lock"
 flock 9
 if ! complete "$cache"; then
   command -v go >/dev/null || {
-    echo 'Go is needed to build Kubernetes, or KUBEBUILDER_ASSETS with its programs' >&2
+    echo 'Go not found. Install Go to build Kubernetes, or set KUBEBUILDER_ASSETS to a directory with its programs.' >&2
     exit 1
   }
   mkdir -p "$cache/module" "$cache/new"
   cd "$cache/module"
-  # Not in a condition, where bash would go on after a failure.
+  # In the background, because bash ignores failures inside a condition.
   build 9>&- >"$cache/build.log" 2>&1 &
   wait $! || { tail -n 20 "$cache/build.log" >&2; exit 1; }
-  # Never half a program under its own name, whenever this is killed.
+  # Rename at the end, so that an interrupted build leaves no incomplete programs.
   mv "$cache"/new/* "$cache"
 fi
 echo "$cache"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A real Kubernetes of two nodes on one machine where systemd is not PID 1. Root, and a disposable machine only: it
-# changes kernel.core_pattern for all.
+# A real Kubernetes cluster of two nodes on one machine where systemd is not PID 1. Needs root on a disposable machine,
+# because it changes kernel.core_pattern for the whole machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/control-plane.sh"
@@ -8,19 +8,20 @@ set -euo pipefail
 
 usage() {
   cat <<'TXT'
-cluster.sh install           the Debian packages that `up` needs
-cluster.sh up                builds what is missing, then starts; what a killed run left is removed first
-cluster.sh down              ends all that `up` started and restores the machine
-cluster.sh status            exit 0 if it runs
-cluster.sh kubectl …         as administrator
-cluster.sh on 1|2 COMMAND…   in that node's namespaces
-cluster.sh crash 1|2 PATH    a program of programs/ crashes on that node, in the cgroup PATH below the node's
-cluster.sh load FILE         an image archive, into both nodes
+cluster.sh install           install the Debian packages that `up` needs
+cluster.sh up                clean up after an interrupted run, build what is missing, and start
+cluster.sh down              stop everything that `up` started, and restore the machine
+cluster.sh status            exit 0 if it is running
+cluster.sh kubectl …         run kubectl as administrator
+cluster.sh on 1|2 COMMAND…   run a command in the namespaces of a node
+cluster.sh crash 1|2 PATH    crash a program on a node, in the cgroup PATH below the cgroup of the node
+cluster.sh load FILE         load an image archive on both nodes
 cluster.sh apiserver stop|start
+                             stop or start the Kubernetes API server
 TXT
 }
 
-# The last five are what a kubelet sets on its machine.
+# The kubelet changes the last five.
 KERNEL_SETTINGS=(kernel/core_pattern kernel/core_pipe_limit vm/overcommit_memory vm/panic_on_oom kernel/panic
   kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
 
@@ -36,14 +37,14 @@ install_packages() {
   say "installing ${missing[*]}"
   save_kernel_settings
   export DEBIAN_FRONTEND=noninteractive
-  # Installed, not started: neither etcd nor containerd of the distribution.
+  # Do not start etcd and containerd when they are installed.
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod +x $policy
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } >"$STATE/log/apt.log" 2>&1 ||
-    die "apt-get failed: $STATE/log/apt.log"
+    die "apt-get failed, see $STATE/log/apt.log"
 }
 
 # Saved once, before anything changes them.
@@ -64,7 +65,7 @@ restore_kernel_settings() {
   done
 }
 
-# The kernel runs this for every crash of the machine; it hands over to the node whose cgroup the process is in.
+# The kernel runs this for every crash on the machine. It runs systemd-coredump of the node that the process belongs to.
 route_crashes() {
   cat >"$STATE/route" <<ROUTE
 #!/bin/sh
@@ -92,7 +93,7 @@ processes() {
   find /sys/fs/cgroup/{unified,systemd}"$CGROUP" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u
 }
 
-# Everything of the cluster is in its cgroup, containers and those of a killed run as well.
+# All processes of the cluster are in its cgroup, including containers and processes of an interrupted run.
 kill_all() {
   local i pids
   for ((i = 0; i < 100; i++)); do
@@ -101,14 +102,14 @@ kill_all() {
     kill -KILL "${pids[@]}" 2>/dev/null || true
     sleep 0.1
   done
-  die "processes that do not end: ${pids[*]}"
+  die "cannot stop processes: ${pids[*]}"
 }
 
 down() {
   local hierarchy netns log name
   restore_kernel_settings
   for log in "$STATE"/node-*/var/log/pods/koredump_*/*/*.log; do
-    # What koredump said is of use after the run.
+    # Keep the logs of koredump.
     if [ -e "$log" ]; then name=${log#*/pods/koredump_} && cp "$log" "$STATE/log/${name//\//-}"; fi
   done
   kill_all
@@ -130,26 +131,26 @@ up() {
   build_programs
   make_mount_points
   make_networks
-  make_certificates >"$STATE/log/openssl.log" 2>&1 || die "openssl failed: $STATE/log/openssl.log"
+  make_certificates >"$STATE/log/openssl.log" 2>&1 || die "openssl failed, see $STATE/log/openssl.log"
   start_control_plane
   route_crashes
   for i in "${NODES[@]}"; do start_node "$i"; done
   for i in "${NODES[@]}"; do
     wait_for "node-$i" kubectl wait --for=condition=Ready --timeout=1s "node/node-$i"
   done
-  # Without it no pod can be made.
+  # Pods cannot be created without it.
   wait_for 'the service account "default"' kubectl get serviceaccount default
 }
 
-[ "$(id -u)" = 0 ] || die 'needs root'
+[ "$(id -u)" = 0 ] || die 'must run as root'
 case ${1:-} in
 install)
   mkdir -p "$STATE/log"
   install_packages
   ;;
 up)
-  [ ! -d /run/systemd/system ] || die 'systemd is PID 1 here; this script is for machines where it is not'
-  [ -d /sys/fs/cgroup/unified ] || die 'needs cgroup v1 with a unified hierarchy beside it'
+  [ ! -d /run/systemd/system ] || die 'systemd is PID 1 on this machine, which is not supported'
+  [ -d /sys/fs/cgroup/unified ] || die 'this machine is not supported: it needs cgroup v1 and a unified hierarchy'
   mkdir -p "$STATE"
   exec 9>"$STATE/lock"
   flock 9

@@ -1,7 +1,8 @@
-# Networks, certificates, and etcd, kube-apiserver, controllers and scheduler; sourced by cluster.sh.
+# Networks, certificates, etcd, and the control plane. Sourced by cluster.sh.
 # shellcheck shell=bash disable=SC2154
 
-# kn holds the control plane and a bridge; kn-1, kn-2 the nodes: 198.18.0.11, .12, their pods 198.18.1.0/24, 198.18.2.0/24.
+# The network namespace kn has the control plane and a bridge. kn-1 and kn-2 have the nodes 198.18.0.11 and 198.18.0.12, with
+# pods in 198.18.1.0/24 and 198.18.2.0/24.
 make_networks() {
   local i
   ip netns add kn
@@ -21,7 +22,7 @@ make_networks() {
     nsenter --net="/run/netns/kn-$i" -- sysctl -qw net.ipv4.ip_forward=1
     ip -n kn route add "198.18.$i.0/24" via "198.18.0.1$i"
   done
-  # Services for whoever stands in kn: the kube-proxy of node 1 translates.
+  # Makes Services reachable from kn, through the kube-proxy of node 1.
   ip -n kn route add "$SERVICES" via 198.18.0.11
 }
 
@@ -33,7 +34,7 @@ certificate() {
     -extfile <(echo "subjectAltName=${3:-DNS:$1}") -out "$pki/$1.crt"
 }
 
-# identity NAME SUBJECT [ALTERNATIVE_NAMES]: a certificate and a kubeconfig with it.
+# identity NAME SUBJECT [ALTERNATIVE_NAMES]: makes a certificate and a kubeconfig with it.
 identity() {
   certificate "$@"
   cat >"$STATE/pki/$1.conf" <<CONF
@@ -67,7 +68,7 @@ in_kn=(nsenter --net=/run/netns/kn --)
 
 start_apiserver() {
   local pki=$STATE/pki
-  # The nodes' names are not known to any DNS, so the API server takes their addresses.
+  # There is no DNS, so the Kubernetes API server connects to the addresses of the nodes.
   start apiserver control-plane.slice "${in_kn[@]}" "$binaries/kube-apiserver" \
     --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --advertise-address="$API" --secure-port=6443 \
     --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
@@ -88,7 +89,7 @@ start_control_plane() {
     --listen-peer-urls http://127.0.0.1:2380
   start_apiserver
   wait_for kube-apiserver apiserver_ready
-  # Without the pod garbage collector: it would remove the pods of simulated nodes, which have no Node object.
+  # Without the pod garbage collector, which would delete the pods of simulated nodes because they have no Node object.
   start controllers control-plane.slice "${in_kn[@]}" "$binaries/kube-controller-manager" \
     --kubeconfig="$STATE/pki/controllers.conf" --service-account-private-key-file="$STATE/pki/sa.key" \
     --root-ca-file="$STATE/pki/ca.crt" --use-service-account-credentials --leader-elect=false \

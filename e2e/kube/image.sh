@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# image.sh NAME DIRECTORY COMMAND FILE: a container image of one layer, as an archive that `ctr images import` reads.
+# Usage: image.sh NAME DIRECTORY COMMAND FILE
+# Makes a container image with one layer, as an archive for `ctr images import`.
 set -euo pipefail
 name=$1 directory=$2 command=$3 file=$4
 work=$(mktemp -d)

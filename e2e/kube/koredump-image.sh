@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# koredump's image of this very tree, built from the Dockerfile into a cache unless it is there already. Prints the
-# archive. With KOREDUMP_IMAGE=FILE nothing is built.
+# Builds koredump's image from this working tree into a cache, unless it is up to date, and prints the path of the archive.
+# To use an existing archive, set KOREDUMP_IMAGE=FILE.
 set -euo pipefail
 if [ -n "${KOREDUMP_IMAGE:-}" ]; then
   realpath -e "$KOREDUMP_IMAGE"
@@ -9,10 +9,10 @@ fi
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cache=${KOREDUMP_KUBE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/koredump}
 mkdir -p "$cache"
-# A second caller waits for the first instead of building the same beside it.
+# A second caller waits for the first one.
 exec 9>"$cache/image.lock"
 flock 9
-# All that the build can see: directories that .dockerignore leaves out change nothing.
+# Hash all files of the build context. Directories in .dockerignore do not change the image.
 mapfile -t ignored < <(sed -n 's|^[a-z].*|:!&|p' .dockerignore)
 contents() {
   git ls-files -z -co --exclude-standard -- . "${ignored[@]}" | sort -z | xargs -0 sha256sum -- 2>/dev/null || true

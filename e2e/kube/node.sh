@@ -1,11 +1,11 @@
-# One node: namespaces of its own with journald, systemd-coredump, containerd, kubelet and kube-proxy; sourced by
-# cluster.sh. Paths are those of any node, for in its mount namespace the node has a /run and the directories of its own.
+# A node: namespaces with journald, systemd-coredump, containerd, kubelet and kube-proxy. Sourced by cluster.sh. The mount
+# namespace of a node has its own /run and other directories, so the paths are the same as on a real node.
 # shellcheck shell=bash disable=SC2154
 
 NODE_DIRS=(/run /var/log /var/lib/systemd/coredump /var/lib/containerd /var/lib/kubelet /var/lib/cni /var/lib/koredump
   /usr/local/bin)
 
-# Mount points that the machine lacks; `down` removes those again.
+# Creates missing mount points. `down` removes them.
 make_mount_points() {
   local dir
   for dir in "${NODE_DIRS[@]}"; do
@@ -13,7 +13,7 @@ make_mount_points() {
   done
 }
 
-# Keeps the namespaces; all others of the node enter them.
+# Starts the process that keeps the namespaces of the node. All others enter them.
 start_namespaces() {
   local i=$1 root=$STATE/node-$1 dir
   for dir in "${NODE_DIRS[@]}"; do mkdir -p "$root$dir"; done
@@ -21,12 +21,12 @@ start_namespaces() {
     "$root"/var/log/{journal,pods,containers} "$root"/{cni,manifests,plugins}
   chmod 755 "$root"
   printf '%s' "$i$i" | sha256sum | cut -c1-32 >"$root/machine-id"
-  # One node with a journal that is lost at a restart, one with a persistent one.
+  # Node 1 has a volatile journal, node 2 a persistent one.
   local storage=volatile
   if [ "$i" = 2 ]; then storage=persistent && touch "$root/run/systemd/journal/flushed"; fi
   printf '[Journal]\nStorage=%s\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=no\n' $storage \
     >"$root/run/systemd/journald.conf.d/e2e.conf"
-  # The vacuum off: tests count cores.
+  # Disable the deletion of old core dumps, because tests count them.
   printf '[Coredump]\nMaxUse=0\nKeepFree=0\n' >"$root/run/systemd/coredump.conf.d/e2e.conf"
   rm -f "$root/up"
   # shellcheck disable=SC2016
@@ -48,7 +48,7 @@ write_node_configuration() {
     "type": "host-local", "ranges": [[{"subnet": "198.18.$i.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 CONF
-  # restrict_oom_score_adj: test machines lack CAP_SYS_RESOURCE, and no sandbox would start.
+  # Without restrict_oom_score_adj, sandboxes do not start on machines without CAP_SYS_RESOURCE.
   cat >"$root/containerd.toml" <<CONF
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -58,7 +58,7 @@ version = 2
     bin_dir = "/usr/lib/cni"
     conf_dir = "$root/cni"
 CONF
-  # A crashed container starts again within a second instead of ever later.
+  # Restart crashed containers within one second, without a growing backoff.
   cat >"$root/kubelet.yaml" <<CONF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -82,7 +82,7 @@ volumePluginDir: $root/plugins
 CONF
 }
 
-# The kubelet wants its root cgroup in every hierarchy, and a new cpuset has neither processors nor memory.
+# The kubelet needs its root cgroup in every hierarchy. A new cpuset has no processors and no memory.
 make_node_cgroup() {
   local hierarchy path file cpuset=/sys/fs/cgroup/cpuset
   for hierarchy in /sys/fs/cgroup/*/; do mkdir -p "$hierarchy$(node_cgroup "$1")"; done
@@ -101,7 +101,7 @@ start_node() {
   make_node_cgroup "$i"
   enter=(nsenter -t "$(pid_of "node-$i")" --mount --uts --net="/run/netns/kn-$i" --)
   start "journald-$i" "$slice/system.slice/systemd-journald.service" "${enter[@]}" /lib/systemd/systemd-journald
-  # In the cgroup that systemd would use, and not reaped at once: so that journald sees whose entry it is.
+  # In the cgroup that systemd would use. `linger` keeps the process until journald has read its cgroup.
   start "coredump-$i" "$slice/system.slice/system-systemd\x2dcoredump.slice/systemd-coredump@0-1-0.service" \
     "${enter[@]}" systemd-socket-activate --seqpacket -a --listen=/run/systemd/coredump \
     "$STATE/bin/linger" /lib/systemd/systemd-coredump 2000
@@ -111,7 +111,7 @@ start_node() {
   start "kubelet-$i" "$slice/system.slice/kubelet.service" "${enter[@]}" "$binaries/kubelet" \
     --config="$root/kubelet.yaml" --kubeconfig="$STATE/pki/node-$i.conf" --cert-dir="$root" \
     --hostname-override="node-$i" --node-ip="198.18.0.1$i"
-  # --masquerade-all: Services answer to the control plane's namespace as well.
+  # --masquerade-all makes Services reachable from the namespace of the control plane.
   start "proxy-$i" "$slice/system.slice/kube-proxy.service" "${enter[@]}" "$binaries/kube-proxy" \
     --kubeconfig="$STATE/pki/proxy.conf" --proxy-mode=iptables --masquerade-all --hostname-override="node-$i" \
     --conntrack-max-per-core=0 --bind-address="198.18.0.1$i"

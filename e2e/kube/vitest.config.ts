@@ -1,15 +1,15 @@
 import { defineConfig } from "vitest/config"
 
-// Without the condition @koredump/source: what is tested is what is published.
+// Tests the built packages, because the condition @koredump/source is not set.
 export default defineConfig({
   test: {
     include: [
       "test/api/*.test.ts",
-      // Where KUBECONFIG names somebody's cluster, there is no way to its nodes.
+      // Only with the suite's own cluster: others give no access to their nodes.
       ...(process.env["KOREDUMP_KUBE_NODES"] === "1" ? ["test/{chart,nodes}/*.test.ts"] : [])
     ],
     globalSetup: ["test/support/globalSetup.ts"],
-    // One cluster.
+    // All files use the same cluster.
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 120_000,

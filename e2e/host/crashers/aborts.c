@@ -1,4 +1,4 @@
-// assert() → SIGABRT, with a message on stderr.
+// Fails an assert(): SIGABRT, with a message on stderr.
 #undef NDEBUG
 #include <assert.h>
 

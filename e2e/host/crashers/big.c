@@ -1,5 +1,5 @@
-// big [MIB]: touches that much memory (default 2048), one page in 16
-// incompressible, then crashes; the core is a little larger than that.
+// big [MIB]: fills that much memory (default 2048), with one incompressible page in 16, and crashes. The core is slightly
+// larger.
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>

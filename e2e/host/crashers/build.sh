@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the crashers into $KOREDUMP_E2E_STATE/bin (or the directory given);
-# does nothing for those that are newer than their source.
+# Usage: build.sh [DIRECTORY]
+# Builds the programs that crash, if they are older than their sources. Default: $KOREDUMP_E2E_STATE/bin
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 src=$HERE/crashers

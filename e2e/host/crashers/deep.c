@@ -1,5 +1,5 @@
-// A null write three calls down: main → deep1 → deep2 → deep3. With an argument
-// it waits that many milliseconds first; DEEP_COMM (if set) becomes its name.
+// deep [MILLIS]: writes to a null pointer in main → deep1 → deep2 → deep3, after MILLIS milliseconds. DEEP_COMM in the
+// environment sets the name of the process.
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>

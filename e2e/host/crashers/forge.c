@@ -1,5 +1,5 @@
-// forge: sends its stdin as one datagram to the journal's native socket, then
-// waits to be killed: journald has all the time to look at its /proc.
+// forge: sends its stdin as one datagram to the native socket of journald. Then it waits to be killed, so that journald can
+// read its /proc.
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

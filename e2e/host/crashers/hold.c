@@ -1,5 +1,5 @@
-// hold DIR FREEZE READY: freezes a cgroup (writes 1 to FREEZE) the moment a core
-// appears in DIR, so that its journal entry waits until the cgroup is thawed.
+// hold DIR FREEZE READY: freezes a cgroup (writes 1 to FREEZE) when a core appears in DIR. This delays the journal entry until
+// the cgroup is thawed.
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-// linger PROGRAM [MILLIS]: runs PROGRAM (socket-activated) and reaps it only 100 ms
-// (or as said) after its end. systemd-coredump ends the moment it has sent its entry; where it is
-// reaped before journald has looked at /proc, _SYSTEMD_UNIT is missing.
+// linger PROGRAM [MILLIS]: runs PROGRAM (socket-activated) and reaps it MILLIS milliseconds after its end (default 100).
+// systemd-coredump exits when it has sent its entry. If it is reaped before journald has read its /proc, _SYSTEMD_UNIT is
+// missing.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-// signals NAME: dies by that signal, from a real fault where there is one.
+// signals NAME: crashes with that signal, by a real fault if possible.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>

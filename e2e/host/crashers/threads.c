@@ -1,4 +1,4 @@
-// Four workers wait, a fifth crashes.
+// Four threads wait, and a fifth crashes.
 #include <pthread.h>
 #include <unistd.h>
 

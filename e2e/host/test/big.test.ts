@@ -1,4 +1,4 @@
-/** A core of 2 GiB: the same bytes everywhere, and next to no memory on the way. */
+/** A core of 2 GiB: the bytes are the same everywhere, and memory use stays small. */
 import { assert, it } from "@effect/vitest"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -13,7 +13,7 @@ import { Watch } from "./support/Watch.ts"
 const MiB = 1 << 20
 const limit = 64 * MiB
 
-it("2 GiB", { timeout: 240_000 }, async () => {
+it("transfers a core of 2 GiB in constant memory", { timeout: 240_000 }, async () => {
   await using server = await startServer("local")
   await using watch = await Watch.open(server)
   const [small, big] = [await crash("deep"), await crash("big")]
@@ -21,16 +21,20 @@ it("2 GiB", { timeout: 240_000 }, async () => {
   const file = await coreFile(big)
   const [stored, plain] = await Promise.all([sha256File(file), sha256Decompressed(file)])
 
-  /** How much more the server held at the most than before. */
+  /** Measures how much the memory of the server grows. */
   const growth = async (what: string, task: () => Promise<unknown>) => {
     await writeFile(`/proc/${server.pid}/clear_refs`, "5")
     const before = memory(server.pid, "VmRSS")!
     await task()
     const grown = memory(server.pid, "VmHWM")! - before
-    report(`2 GiB core, ${what}: server grows by ${(grown / MiB).toFixed(1)} MiB from ${(before / MiB).toFixed(0)} MiB`)
+    report(
+      `2 GiB core, ${what}: server memory grows by ${(grown / MiB).toFixed(1)} MiB from ${
+        (before / MiB).toFixed(0)
+      } MiB`
+    )
     assert.isBelow(grown, limit, what)
   }
-  // What a first download brings in (code, buffers) is not growth with the size of the core.
+  // The first download loads code and buffers, which does not depend on the size of the core.
   const first = await watch.core(small)
   for (const query of ["", "decompress=true"]) await sha256(await download(server, first, query))
   await growth("raw download", async () => assert.strictEqual(await sha256(await download(server, core)), stored))

@@ -1,4 +1,4 @@
-/** A directory of coredumps in which not all is well: no core hides another, and nothing is followed or opened amiss. */
+/** A coredump directory with invalid and hostile files. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { chmod, copyFile, mkdir, rm, stat, symlink, truncate, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
@@ -26,7 +26,7 @@ const [unreadable, empty, cut, link, fifo, folder, hostile, invalid] = [
 const wrongName = "core.not-one-of-systemd.zst"
 const secret = "root:x:0:0"
 
-/** A host's root of which there is but the coredump directory. */
+/** The root of a host that has only a coredump directory. */
 let root: Awaited<ReturnType<typeof tempDir>>
 let dir: string
 let server: OwnServer
@@ -70,7 +70,7 @@ beforeAll(async () => {
   }
   await copyFile(files[0]!, path(invalid))
   await run("setfattr", ["-n", "user.coredump.signal", "-v", "no number", path(invalid)])
-  // Root without capabilities cannot read what has no permission bits, as koredump's pod could not.
+  // Root without capabilities, like in koredump's pod, cannot read a file without permission bits.
   server = await startServer("local", ["--coredump-dir", dir], { stripped: true })
   await using _ready = await Watch.open(server)
   cores = await list(server, "state=any")
@@ -85,7 +85,7 @@ const answer = (id: string, query = "") =>
 
 const find = (id: string) => cores.find((core) => core.id === id)
 
-it("all good ones are listed, whole and readable", async () => {
+it("lists and downloads all valid cores", async () => {
   for (const id of good) {
     const core = find(id)
     assert.isDefined(core, id)
@@ -94,29 +94,29 @@ it("all good ones are listed, whole and readable", async () => {
   }
 })
 
-describe("each odd one is listed or logged, once", () => {
+describe("each invalid file is listed or logged exactly once", () => {
   it.each([unreadable, empty, cut, link, fifo, folder, hostile, invalid, wrongName])("%s", async (name) => {
     const listed = cores.filter(({ id }) => id === name).length
     const logged = server.log.filter((line) => line.includes(name)).length
-    assert.isAtLeast(listed + logged, 1, "neither listed nor logged")
+    assert.isAtLeast(listed + logged, 1, "not listed and not logged")
     assert.isAtMost(listed, 1)
     assert.isAtMost(logged, 1)
   })
 
-  it("also when the directory changes", async () => {
+  it("even if the directory changes", async () => {
     const before = server.log.filter((line) => line.includes(bootId)).length
     await using watch = await Watch.open(server)
     const late = named("late", 201)
     await copy(join(dir, good[0]!), join(dir, late))
-    await watch.find(({ object }) => object.id === late, "a new core among them")
+    await watch.find(({ object }) => object.id === late, "the new core")
     await rm(join(dir, late))
-    await watch.find(({ type, object }) => type === "DELETED" && object.id === late, "and its end")
+    await watch.find(({ type, object }) => type === "DELETED" && object.id === late, "its deletion")
     assert.strictEqual(server.log.filter((line) => line.includes(bootId)).length, before)
   })
 })
 
-describe("content", () => {
-  it("a link is not followed, by no way", async () => {
+describe("downloads", () => {
+  it("never follow a symbolic link", async () => {
     const response = await answer(link)
     assert.notInclude(await response.text(), secret)
     assert.strictEqual(response.status, 404)
@@ -129,19 +129,19 @@ describe("content", () => {
     }
   })
 
-  it.each([fifo, folder, wrongName, "../../../../etc/passwd"])("%s is no core: 404", async (id) => {
+  it.each([fifo, folder, wrongName, "../../../../etc/passwd"])("answer 404 for %s", async (id) => {
     const response = await answer(id)
     assert.strictEqual(response.status, 404)
     assert.strictEqual(response.headers.get("content-type"), "application/problem+json")
   })
 
-  it("an unreadable one says so", async () => {
+  it("report an unreadable file", async () => {
     const response = await answer(unreadable)
     assert.strictEqual(response.status, 500)
     assert.include(await response.json(), { type: "https://koredump.dev/problems/core-unreadable" })
   })
 
-  it.each([cut, empty])("%s does not decompress to a clean end", async (id) => {
+  it.each([cut, empty])("fail to decompress %s", async (id) => {
     const outcome = await answer(id, "decompress=true").then(async (response) => {
       await response.bytes()
       return response.status
@@ -151,13 +151,16 @@ describe("content", () => {
     const got = await ctl(server, ["get", "-d", cores[0]!.node, id], { cwd: cwd.path })
     assert.notStrictEqual(got.code, 0)
     assert.isNotEmpty(got.stderr)
-    await stat(join(cwd.path, id.replace(".zst", ""))).then(() => assert.fail("left as if it were whole"), () => {})
+    await stat(join(cwd.path, id.replace(".zst", ""))).then(
+      () => assert.fail("an incomplete file looks complete"),
+      () => {}
+    )
   })
 
-  it("hostile attributes reach a terminal harmless", async () => {
+  it("print hostile attributes without control characters", async () => {
     const shown = await ctlOk(server, ["list"])
     for (const id of good) assert.include(shown, id)
-    // oxlint-disable-next-line no-control-regex -- what must not be there
+    // oxlint-disable-next-line no-control-regex -- the test looks for them
     assert.notMatch(shown, /[\u0000-\u0009\u000b-\u001f\u007f]/)
   })
 })

@@ -1,4 +1,4 @@
-/** Downloads while the file goes, shrinks, or the server dies: whole and right, or a failure; never short. */
+/** Downloads while the file is deleted, shrinks, or the server is killed. They are complete or fail, but never too short. */
 import { assert, describe, it } from "@effect/vitest"
 import { readdir, readlink, rm, stat, truncate } from "node:fs/promises"
 import { join } from "node:path"
@@ -19,7 +19,7 @@ const seen = async (pid: number): Promise<WireCore> => {
   return watch.core(pid)
 }
 
-/** Begins a download, does something, reads on. */
+/** Starts a download, does something, and then reads the rest. Returns the hash. */
 const interrupted = async (core: WireCore, query: string, between: () => Promise<unknown>) => {
   const reader = (await download(inject("local"), core, query)).getReader()
   const chunks = async function*() {
@@ -34,13 +34,13 @@ const interrupted = async (core: WireCore, query: string, between: () => Promise
 }
 
 describe.each(["", "decompress=true"])("query %j", (query) => {
-  it("the file goes during the download: it ends whole", async () => {
+  it("completes a download if the file is deleted", async () => {
     await using large = await largeCore()
     const [core, stored] = [await seen(large.pid), await sha256File(large.file)]
     assert.strictEqual(await interrupted(core, query, () => rm(large.file)), stored)
   })
 
-  it("the file shrinks during the download: a failure", async () => {
+  it("fails a download if the file shrinks", async () => {
     await using large = await largeCore()
     const core = await seen(large.pid)
     const outcome = await interrupted(core, query, () => truncate(large.file, core.size! / 2)).then(
@@ -51,7 +51,7 @@ describe.each(["", "decompress=true"])("query %j", (query) => {
   })
 })
 
-it("one over the limit is refused; whatever becomes of a download, its place and its file are free again", async () => {
+it("rejects downloads above the limit, and frees slot and file when a download ends", async () => {
   await using large = await largeCore()
   const core = await seen(large.pid)
   await using server = await startServer("local", ["--max-downloads", "1"])
@@ -61,7 +61,7 @@ it("one over the limit is refused; whatever becomes of a download, its place and
     return targets.filter((target) => target === large.file)
   }
   for (const query of ["", "decompress=true"]) {
-    // Whole, refused meanwhile, whole again; and one that its reader gives up.
+    // A complete download, a rejected one meanwhile, another complete one, and one that the reader cancels.
     const running = (await download(server, core, query)).getReader()
     await running.read()
     const refused = await request(server, corePath("download", core))
@@ -76,7 +76,7 @@ it("one over the limit is refused; whatever becomes of a download, its place and
   }
 })
 
-/** The files of a directory that are not metadata, with their sizes. */
+/** The sizes of all files in a directory, except metadata. */
 const filesIn = async (dir: string) =>
   Object.fromEntries(
     await Promise.all(
@@ -87,7 +87,7 @@ const filesIn = async (dir: string) =>
   )
 
 describe("koredumpctl get", () => {
-  it("the file shrinks: fails, or begins anew with what is there now; never a mixture", async () => {
+  it("fails or starts over if the file shrinks, and never mixes both files", async () => {
     await using large = await largeCore()
     await using proxy = await startProxy(inject("local"), 32 * MiB)
     await using dir = await tempDir()
@@ -105,7 +105,7 @@ describe("koredumpctl get", () => {
     }
   })
 
-  it("the server is killed: goes on after its restart, or fails and keeps what it has; then the rest comes", async () => {
+  it("resumes after a restart of the server, or fails, keeps the part and resumes on the next call", async () => {
     await using large = await largeCore()
     await using first = await startServer("local")
     const stored = await sha256File(large.file)
@@ -121,14 +121,14 @@ describe("koredumpctl get", () => {
     if (code !== 0) {
       const files = await filesIn(dir.path)
       const [, part] = Object.entries(files).find(([name]) => name.startsWith(core.id) && name.endsWith(".part")) ?? []
-      assert.isAbove(part ?? 0, 16 * MiB, "keeps what came")
+      assert.isAbove(part ?? 0, 16 * MiB, "keeps the received part")
       assert.notProperty(files, core.id)
       await using counting = await startProxy(second, Number.POSITIVE_INFINITY)
       const again = await ctl(counting, ["get", core.node, core.id], { cwd: dir.path })
       assert.strictEqual(again.code, 0, again.stderr)
-      assert.isBelow(counting.passed(), core.size! - part! + MiB, "only the rest is fetched")
+      assert.isBelow(counting.passed(), core.size! - part! + MiB, "downloads only the rest")
     }
     assert.strictEqual(await sha256File(join(dir.path, core.id)), stored)
-    assert.deepStrictEqual(Object.keys(await filesIn(dir.path)), [core.id], "no part file is left")
+    assert.deepStrictEqual(Object.keys(await filesIn(dir.path)), [core.id], "leaves no part file")
   })
 })

@@ -1,4 +1,4 @@
-/** Journal entries that claim to be systemd-coredump's and are not: nothing changes. */
+/** Forged journal entries that claim to be from systemd-coredump. They change nothing. */
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -9,7 +9,7 @@ import { inject } from "vitest"
 import { tempDir } from "./support/Files.ts"
 import { list, metadata, type WireCore } from "./support/Http.ts"
 import { coredumpDir, crash, hostDir, journalEntries, pipeline, program, run } from "./support/Pipeline.ts"
-import { proveMetadata } from "./support/prove.ts"
+import { verifyMetadata } from "./support/verify.ts"
 import { Watch } from "./support/Watch.ts"
 
 let watch: Watch
@@ -20,7 +20,7 @@ afterAll(() => watch[Symbol.asyncDispose]())
 
 const messageId = "fc2e22bc6ee647b6b90729ab34a250b1"
 
-/** Runs crashers/forge as `command` says, until journald has the entry; the entry as journald keeps it. */
+/** Runs crashers/forge with `command` until journald has stored the entry. Returns the entry. */
 const forge = async (fields: Readonly<Record<string, string>>, command: ReadonlyArray<string>) => {
   const mark = randomUUID()
   const entry = { MESSAGE_ID: messageId, PRIORITY: "2", E2E_MARK: mark, ...fields }
@@ -44,7 +44,7 @@ const forge = async (fields: Readonly<Record<string, string>>, command: Readonly
   }
 }
 
-/** Everything a forger would want to change of a real core. */
+/** The fields of a real core that a forger could try to change. */
 const lies = (core: WireCore) => ({
   MESSAGE:
     `Process ${core.COREDUMP_PID} (bank) of user 0 dumped core.\n\nStack trace of thread 1:\n#0  0x1 lie (lies + 0x1)\n`,
@@ -98,7 +98,7 @@ const forgers: ReadonlyArray<
   ]
 ]
 
-it.each(forgers)("%s changes nothing about a core", async (_, forger, facts) => {
+it.each(forgers)("%s cannot change a core", async (_, forger, facts) => {
   await using dir = await tempDir()
   const command = await forger(dir.path)
   const [local, pid] = [inject("local"), await crash("user", "1000")]
@@ -108,17 +108,17 @@ it.each(forgers)("%s changes nothing about a core", async (_, forger, facts) => 
   assert.deepInclude(await forge(lies(core), command), facts)
   const made = { ...lies(core), COREDUMP_PID: "4000000", COREDUMP_FILENAME: "" }
   await forge(made, command)
-  // journald keeps the order: what comes after the forgery is known, so the forgery was read.
+  // journald keeps the order, so when the next crash is known, the forged entry was read.
   await watch.core(await crash("deep"))
 
   assert.deepStrictEqual(await metadata(local, core), before)
   assert.deepStrictEqual(watch.history(core).at(-1), "MODIFIED present")
   const all = await list(local, "state=any")
-  assert.isUndefined(all.find((other) => other.COREDUMP_PID === 4_000_000), "no made-up crash either")
-  await proveMetadata(core)
+  assert.isUndefined(all.find((other) => other.COREDUMP_PID === 4_000_000), "no invented crash")
+  await verifyMetadata(core)
 })
 
-it("nor of one whose real entry is still to come", async () => {
+it("a forged entry cannot replace the real entry of a pending core", async () => {
   await pipeline("hold")
   try {
     const pid = await crash("--no-wait", "user", "1000")

@@ -1,4 +1,4 @@
-/** How long after a crash koredump knows of it. */
+/** Time from a crash until koredump lists it. */
 import { assert, it } from "@effect/vitest"
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
@@ -12,14 +12,14 @@ const crashes = 50
 const limit = 200
 
 it(
-  "50 crashes: in watch and list within 200 ms of the complete file, journal facts of the entry",
+  "lists and watches report 50 crashes within 200 ms of the file, and the journal fields within 200 ms of the entry",
   { timeout: 120_000 },
   async () => {
     const local = inject("local")
     await using watch = await Watch.open(local)
     const [watched, listed, known]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
     for (let i = 0; i < crashes; i++) {
-      // A name of its own, so that the event is known before the pid is.
+      // A unique name, because the event can arrive before the PID is known.
       const comm = `lat-${process.pid}-${i}`
       const crashing = crash("exec", "env", `DEEP_COMM=${comm}`, program("deep"))
       const added = await watch.find(({ type, object }) => type === "ADDED" && object["COREDUMP_COMM"] === comm, comm)
@@ -27,7 +27,7 @@ it(
       const listedAt = now()
       const { id } = added.object
       assert.deepStrictEqual(cores.map((core) => core.id), [id])
-      // The link that makes the file appear changes its ctime last.
+      // Creating the final name changes the ctime last.
       const complete = Number((await stat(join(coredumpDir, id), { bigint: true })).ctimeNs) / 1e6
       watched.push(added.at - complete)
       listed.push(listedAt - complete)
@@ -39,8 +39,8 @@ it(
     }
     const [inWatch, inList, withFacts] = [quantiles(watched), quantiles(listed), quantiles(known)]
     report(`complete file → watch: ${inWatch.text}`)
-    report(`complete file → list (asked for once the watch told it): ${inList.text}`)
-    report(`journal entry → its facts in watch: ${withFacts.text}`)
+    report(`complete file → list (requested after the watch event): ${inList.text}`)
+    report(`journal entry → watch: ${withFacts.text}`)
     assert.isBelow(inWatch.p99, limit)
     assert.isBelow(inList.p99, limit)
     assert.isBelow(withFacts.p99, limit)

@@ -1,9 +1,9 @@
-/** Programs whose names and environments are not plain text. systemd in the C locale escapes a name once more. */
+/** Programs with special characters in their names and environments. In the C locale, systemd escapes names again. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
 import { metadata, request } from "./support/Http.ts"
 import { coreFile, crash, program } from "./support/Pipeline.ts"
-import { proveBytes, proveMetadata } from "./support/prove.ts"
+import { verifyBytes, verifyMetadata } from "./support/verify.ts"
 import { Watch } from "./support/Watch.ts"
 
 let watch: Watch
@@ -20,25 +20,25 @@ describe("names", () => {
     ["name-slash", "a/b c", "deep"],
     ["name-bytes", "\\001\\377\\\"%#?&+", "deep"]
   ])("%s", async (name, comm, file) => {
-    const core = await proveMetadata(await watch.core(await crash(name)))
+    const core = await verifyMetadata(await watch.core(await crash(name)))
     assert.deepInclude(core, { COREDUMP_COMM: comm, COREDUMP_EXE: program(file) })
-    await proveBytes(core, await coreFile(core.COREDUMP_PID))
+    await verifyBytes(core, await coreFile(core.COREDUMP_PID))
   })
 })
 
 describe("environments", () => {
-  it("binary bytes come as text", async () => {
+  it("are valid UTF-8 even with binary values", async () => {
     const seen = await watch.core(await crash("environ"))
-    const core = await proveMetadata(seen)
+    const core = await verifyMetadata(seen)
     const environ = String(core["COREDUMP_ENVIRON"])
     for (const variable of ["BINARY=", "LINES=one", "EMPTY="]) assert.include(environ, variable)
     const { local } = { local: inject("local") }
     const bytes = await (await request(local, `/apiv1/cores/metadata/${encodeURIComponent(core.id)}`)).bytes()
     new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-    assert.isUndefined(seen["COREDUMP_ENVIRON"], "not in a watch")
+    assert.isUndefined(seen["COREDUMP_ENVIRON"], "the watch must not contain it")
   })
 
-  it("a large one comes whole", async () => {
+  it("are complete if they are large", async () => {
     const core = await metadata(inject("local"), await watch.core(await crash("environ-large")))
     assert.include(String(core["COREDUMP_ENVIRON"]), `LARGE=${"0".repeat(6000)}`)
   })

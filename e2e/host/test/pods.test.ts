@@ -1,8 +1,8 @@
-/** Crashes in cgroups like those that Kubernetes' runtimes make: whose pod it was, told from the cgroup alone. */
+/** Crashes in cgroups like those of container runtimes. The pod is identified only by the cgroup. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
 import { coreFile, crash } from "./support/Pipeline.ts"
-import { proveBytes, proveMetadata } from "./support/prove.ts"
+import { verifyBytes, verifyMetadata } from "./support/verify.ts"
 import { Watch } from "./support/Watch.ts"
 
 let watch: Watch
@@ -14,9 +14,9 @@ afterAll(() => watch[Symbol.asyncDispose]())
 const uid = "0d9c8b7a-1111-4222-8333-444455556666"
 const id = "c0ffee".padEnd(64, "0")
 const inPod = async (style: string) =>
-  proveMetadata(await watch.core(await crash("pod", "--style", style, "--uid", uid, "--id", id, "--host", "web-0")))
+  verifyMetadata(await watch.core(await crash("pod", "--style", style, "--uid", uid, "--id", id, "--host", "web-0")))
 
-describe("pod and container", () => {
+describe("pod UID and container ID", () => {
   it.each(["containerd", "guaranteed", "containerd-cgroupfs", "crio", "crio-crun", "crio-cgroupfs", "docker"])(
     "%s",
     async (style) => {
@@ -26,12 +26,12 @@ describe("pod and container", () => {
     }
   )
 
-  it("the bytes of a pod's core", async () => {
+  it("of a pod do not change its bytes", async () => {
     const core = await inPod("containerd")
-    await proveBytes(core, await coreFile(core.COREDUMP_PID))
+    await verifyBytes(core, await coreFile(core.COREDUMP_PID))
   })
 
-  it("a runtime's monitor is no container", async () => {
+  it("are not set for the monitor process of a runtime", async () => {
     const core = await inPod("crio-conmon")
     assert.isUndefined(core.pod_uid)
     assert.isUndefined(core.container_id)

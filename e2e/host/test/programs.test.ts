@@ -1,4 +1,4 @@
-/** What crashed, where and why: signals, stack traces, titles, signatures; and that gdb opens what `get -d` wrote. */
+/** Signals, stack traces, titles and signatures of crashes, and gdb with a core from `get -d`. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { join } from "node:path"
 import { inject } from "vitest"
@@ -6,7 +6,7 @@ import { ctlOk } from "./support/Ctl.ts"
 import { backtrace, tempDir } from "./support/Files.ts"
 import type { WireCore } from "./support/Http.ts"
 import { coreFile, crash, program } from "./support/Pipeline.ts"
-import { proveBytes, proveMetadata } from "./support/prove.ts"
+import { verifyBytes, verifyMetadata } from "./support/verify.ts"
 import { Watch } from "./support/Watch.ts"
 
 let watch: Watch
@@ -19,11 +19,11 @@ const functions = (core: WireCore, thread = 0) => core.stack?.threads[thread]?.f
 
 const crashed = async (...args: ReadonlyArray<string>) => {
   const pid = await crash(...args)
-  return proveMetadata(await watch.core(pid))
+  return verifyMetadata(await watch.core(pid))
 }
 
 describe("a C program with symbols", () => {
-  it("title, stack and facts", async () => {
+  it("has a title, a stack trace and all metadata", async () => {
     const core = await crashed("deep")
     assert.strictEqual(core.title, "SIGSEGV in deep3 (deep)")
     assert.deepStrictEqual(functions(core)?.slice(0, 4), ["deep3", "deep2", "deep1", "main"])
@@ -44,10 +44,10 @@ describe("a C program with symbols", () => {
     assert.match(String(core["_MACHINE_ID"]), /^[0-9a-f]{32}$/)
     assert.isString(core["COREDUMP_PROC_MAPS"])
     assert.isUndefined(core["namespace"])
-    await proveBytes(core, await coreFile(core.COREDUMP_PID))
+    await verifyBytes(core, await coreFile(core.COREDUMP_PID))
   })
 
-  it("gdb opens what get -d wrote", async () => {
+  it("produces a core that gdb can open after get -d", async () => {
     const { id, COREDUMP_PID: pid } = await watch.core(await crash("deep"))
     await using dir = await tempDir()
     await ctlOk("local", ["get", "-d", String(pid)], { cwd: dir.path })
@@ -55,7 +55,7 @@ describe("a C program with symbols", () => {
     assert.match(trace, /#0 .*deep3[^]*#1 .*deep2[^]*#2 .*deep1[^]*#3 .*main/)
   })
 
-  it("equal crashes have one signature, others another", async () => {
+  it("has the same signature for the same crash only", async () => {
     const [one, two, other] = [await crashed("deep"), await crashed("deep"), await crashed("abort")]
     assert.match(String(one.signature), /^v1-[0-9a-f]{32}$/)
     assert.strictEqual(one.signature, two.signature)
@@ -63,14 +63,14 @@ describe("a C program with symbols", () => {
   })
 })
 
-it("stripped: no names, still a title and a signature", async () => {
+it("a stripped program has a title and a signature, but no function names", async () => {
   const core = await crashed("stripped")
   assert.strictEqual(core.title, "SIGSEGV in stripped")
   assert.isString(core.signature)
   assert.isUndefined(functions(core)?.[0])
 })
 
-it("threads: the one that crashed is the first", async () => {
+it("the crashed thread is first", async () => {
   const core = await crashed("threads")
   assert.strictEqual(core.title, "SIGSEGV in worker_step (threads)")
   assert.lengthOf(core.stack?.threads ?? [], 6)
@@ -78,19 +78,22 @@ it("threads: the one that crashed is the first", async () => {
   assert.notStrictEqual(core.stack?.threads[0]?.tid, core.COREDUMP_PID)
 })
 
-it("abort: named after the function that gave up", async () => {
+it("the title of an abort names the function that called assert", async () => {
   const core = await crashed("abort")
   assert.deepInclude(core, { title: "SIGABRT in check (aborts)", COREDUMP_SIGNAL: 6, COREDUMP_SIGNAL_NAME: "SIGABRT" })
 })
 
-it.each([["FPE", 8], ["ILL", 4], ["BUS", 7], ["QUIT", 3], ["TRAP", 5], ["SYS", 31]])("SIG%s", async (name, number) => {
-  const core = await watch.core(await crash("signal", name))
-  assert.deepInclude(core, { COREDUMP_SIGNAL: number, COREDUMP_SIGNAL_NAME: `SIG${name}` })
-  assert.match(String(core.title), new RegExp(`^SIG${name} in `))
-})
+it.each([["FPE", 8], ["ILL", 4], ["BUS", 7], ["QUIT", 3], ["TRAP", 5], ["SYS", 31]])(
+  "recognizes SIG%s",
+  async (name, number) => {
+    const core = await watch.core(await crash("signal", name))
+    assert.deepInclude(core, { COREDUMP_SIGNAL: number, COREDUMP_SIGNAL_NAME: `SIG${name}` })
+    assert.match(String(core.title), new RegExp(`^SIG${name} in `))
+  }
+)
 
-it("a user's program: its journal entry comes from that user and is believed", async () => {
+it("trusts the journal entry for a program of an unprivileged user", async () => {
   const core = await crashed("user", "1000")
   assert.deepInclude(core, { COREDUMP_UID: 1000, COREDUMP_GID: 1000, title: "SIGSEGV in deep3 (deep)" })
-  await proveBytes(core, await coreFile(core.COREDUMP_PID))
+  await verifyBytes(core, await coreFile(core.COREDUMP_PID))
 })

@@ -1,4 +1,4 @@
-/** Servers that end: restarts, watches across them, and the end itself. */
+/** Shutdown and restart of servers, and watches during a restart. */
 import { assert, it } from "@effect/vitest"
 import { createKoredump } from "@koredump/client"
 import { createHash } from "node:crypto"
@@ -9,7 +9,7 @@ import { coreFile, crash } from "./support/Pipeline.ts"
 import { startServer } from "./support/Server.ts"
 import { Watch } from "./support/Watch.ts"
 
-it("a restarted server tells the same from disk and journal; old versions are expired", async () => {
+it("a restarted server lists the same cores, and old resource versions are expired", async () => {
   await using first = await startServer("local")
   await using watch = await Watch.open(first)
   for (const args of [["deep"], ["rlimit0"], ["pod"]]) {
@@ -30,7 +30,7 @@ it("a restarted server tells the same from disk and journal; old versions are ex
   assert.include(await gone.json(), { type: "https://koredump.dev/problems/resource-version-expired", status: 410 })
 })
 
-it("the client's watch goes on after a restart, with just the difference", async () => {
+it("a watch of the client continues after a restart, with only the changes", async () => {
   await using first = await startServer("local")
   await using koredump = createKoredump({ url: first.url })
   const abort = new AbortController()
@@ -50,23 +50,23 @@ it("the client's watch goes on after a restart, with just the difference", async
       waiting.add(check)
       check()
       AbortSignal.timeout(45_000).addEventListener("abort", () =>
-        reject(new Error(`not told of ${pid}: ${JSON.stringify(seen.slice(-5))}`)))
+        reject(new Error(`no event for PID ${pid}: ${JSON.stringify(seen.slice(-5))}`)))
     })
   await until(await crash("deep"))
   await first.stop("SIGKILL")
-  const told = seen.length
+  const before = seen.length
   const pid = await crash("abort")
   await coreFile(pid)
   await using _second = await startServer("local", [], { port: first.port })
   await until(pid)
   abort.abort()
   await reading
-  // The first crash's own journal facts may have come while nobody looked: no other core may be told again.
-  const again = seen.slice(told).filter(([type, other]) => type === "ADDED" && other !== pid)
+  // The first crash can change again because its journal entry arrived meanwhile. Other cores must not appear again.
+  const again = seen.slice(before).filter(([type, other]) => type === "ADDED" && other !== pid)
   assert.deepStrictEqual(again, [])
 })
 
-it("SIGTERM: watches end at once, a running download ends whole, exit code 0", async () => {
+it("on SIGTERM, watches end at once, a running download completes, and the exit code is 0", async () => {
   await using large = await largeCore()
   await using server = await startServer("local")
   await using watch = await Watch.open(server)
@@ -75,7 +75,7 @@ it("SIGTERM: watches end at once, a running download ends whole, exit code 0", a
   const hash = createHash("sha256").update((await reader.read()).value!)
   const exit = server.stop()
   await watch.ended
-  await request(server, "/health").then(() => assert.fail("still taking requests"), () => {})
+  await request(server, "/health").then(() => assert.fail("still accepts requests"), () => {})
   for (let part = await reader.read(); !part.done; part = await reader.read()) hash.update(part.value)
   assert.strictEqual(hash.digest("hex"), await sha256File(large.file))
   assert.strictEqual(await exit, 0)

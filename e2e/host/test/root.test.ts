@@ -1,4 +1,4 @@
-/** A host whose file system is somewhere else (`--root`), with a persistent journal: the sample host of the demo. */
+/** The sample host of the demo: another root directory (`--root`), with a persistent journal. */
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { join } from "node:path"
 import { ctlOk } from "./support/Ctl.ts"
@@ -10,7 +10,7 @@ import { Watch } from "./support/Watch.ts"
 
 const archive = join(import.meta.dirname, "../../../examples/sample-host/sample-host.tar.gz")
 
-// Oldest first, as examples/sample-host/README.md has them.
+// Oldest first, like in examples/sample-host/README.md.
 const expected: Array<ReadonlyArray<unknown>> = [
   ["checkout", "SIGSEGV", 1000, "present", "zstd", "SIGSEGV in deep3 (checkout)"],
   ["queue-worker", "SIGSEGV", 1000, "present", "zstd", "SIGSEGV in worker_step (queue-worker)"],
@@ -49,17 +49,17 @@ afterAll(async () => {
   await dir[Symbol.asyncDispose]()
 })
 
-it("the server lists what the host has", async () => {
+it("the server lists all cores of the host", async () => {
   assert.deepStrictEqual(table(await list(server, "state=any")), expected)
   assert.lengthOf(await list(server), expected.length - 2)
 })
 
-it("so does koredumpctl --local --root", async () => {
+it("koredumpctl --local --root lists the same cores", async () => {
   const cores = JSON.parse(await ctlOk("local", ["--root", root, "list", "-o", "json"])) as ReadonlyArray<WireCore>
   assert.deepStrictEqual(cores.map(unversioned), (await list(server, "state=any")).map(unversioned))
 })
 
-it("a pod's crash is known as one", async () => {
+it("a crash in a pod has a pod UID", async () => {
   const [first] = await list(server)
   const core = await metadata(server, first!)
   assert.isString(core.pod_uid)

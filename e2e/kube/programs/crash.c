@@ -1,9 +1,9 @@
 /*
- * A container that crashes by itself:
- *   crash now                       crashes at once (for `kubectl exec`)
- *   crash TIMES MILLIS FILE [exit]  crashes MILLIS after its start, until FILE has counted TIMES starts; then it waits
- *                                   to be told to end, or ends at once where `exit` says so
- * CRASH_MIB in the environment is memory of that size that goes into the core.
+ * A container that crashes:
+ *   crash now                       crashes immediately (for `kubectl exec`)
+ *   crash TIMES MILLIS FILE [exit]  crashes MILLIS milliseconds after its start. FILE counts the starts. After TIMES
+ *                                   crashes, waits for SIGTERM, or with `exit` exits immediately.
+ * CRASH_MIB in the environment sets the size of the core in MiB.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static void die(void) {
     size_t words = strtoul(mib, NULL, 10) * (1 << 20) / sizeof(unsigned);
     unsigned state = 1;
     memory = malloc(words * sizeof(unsigned));
-    /* Nothing that a compressor could shorten. */
+    /* Incompressible data. */
     for (size_t i = 0; i < words; i++) memory[i] = state = state * 1664525u + 1013904223u;
   }
   crash_here();

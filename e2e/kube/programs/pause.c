@@ -1,4 +1,4 @@
-/* Holds a pod's namespaces, as every sandbox's first process: reaps what is left to it, ends when told to. */
+/* The first process of a pod sandbox. Keeps the namespaces, reaps orphaned processes, and exits on SIGTERM. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/** `koredumpctl` as a user runs it: the built program, a process of its own. */
+/** Runs the built `koredumpctl` as a process. */
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -12,11 +12,11 @@ export interface CtlResult {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
-  /** The most memory it ever held, in bytes (a sample every few milliseconds). */
+  /** Peak memory in bytes, sampled every 5 milliseconds. */
   readonly peak: number
 }
 
-/** A figure of /proc/PID/status in bytes; undefined when the process is gone. */
+/** A value of /proc/PID/status in bytes. Undefined if the process has ended. */
 export const memory = (pid: number, figure: "VmHWM" | "VmRSS" | "RssAnon"): number | undefined => {
   try {
     const kib = new RegExp(`^${figure}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
@@ -26,11 +26,11 @@ export const memory = (pid: number, figure: "VmHWM" | "VmRSS" | "RssAnon"): numb
   }
 }
 
-/** How the command line says which source is meant. */
+/** The options that select the source. */
 export const source = (from: Server | "local"): ReadonlyArray<string> =>
   from === "local" ? ["--local"] : ["--server", from.url]
 
-/** Runs koredumpctl to its end. `from` is a server or this host. */
+/** Runs koredumpctl. `from` is a server or this host. */
 export const ctl = async (
   from: Server | "local",
   args: ReadonlyArray<string>,
@@ -56,7 +56,7 @@ export const ctl = async (
   }
 }
 
-/** Runs koredumpctl, which must succeed; its stdout. */
+/** Runs koredumpctl and returns its stdout. Fails if it fails. */
 export const ctlOk = async (...args: Parameters<typeof ctl>): Promise<string> => {
   const { code, stdout, stderr } = await ctl(...args)
   if (code !== 0) throw new Error(`koredumpctl ${args[1].join(" ")}: exit code ${code}\n${stderr}`)

@@ -1,4 +1,4 @@
-/** Files and what is in them: digests, and what the tools of the distribution make of a core. */
+/** Hashes of files, and the output of tools on core files. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
@@ -7,14 +7,14 @@ import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { stateDir } from "./Pipeline.ts"
 
-/** A directory of its own, gone at the end of the block: `await using dir = await tempDir()`. */
+/** A temporary directory that is deleted at the end of the block: `await using dir = await tempDir()`. */
 export const tempDir = async () => {
   await mkdir(stateDir, { recursive: true })
   const path = await mkdtemp(join(stateDir, "suite-"))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** SHA-256 of all bytes, in hex. */
+/** SHA-256 of the bytes, as hexadecimal string. */
 export const sha256 = async (bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> => {
   const hash = createHash("sha256")
   for await (const chunk of bytes) hash.update(chunk)
@@ -29,7 +29,7 @@ const exited = (child: ChildProcess) =>
 
 const decompressors: ReadonlyArray<readonly [string, string]> = [[".zst", "zstd"], [".lz4", "lz4"], [".xz", "xz"]]
 
-/** SHA-256 of a core as the distribution's own tool decompresses it. */
+/** SHA-256 of a core after decompression with zstd, lz4 or xz. */
 export const sha256Decompressed = async (path: string): Promise<string> => {
   const tool = decompressors.find(([extension]) => path.endsWith(extension))?.[1]
   if (tool === undefined) return sha256File(path)
@@ -40,7 +40,7 @@ export const sha256Decompressed = async (path: string): Promise<string> => {
   return hash.digest("hex")
 }
 
-/** What gdb's `bt` says of a core. */
+/** The backtrace that gdb prints for a core. */
 export const backtrace = async (program: string, core: string): Promise<string> => {
   const child = spawn("gdb", ["-nx", "-batch", "-ex", "bt", program, core], { stdio: ["ignore", "pipe", "ignore"] })
   const done = exited(child)

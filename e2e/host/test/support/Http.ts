@@ -1,7 +1,7 @@
-/** REST as any HTTP client sees it. */
+/** Requests to the REST API with fetch. */
 import type { Server } from "./Server.ts"
 
-/** A core as JSON, not decoded: the suite looks at what is on the wire. */
+/** A core as JSON, without decoding, because the tests check what is sent. */
 export interface WireCore {
   readonly id: string
   readonly node: string
@@ -25,7 +25,7 @@ export interface WireCore {
   readonly [field: string]: unknown
 }
 
-/** A request with the server's token. */
+/** Sends a request with the token of the server. */
 export const request = (server: Server, path: string, init: RequestInit = {}): Promise<Response> => {
   const headers = new Headers(init.headers)
   if (server.token !== undefined) headers.set("authorization", `Bearer ${server.token}`)
@@ -43,7 +43,7 @@ export const list = async (server: Server, query = ""): Promise<ReadonlyArray<Wi
   return await response.json() as ReadonlyArray<WireCore>
 }
 
-/** Path of one core's metadata or content. */
+/** The path of the metadata or the content of a core. */
 export const corePath = (
   what: "metadata" | "download",
   core: { readonly node: string; readonly id: string }
@@ -53,7 +53,7 @@ export const corePath = (
 export const metadata = async (server: Server, core: Pick<WireCore, "node" | "id">): Promise<WireCore> =>
   await (await ok(await request(server, corePath("metadata", core)))).json() as WireCore
 
-/** `GET /apiv1/cores/download/{node}/{id}`: its body. Reading fails where the server breaks off. */
+/** The body of `GET /apiv1/cores/download/{node}/{id}`. Reading fails if the server closes the connection. */
 export const download = async (
   server: Server,
   core: Pick<WireCore, "node" | "id">,
@@ -61,7 +61,7 @@ export const download = async (
 ): Promise<ReadableStream<Uint8Array>> =>
   (await ok(await request(server, `${corePath("download", core)}?${query}`))).body!
 
-/** A core without its version, which differs from server to server. */
+/** A core without its resource version, which differs between servers. */
 export const unversioned = (core: WireCore): Omit<WireCore, "resourceVersion"> => {
   const { resourceVersion, ...rest } = core
   return typeof resourceVersion === "string" ? rest : core

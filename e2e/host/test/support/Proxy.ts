@@ -1,18 +1,18 @@
-/** A TCP proxy before a server that stops handing on after some bytes: the suite's hand on the wire. */
+/** A TCP proxy that stops forwarding a response after some bytes. */
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import type { Server } from "./Server.ts"
 
 export interface Proxy extends Server, AsyncDisposable {
-  /** Resolves when one connection has handed on that many bytes and waits. */
+  /** Resolves when a connection has reached the limit and waits. */
   readonly held: Promise<void>
-  /** Hands on all, from now on and for new connections too. */
+  /** Removes the limit, also for new connections. */
   readonly release: () => void
-  /** Bytes of answers handed on so far, over all connections. */
+  /** The number of forwarded response bytes of all connections. */
   readonly passed: () => number
 }
 
-/** Starts a proxy to `server` that holds a connection after `bytes` of answers. */
+/** Starts a proxy for `server` that pauses each connection after `bytes` of the response. */
 export const startProxy = async (server: Server, bytes: number): Promise<Proxy> => {
   const { hostname, port } = new URL(server.url)
   const { promise: held, resolve: hold } = Promise.withResolvers<void>()

@@ -1,4 +1,4 @@
-/** `koredump-server` as a user starts it: the built program, a process of its own. */
+/** Runs the built `koredump-server` as a process. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
@@ -8,7 +8,7 @@ import { request } from "./Http.ts"
 
 const main = join(import.meta.dirname, "../../../../packages/server/dist/main.js")
 
-/** What a test needs of a server: also of one that another process started. */
+/** URL and token of a server, which another process can have started. */
 export interface Server {
   readonly url: string
   readonly token?: string | undefined
@@ -18,18 +18,18 @@ export interface Server {
 export interface OwnServer extends Server, AsyncDisposable {
   readonly port: number
   readonly pid: number
-  /** The lines of its log so far. */
+  /** The log lines so far. */
   readonly log: ReadonlyArray<string>
-  /** Ends it; its exit code, or the signal that killed it. */
+  /** Stops the server. Returns its exit code, or the signal that killed it. */
   readonly stop: (signal?: "SIGTERM" | "SIGKILL") => Promise<number | string>
 }
 
 const addressPattern = /(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)/
 
-// Root without a single capability: what the DaemonSet's pod is (systemd-facts 26).
+// Root without capabilities, like the pods of the DaemonSet.
 const withoutCapabilities = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
 
-// Longer than the server's own grace period.
+// Longer than the grace period of the server.
 const graceMillis = 35_000
 
 const startMillis = 20_000
@@ -42,7 +42,7 @@ const timeout = (what: string) =>
     )
   )
 
-/** Waits until the cores have been read for the first time: 503 until then. */
+/** Waits until the server has read the cores for the first time. Before that, it answers 503. */
 const ready = async (server: Server): Promise<void> => {
   const until = performance.now() + startMillis
   for (;;) {
@@ -60,8 +60,8 @@ const exitOf = async (child: ChildProcess): Promise<number | string> => {
 }
 
 /**
- * Starts a server and waits for the first line of its log, which has the address. `local` gets no token; `node` runs as
- * root without capabilities.
+ * Starts a server and waits for the first log line, which contains the address. `local` has no token. `node` runs as root
+ * without capabilities.
  */
 export const startServer = async (
   mode: "local" | "node",
@@ -77,7 +77,7 @@ export const startServer = async (
   if (mode === "node") command.push("--ops-listen", "127.0.0.1:0", "--insecure-http")
   if (options.tokenFile !== undefined) command.push("--auth", "token-file", "--token-file", options.tokenFile)
   command.push(...args)
-  // It never outlives the suite, whatever becomes of that.
+  // Stop the server even if the test run is killed.
   const privileges = options.stripped ?? mode === "node" ? withoutCapabilities : []
   command.unshift("setpriv", "--pdeathsig=KILL", ...privileges, "--")
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
@@ -87,7 +87,7 @@ export const startServer = async (
     const late = AbortSignal.timeout(graceMillis)
     late.addEventListener("abort", () => child.kill("SIGKILL"))
     const exit = await exitOf(child)
-    if (late.aborted) throw new Error(`koredump-server did not end within ${graceMillis} ms of ${signal}`)
+    if (late.aborted) throw new Error(`koredump-server did not exit within ${graceMillis} ms after ${signal}`)
     return exit
   }
   const first = new Promise<string>((resolve) => {
@@ -99,12 +99,12 @@ export const startServer = async (
     }
   })
   const ended = exitOf(child).then((code) =>
-    Promise.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`))
+    Promise.reject(new Error(`koredump-server exited with ${code}:\n${log.join("\n")}`))
   )
   ended.catch(() => {})
   try {
     const port = Number(addressPattern.exec(await Promise.race([first, ended, timeout("no log")]))?.[1])
-    if (Number.isNaN(port)) throw new Error(`no address in the first line of the log: ${log[0]}`)
+    if (Number.isNaN(port)) throw new Error(`no address in the first log line: ${log[0]}`)
     const server = { url: `http://127.0.0.1:${port}`, token: options.token }
     await Promise.race([ready(server), ended])
     return {

@@ -1,10 +1,10 @@
-/** `GET /apiv1/watch`, with the time at which each event arrived: what the suite waits on. */
+/** Reads `GET /apiv1/watch` and records when each event arrived. */
 import { createInterface } from "node:readline"
 import { Readable } from "node:stream"
 import { request, type WireCore } from "./Http.ts"
 import type { Server } from "./Server.ts"
 
-/** Now, in milliseconds since 1970 with a fraction. */
+/** The current time in milliseconds since 1970, with a fraction. */
 export const now = (): number => performance.timeOrigin + performance.now()
 
 export interface Seen {
@@ -13,10 +13,10 @@ export interface Seen {
   readonly object: WireCore
 }
 
-/** A watch from beginning to end. All events stay, so a wait looks at those that came before it as well. */
+/** A watch. It keeps all events, so you can wait for an event that has already arrived. */
 export class Watch implements AsyncDisposable {
   readonly events: Array<Seen> = []
-  /** Resolves when the server ends the stream or the connection breaks. */
+  /** Resolves when the server or an error ends the stream. */
   readonly ended: Promise<void>
   readonly #abort: AbortController
   readonly #waiting = new Set<() => void>()
@@ -34,7 +34,7 @@ export class Watch implements AsyncDisposable {
     }
   }
 
-  /** Opens a watch and waits until the present cores (if it starts with them) are told. */
+  /** Opens a watch and waits until the replay is complete. */
   static async open(server: Server, query = "state=any"): Promise<Watch> {
     const abort = new AbortController()
     const response = await request(server, `/apiv1/watch?${query}`, { signal: abort.signal })
@@ -44,7 +44,7 @@ export class Watch implements AsyncDisposable {
     return watch
   }
 
-  /** The first event that fits, of those that came or will come. */
+  /** The first matching event, past or future. */
   async find(fits: (event: Seen) => boolean, what: string, millis = 20_000): Promise<Seen> {
     const timeout = AbortSignal.timeout(millis)
     for (;;) {
@@ -60,14 +60,14 @@ export class Watch implements AsyncDisposable {
           "abort",
           () =>
             reject(
-              new Error(`no event in ${millis} ms: ${what}; the last ones: ${JSON.stringify(this.events.slice(-3))}`)
+              new Error(`no event within ${millis} ms: ${what}. Last events: ${JSON.stringify(this.events.slice(-3))}`)
             )
         )
       })
     }
   }
 
-  /** The core of a crash once it is in one of the states; `present` with its journal facts unless said. */
+  /** Waits until the core of a crash is in one of the states. Default: `present`, with the fields of its journal entry. */
   async core(pid: number, states: ReadonlyArray<WireCore["state"]> = ["present"], millis?: number): Promise<WireCore> {
     const { object } = await this.find(
       ({ type, object }) =>
@@ -78,7 +78,7 @@ export class Watch implements AsyncDisposable {
     return object
   }
 
-  /** What was told of a core: types and states. By its id: process ids come again. */
+  /** The events of a core, as types and states. Matches by ID, because PIDs are reused. */
   history({ id }: WireCore): ReadonlyArray<string> {
     return this.events.filter(({ object }) => object.id === id).map(({ type, object }) => `${type} ${object.state}`)
   }

@@ -1,4 +1,4 @@
-/** The two servers that most cases ask: one for the whole run, over the host's real cores. */
+/** Starts the two servers that most tests use. They serve the real cores of the host. */
 import { randomBytes } from "node:crypto"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -28,6 +28,6 @@ export default async ({ provide }: TestProject) => {
     await using _rest = running
     const codes = await Promise.all([local.stop(), node.stop()])
     await dir[Symbol.asyncDispose]()
-    if (codes.some((code) => code !== 0)) throw new Error(`the servers ended with ${codes.join(" and ")}`)
+    if (codes.some((code) => code !== 0)) throw new Error(`the servers exited with ${codes.join(" and ")}`)
   }
 }

@@ -1,8 +1,8 @@
-/** A core of 256 MiB, not compressed: far more than sockets buffer, so that a reader who stops holds up the sender. */
+/** An uncompressed core of 256 MiB. This is more than socket buffers, so a reader that stops also stops the sender. */
 import { rm } from "node:fs/promises"
 import { coreFile, crash, pipeline } from "./Pipeline.ts"
 
-/** Crashes it; the file goes at the end of the block. */
+/** Crashes a program. The file is deleted at the end of the block. */
 export const largeCore = async () => {
   await pipeline("compress", "off")
   try {

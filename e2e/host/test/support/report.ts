@@ -1,12 +1,12 @@
-/** Figures that a run prints, whether it passes or not. */
+/** Measurements that a run prints. */
 import { writeSync } from "node:fs"
 
-/** Prints one figure. */
+/** Prints a measurement. */
 export const report = (line: string): void => {
   writeSync(2, `    ▸ ${line}\n`)
 }
 
-/** Median, 99th percentile and maximum, in words; and the first two. */
+/** The median and the 99th percentile, and a text with both and the maximum. */
 export const quantiles = (
   millis: ReadonlyArray<number>
 ): { readonly text: string; readonly p50: number; readonly p99: number } => {

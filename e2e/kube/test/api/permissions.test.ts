@@ -1,15 +1,15 @@
 /**
- * Who may do what, as a table over verb × namespace × permission against the real API server: what is not allowed gives
- * not one byte of a core and not one field of its metadata, and no node ever sees a caller's token.
+ * A table of permissions × verbs × namespaces against the real Kubernetes API. A forbidden request returns no byte of a core
+ * and no field of its metadata. No node receives the token of a caller.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { corePath } from "../../../host/test/support/Http.ts"
 import { everything, everythingOnNodes, makeUser, type Rule } from "../support/Access.ts"
 import { type ClusterServer, nodeToken, sees, startCluster } from "../support/ClusterServer.ts"
-import { deletePath } from "../support/prove.ts"
 import { bytesOf, secretOf, type SimCore, SimNodes } from "../support/SimNodes.ts"
+import { deletePath } from "../support/verify.ts"
 
-// Namespaces of this test alone, in whatever cluster it runs.
+// Namespaces that only this test uses.
 const [shop, bank] = ["koredump-e2e-shop", "koredump-e2e-bank"]
 
 const places = ["shop", "bank", "host", "unknown"] as const
@@ -19,7 +19,7 @@ const cores: Readonly<Record<Place, SimCore>> = {
   shop: { namespace: shop },
   bank: { namespace: bank },
   host: { fields: { COREDUMP_CGROUP: "/system.slice/cron.service" } },
-  // Its journal entry has not come: it may be anybody's.
+  // Without a journal entry, so its namespace is not known.
   unknown: { fields: { state: "pending" } }
 }
 
@@ -27,7 +27,7 @@ type Verb = "list" | "watch" | "get" | "content" | "delete"
 
 interface Permission {
   readonly rules: ReadonlyArray<Rule>
-  /** What it lets its holder do. */
+  /** Whether a user with this permission can do this. */
   readonly allows: (verb: Verb, place: Place) => boolean
 }
 
@@ -95,7 +95,7 @@ afterAll(async () => {
 const ask = (token: string, path: string, method = "GET") =>
   fetch(new URL(path, server.url), { method, headers: { authorization: `Bearer ${token}` } })
 
-/** The ids that a watch shows up to its first BOOKMARK. */
+/** The IDs in the replay of a watch. */
 const watched = async (token: string): Promise<string> => {
   const response = await ask(token, "/apiv1/watch?state=any")
   assert.strictEqual(response.status, 200)
@@ -110,7 +110,7 @@ const watched = async (token: string): Promise<string> => {
 describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
   const token = () => tokens.get(name)!
 
-  /** Nothing of those cores is in an answer that the holder may not have. */
+  /** Checks that a response contains nothing of cores that the user cannot read. */
   const assertSilent = (answer: string, verb: Verb) => {
     for (const place of places) {
       const { id } = ids.get(place)!
@@ -119,13 +119,13 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
     }
   }
 
-  it("list", async () => {
+  it("filters a list", async () => {
     const response = await ask(token(), "/apiv1/cores?state=any")
     assert.strictEqual(response.status, 200)
     assertSilent(await response.text(), "list")
   })
 
-  it("list with all fields", async () => {
+  it("filters a list with all fields", async () => {
     const response = await ask(token(), "/apiv1/cores?state=any&fields=all&limit=100")
     assert.strictEqual(response.status, 200)
     const text = await response.text()
@@ -136,7 +136,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
     }
   })
 
-  it("watch", async () => {
+  it("filters a watch", async () => {
     assertSilent(await watched(token()), "watch")
   })
 
@@ -145,7 +145,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
     const may = (verb: Verb) => allows(verb, place)
     const isVisible = may("get") || may("list")
 
-    it("metadata", async () => {
+    it("protects metadata", async () => {
       const response = await ask(token(), corePath("metadata", ref()))
       const text = await response.text()
       assert.strictEqual(response.status, may("get") ? 200 : isVisible ? 403 : 404, text)
@@ -155,7 +155,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
       else assert.notInclude(text, secretOf(ref().id))
     })
 
-    it.each(["GET", "HEAD"])("download: %s", async (method) => {
+    it.each(["GET", "HEAD"])("protects downloads: %s", async (method) => {
       const before = nodes.requests.length
       const response = await ask(token(), corePath("download", ref()), method)
       const text = await response.text()
@@ -164,12 +164,12 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
       else {
         assert.notInclude(text, bytesOf(ref().id))
         assert.isNull(response.headers.get("etag"))
-        // Not even asked for.
+        // The node does not receive a request.
         assert.deepStrictEqual(nodes.since(before).filter(({ path }) => path.includes("download")), [])
       }
     })
 
-    it("deletion of what may not be deleted", async () => {
+    it("rejects a forbidden deletion", async () => {
       if (may("delete")) return
       const response = await ask(token(), deletePath(ref()), "DELETE")
       assert.strictEqual(response.status, isVisible ? 403 : 404, await response.text())
@@ -177,7 +177,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
     })
   })
 
-  it("a namespace named", async () => {
+  it("filters a list of one namespace", async () => {
     for (const [place, namespace] of [["shop", shop], ["bank", bank]] as const) {
       const response = await ask(token(), `/apiv1/cores?namespace=${namespace}`)
       assert.strictEqual(response.status, allows("list", place) ? 200 : 403, await response.text())
@@ -192,7 +192,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
   })
 })
 
-it("deletion by those who may, of what they may", async () => {
+it("allows deletions with permission", async () => {
   for (const [name, { allows }] of Object.entries(permissions)) {
     for (const place of places.filter((place) => allows("delete", place))) {
       const node = names[0]!
@@ -205,7 +205,7 @@ it("deletion by those who may, of what they may", async () => {
   }
 })
 
-it("no node has ever seen a caller's token", () => {
+it("sends no token of a caller to a node", () => {
   const seen = new Set(nodes.requests.map(({ authorization }) => authorization))
   assert.deepStrictEqual([...seen], [`Bearer ${nodeToken}`])
 })

@@ -1,6 +1,6 @@
 /**
- * A thousand nodes of twenty cores: pods of the real API server that stand for node servers, each with an address of its
- * own on this machine. What the cluster server costs, and how soon it tells.
+ * Measures the cluster server with 1,000 simulated nodes of 20 cores. Each has a pod in the real Kubernetes API with an
+ * address on this machine.
  */
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { memory } from "../../../host/test/support/Ctl.ts"
@@ -21,7 +21,7 @@ let server: ClusterServer
 let as: { readonly url: string; readonly token: string }
 let synced: number
 
-/** A pod that stands for the node server of a node that there is not: nobody starts it, and it is told to be ready. */
+/** The pod of a simulated node agent. Nothing starts it; the test sets its status to ready. */
 const standIn = async (name: string): Promise<void> => {
   const path = `/api/v1/namespaces/${ns}/pods`
   await kube("POST", path, {
@@ -70,15 +70,15 @@ afterAll(async () => {
   await kube("DELETE", `/api/v1/namespaces/${ns}/pods?gracePeriodSeconds=0`)
 })
 
-it("synced in under 20 s from the start of the program, with less than 400 MiB", () => {
-  report(`1,000 nodes × 20 cores: synced after ${(synced / 1000).toFixed(1)} s`)
+it("is synchronized less than 20 s after the start of the program, with less than 400 MiB", () => {
+  report(`1,000 nodes × 20 cores: synchronized after ${(synced / 1000).toFixed(1)} s`)
   assert.isBelow(synced, 20_000)
   const peak = memory(server.pid, "VmHWM")! / 1024 / 1024
-  report(`and at most ${Math.round(peak)} MiB`)
+  report(`peak memory: ${Math.round(peak)} MiB`)
   assert.isBelow(peak, 400)
 })
 
-it("a list of one namespace in under 20 ms, without a request to any node", async () => {
+it("lists one namespace in less than 20 ms, without a request to a node", async () => {
   const times: Array<number> = []
   const before = nodes.requests.length
   for (let i = 0; i < 100; i++) {
@@ -92,14 +92,14 @@ it("a list of one namespace in under 20 ms, without a request to any node", asyn
   }
   const took = quantiles(times)
   report(`list of one namespace (400 of 20,000 cores): ${took.text}`)
-  // What only a node knows of itself is asked now and then, and once whether it shows all: by nobody's list.
+  // The cluster server requests the status of nodes from time to time, independent of lists.
   const asked = nodes.since(before).filter(({ path }) => !/^\/apiv1\/(?:nodes$|watch\?.*namespace=)/.test(path))
   assert.deepStrictEqual(asked, [])
-  // Half of them: this process is a thousand nodes at the same time, on the same two processors.
+  // Only the median, because this process also simulates 1,000 nodes on the same two processors.
   assert.isBelow(took.p50, 20)
 })
 
-it("one node's change is with a watcher in under 250 ms", async () => {
+it("sends the change of a node to a watch in less than 250 ms", async () => {
   await using watch = await Watch.open(as, "namespace=changes")
   const times: Array<number> = []
   for (let i = 0; i < 50; i++) {
@@ -113,7 +113,7 @@ it("one node's change is with a watcher in under 250 ms", async () => {
   assert.isBelow(took.p99, 250)
 })
 
-it("a node that goes is named, and its cores stay", async () => {
+it("reports an unreachable node and keeps its cores", async () => {
   await kube("DELETE", `/api/v1/namespaces/${ns}/pods/sim-0007?gracePeriodSeconds=0`)
   await eventually("named", async () => {
     const response = await fetch(`${as.url}/apiv1/cores?node=sim-0007`, {

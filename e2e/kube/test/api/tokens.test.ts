@@ -1,4 +1,4 @@
-/** Tokens: none, nonsense, expired, for another audience, of another cluster; with curl, `koredumpctl` and client. */
+/** Valid and invalid tokens, with curl, `koredumpctl` and the client. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -8,14 +8,14 @@ import { everything, foreign, makeUser, people, resigned, serviceAccount } from 
 import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
 import { remove, tokenOf } from "../support/Kube.ts"
 import { type Program, startProgram } from "../support/Program.ts"
-import { client, curl, curlStatus } from "../support/prove.ts"
 import { SimNodes } from "../support/SimNodes.ts"
+import { client, curl, curlStatus } from "../support/verify.ts"
 
 let nodes: SimNodes
 let server: ClusterServer
 let node: Program
 let stateDir: string
-/** A good one, from which the bad ones are made. */
+/** A valid token. The invalid ones are derived from it. */
 let good: string
 
 const seconds = () => Math.floor(Date.now() / 1000)
@@ -63,7 +63,7 @@ const refused = async (url: string, token: string) => {
     const head = await curl(as, path, "-D", "-")
     assert.match(head, /^HTTP\/1\.1 401/)
     assert.match(head, /^www-authenticate: Bearer/im)
-    // Nothing of the cluster is said to those whom it does not know.
+    // The response contains nothing about the cluster.
     assert.notInclude(head, "worker-1\"")
   }
   assert.strictEqual((await ctl(as, ["list"])).code, 5)
@@ -72,44 +72,44 @@ const refused = async (url: string, token: string) => {
   assert.include(failure, { _tag: "Unauthorized", status: 401 })
 }
 
-describe("accepted", () => {
+describe("accepts a token", () => {
   it("for koredump", () => accepted(server.url, good))
 
-  it("for the API server itself, as ordinary tokens are", async () => {
+  it("for the Kubernetes API, which is the default audience", async () => {
     await accepted(server.url, await tokenOf(people, "tokens"))
   })
 
-  it("by a node: one for nodes", async () => {
+  it("for koredump-node on a node agent", async () => {
     await accepted(node.url, await tokenOf(people, "tokens", "koredump-node"))
   })
 })
 
-describe("refused", () => {
-  it("none", async () => {
+describe("rejects", () => {
+  it("a missing token", async () => {
     assert.strictEqual(await curlStatus({ url: server.url }, "/apiv1/cores"), 401)
     const { code, stderr } = await ctl({ url: server.url }, ["list"])
     assert.strictEqual(code, 5, stderr)
   })
 
-  it("nonsense", () => refused(server.url, "nonsense"))
+  it("an invalid string", () => refused(server.url, "nonsense"))
 
-  it("of another cluster", () => refused(server.url, foreign(good)))
+  it("a token of another cluster", () => refused(server.url, foreign(good)))
 
-  it("for another audience", async () => {
+  it("a token for another audience", async () => {
     await refused(server.url, await tokenOf(people, "tokens", "somebody-else"))
   })
 
-  it("for nodes: what a node sees opens nothing else", async () => {
+  it("a token for koredump-node, so that nodes cannot use it", async () => {
     await refused(server.url, await tokenOf(people, "tokens", "koredump-node"))
   })
 
-  it("by a node: one for koredump, one for the API server", async () => {
+  it("tokens for koredump and the Kubernetes API on a node agent", async () => {
     await refused(node.url, good)
     await refused(node.url, await tokenOf(people, "tokens"))
   })
 
-  it.runIf(process.env["KOREDUMP_KUBE_NODES"] === "1")("expired", async () => {
-    // The same way of making one is accepted as long as it has not expired.
+  it.runIf(process.env["KOREDUMP_KUBE_NODES"] === "1")("an expired token", async () => {
+    // A token that is made the same way is accepted before it expires.
     await accepted(server.url, await resigned(good, () => ({ exp: seconds() + 600 })))
     await refused(
       server.url,
@@ -117,14 +117,14 @@ describe("refused", () => {
     )
   })
 
-  it("a user whose account is gone", async () => {
+  it("a token of a deleted account", async () => {
     const token = await makeUser("gone", [everything()])
     await remove(serviceAccount(people, "gone"))
     await refused(server.url, token)
   })
 })
 
-it("no token is in the log", () => {
+it("tokens do not appear in the log", () => {
   assert.isNotEmpty(server.log)
   for (const line of server.log) assert.notInclude(line, good.slice(0, 40))
 })

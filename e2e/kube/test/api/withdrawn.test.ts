@@ -1,17 +1,17 @@
-/** Permissions that change while somebody watches: with curl, `koredumpctl` and client. */
+/** Permissions that change during a watch, with curl, `koredumpctl` and the client. */
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { report } from "../../../host/test/support/report.ts"
 import { now } from "../../../host/test/support/Watch.ts"
 import { everything, grant, makeUser, namespace, people } from "../support/Access.ts"
 import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
 import { apply, remove } from "../support/Kube.ts"
-import { curlStatus } from "../support/prove.ts"
 import { SimNodes } from "../support/SimNodes.ts"
+import { curlStatus } from "../support/verify.ts"
 import { Watching } from "../support/Watching.ts"
 
 const [shop, bank] = ["koredump-e2e-shop", "koredump-e2e-bank"]
 
-/** How long an answer of the API server is remembered, and how often a watch asks again; and something for the way. */
+/** The time that access decisions are cached, plus the interval of a watch to check them, plus a margin. */
 const cacheMillis = 10_000 + 2_000 + 1_000
 
 let nodes: SimNodes
@@ -26,7 +26,7 @@ afterAll(async () => {
   await nodes[Symbol.asyncDispose]()
 })
 
-it("given: the cores appear; withdrawn: they go, and nothing more of the namespace comes", async () => {
+it("adds cores when a permission is granted, and removes them when it is withdrawn", async () => {
   const hidden = nodes.crash("worker-1", { namespace: shop })
   const shown = nodes.crash("worker-1", { namespace: bank })
   const as = { url: server.url, token: await makeUser("watcher", [everything(bank)]) }
@@ -40,13 +40,13 @@ it("given: the cores appear; withdrawn: they go, and nothing more of the namespa
   await apply(namespace(shop), role!, toWatcher)
   const given = now()
   const appeared = await watching.find("ADDED", hidden) - given
-  report(`permission given → in running watches: ${Math.round(appeared)} ms`)
+  report(`permission granted → watch event: ${Math.round(appeared)} ms`)
   assert.isBelow(appeared, cacheMillis)
 
   await remove(toWatcher)
   const withdrawn = now()
   const gone = await watching.find("DELETED", hidden) - withdrawn
-  report(`permission withdrawn → out of running watches: ${Math.round(gone)} ms`)
+  report(`permission withdrawn → watch event: ${Math.round(gone)} ms`)
   assert.isBelow(gone, cacheMillis)
 
   const mark = watching.mark()
@@ -57,7 +57,7 @@ it("given: the cores appear; withdrawn: they go, and nothing more of the namespa
   assert.strictEqual(await curlStatus(as, `/apiv1/cores?namespace=${shop}`), 403)
 })
 
-it("all withdrawn: watches show nothing any more", async () => {
+it("removes all cores when all permissions are withdrawn", async () => {
   const core = nodes.crash("worker-1", { namespace: shop })
   const rules = [everything(shop)]
   const as = { url: server.url, token: await makeUser("leaver", rules) }

@@ -1,4 +1,4 @@
-/** From nothing to the first core that somebody sees, and back to nothing: each step one command of the docs. */
+/** Installs and uninstalls koredump with the commands of the docs. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { join, relative } from "node:path"
@@ -12,16 +12,16 @@ import { makeUser, namespace, people } from "../support/Access.ts"
 import { nodePath, nodes } from "../support/Cluster.ts"
 import { chart, helm, install, koreapi, koredump } from "../support/Koredump.ts"
 import { apply, eventually, pods, runKubectl, serving } from "../support/Kube.ts"
-import { objects } from "../support/Listing.ts"
-import { type As, curlStatus, deletePath, isIdentified, listed } from "../support/prove.ts"
+import { objects } from "../support/listObjects.ts"
+import { type As, curlStatus, deletePath, isIdentified, listed } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const [hers, his] = ["first-hers", "first-his"]
 
-// Whatever this file has left undone.
+// Restore the installation for the other tests.
 afterAll(install, 180_000)
 
-/** All that is in koredump's namespace or in none, and was not there before koredump, nor is of a test. */
+/** All objects in koredump's namespace or without namespace that koredump created. */
 const added = async (): Promise<ReadonlyArray<string>> => {
   const before = new Set(inject("before"))
   return (await objects()).filter((object) => {
@@ -33,7 +33,7 @@ const added = async (): Promise<ReadonlyArray<string>> => {
   })
 }
 
-/** What of koredump is on a node, but what the kubelet and the runtime keep of its pods and image. */
+/** Files of koredump on a node, except those of the kubelet and the container runtime. */
 const onHost = async (node: string): Promise<ReadonlyArray<string>> => {
   const root = nodePath(node, "")
   const ofPods = ["var/lib/containerd", "var/lib/kubelet", "var/log/pods", "var/log/containers", "run/containerd"]
@@ -47,13 +47,13 @@ describe("uninstalling", { timeout: 120_000 }, () => {
   it("leaves nothing in the cluster but the namespace", async () => {
     assert.isNotEmpty((await added()).filter((object) => object.startsWith("ClusterRole/")))
     await helm("uninstall", koredump, "--wait")
-    // What Kubernetes puts into every namespace.
+    // Kubernetes creates these in every namespace.
     const left = [
       `ConfigMap/${koredump}/kube-root-ca.crt`,
       `Namespace//${koredump}`,
       `ServiceAccount/${koredump}/default`
     ]
-    await eventually("all else is gone", async () => {
+    await eventually("all other objects are deleted", async () => {
       const found = await added()
       if (found.length > left.length) throw new Error(found.join(", "))
       return true
@@ -66,13 +66,13 @@ describe("uninstalling", { timeout: 120_000 }, () => {
   it("leaves nothing on the nodes but the state directory", async () => {
     for (const node of nodes) {
       assert.deepStrictEqual(await onHost(node), ["var/lib/koredump"])
-      // As the docs say. The directory itself is a mount point of this cluster.
+      // As documented. Keep the directory, because it is a mount point of this cluster.
       await promisify(execFile)("find", [nodePath(node, "var/lib/koredump"), "-mindepth", "1", "-delete"])
     }
   })
 })
 
-/** One command as an administrator types it: what it says, and that it warns of nothing. */
+/** Runs a command of an administrator and checks that it prints no warning. */
 const said = async (command: Promise<string | { readonly stdout: string; readonly stderr: string }>) => {
   const answer = await command
   const text = typeof answer === "string" ? answer : answer.stdout + answer.stderr
@@ -84,7 +84,7 @@ describe("installing", { timeout: 120_000 }, () => {
   let her: As
   let him: As
 
-  it("to the first crash in koredumpctl list: one command each, no warning, under a minute", async () => {
+  it("takes less than a minute until koredumpctl lists the first crash, without a warning", async () => {
     const [herToken, hisToken] = [await makeUser("her", []), await makeUser("him", [])]
     await apply(namespace(hers), namespace(his))
     const started = now()
@@ -114,7 +114,7 @@ describe("installing", { timeout: 120_000 }, () => {
     him = { url, token: hisToken }
   })
 
-  it("two users bound to koredump-viewer in different namespaces see exactly their own", async () => {
+  it("shows two users with koredump-viewer in different namespaces exactly their own core dumps", async () => {
     await apply(podObject(his, "second", podSpec([crashing("main")])))
     await eventually("both crashes", async () => {
       const seen = await Promise.all([her, him].map((as) => list(as)))
@@ -128,7 +128,7 @@ describe("installing", { timeout: 120_000 }, () => {
     }
   })
 
-  it("without having been asked, it deletes nothing", async () => {
+  it("deletes nothing by default", async () => {
     const admin = { url: her.url, token: await makeUser("first-deleter", []) }
     await runKubectl(
       "create",
@@ -146,20 +146,20 @@ describe("installing", { timeout: 120_000 }, () => {
     assert.match((await response.json() as { readonly type: string }).type, /deletion-disabled$/)
   })
 
-  it("passes its own test", async () => {
+  it("passes helm test", async () => {
     const { stdout } = await helm("test", koredump, "--logs")
     assert.match(stdout, /Phase:\s+Succeeded/)
-    assert.match(stdout, /a list with a token: 200, as it should be/)
+    assert.match(stdout, /list with a token: status 200, as expected/)
     assert.deepStrictEqual((await pods(koredump)).filter(({ metadata }) => metadata.name.endsWith("-test")), [])
   })
 
-  it("makes nothing on the nodes but the state directory", async () => {
+  it("creates only the state directory on the nodes", async () => {
     for (const node of nodes) {
       assert.deepStrictEqual((await onHost(node)).filter((path) => !path.startsWith("var/lib/koredump")), [])
     }
   })
 
-  it("shows koredumpctl status that all is well", async () => {
+  it("has no problems in koredumpctl status", async () => {
     const admin = { url: her.url, token: await makeUser("first-admin", []) }
     await runKubectl(
       "create",

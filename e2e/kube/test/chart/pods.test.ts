@@ -1,4 +1,4 @@
-/** What koredump's pods are allowed and what they can do with it: as little as possible, and yet all. */
+/** Privileges of koredump's pods: as few as possible, and enough for all functions. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { chmod, chown, copyFile, readFile, rename, rm } from "node:fs/promises"
 import { corePath, metadata, request, type WireCore } from "../../../host/test/support/Http.ts"
@@ -7,7 +7,7 @@ import { everything, everythingOnNodes, makeUser, namespace } from "../support/A
 import { nodePath, nodes, pidOf } from "../support/Cluster.ts"
 import { clusterPods, koreapi, koredump, nodePod } from "../support/Koredump.ts"
 import { apply, kube, type Pod, pods } from "../support/Kube.ts"
-import { type As, curlStatus, isIdentified, proveCore } from "../support/prove.ts"
+import { type As, curlStatus, isIdentified, verifyCore } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "chart-pods"
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => watch[Symbol.asyncDispose]())
 
-/** What the kernel says of a pod's process. */
+/** Reads the status of a pod's process from the kernel. */
 const processOf = async (pod: Pod) => {
   const pid = await pidOf(pod.spec.nodeName!, pod.status.containerStatuses![0]!.containerID!)
   const [status, mounts] = await Promise.all([
@@ -40,7 +40,7 @@ const processOf = async (pod: Pod) => {
   const field = (name: string) => new RegExp(`^${name}:\\t(.*)$`, "m").exec(status)?.[1]
   return {
     uid: field("Uid")!.split("\t")[0],
-    // All sets of capabilities: what it has, and what it could ever get.
+    // All capability sets, including those that it could still acquire.
     capabilities: ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(field),
     noNewPrivs: field("NoNewPrivs"),
     seccomp: field("Seccomp"),
@@ -54,33 +54,33 @@ const processOf = async (pod: Pod) => {
 const none = "0000000000000000"
 const unprivileged = { capabilities: [none, none, none, none, none], noNewPrivs: "1", seccomp: "2" }
 
-/** What a pod may write to, but for devices, what the kernel shows of itself, and what Kubernetes puts there. */
+/** Writable mounts of a pod, except devices, kernel file systems, and files of Kubernetes. */
 const writable = (mounts: Awaited<ReturnType<typeof processOf>>["mounts"]) =>
   mounts.filter(({ path, readOnly }) =>
     !readOnly && !/^\/((dev|proc|sys)(\/|$)|etc\/(hostname|hosts|resolv\.conf)$)/.test(path)
   ).map(({ path }) => path)
 
-describe.each(nodes)("the node server's pod on %s", (node) => {
-  it("is root without any capability, any way to more, or anything to write to but what it is for", async () => {
+describe.each(nodes)("the node agent's pod on %s", (node) => {
+  it("is root without capabilities, cannot acquire any, and can write only to its own directories", async () => {
     const { mounts, uid, ...found } = await processOf(await nodePod(node))
     assert.deepStrictEqual(found, unprivileged)
     assert.strictEqual(uid, "0")
-    // Deletion is on in this suite.
+    // The suite enables deletion.
     assert.sameMembers(writable(mounts), ["/var/lib/koredump", "/var/lib/systemd/coredump"])
     for (const path of ["/", "/var/log", "/run/log", "/etc/machine-id"]) {
       assert.isTrue(mounts.find((mount) => mount.path === path)?.readOnly, path)
     }
   })
 
-  it("serves real cores, with what the journal and the API know of them", async () => {
-    const known = await proveCore(as, cores.get(node)!)
+  it("serves core dumps with fields from the journal and the Kubernetes API", async () => {
+    const known = await verifyCore(as, cores.get(node)!)
     assert.deepInclude(known, { pod: node, namespace: ns, container: "main", _HOSTNAME: node })
     assert.isNotEmpty(known.stack?.threads ?? [])
     assert.match(String(known["MESSAGE"]), /dumped core/)
   })
 })
 
-it("the cluster server's pod is no root, and has nothing to write to", async () => {
+it("the cluster server's pod is not root and has no writable mounts", async () => {
   const [pod] = await pods(koredump, clusterPods)
   const { mounts, uid, ...found } = await processOf(pod!)
   assert.deepStrictEqual(found, unprivileged)
@@ -90,11 +90,11 @@ it("the cluster server's pod is no root, and has nothing to write to", async () 
 
 const pathOf = (name: string) => nodePath("node-1", `var/lib/systemd/coredump/${name}`)
 
-it("a file that cannot be read is listed, and says what is missing and how to give it", async () => {
+it("an unreadable file is listed with the reason and the fix", async () => {
   const core = cores.get("node-1")!
   const id = core.id.replace(/^core\.crash\./, "core.foreign.")
   const file = pathOf(id)
-  // It gets its name when it is as it will be, as systemd-coredump does it.
+  // Like systemd-coredump, rename the file when it is complete.
   await copyFile(pathOf(core.id), pathOf(".#new"))
   await chown(pathOf(".#new"), 1000, 1000)
   await chmod(pathOf(".#new"), 0o600)
@@ -106,20 +106,20 @@ it("a file that cannot be read is listed, and says what is missing and how to gi
     assert.strictEqual((await metadata(as, object)).reason, object.reason)
     const answer = await (await request(as, corePath("download", object))).json() as { readonly type: string }
     assert.match(answer.type, /core-unreadable$/)
-    // The others are as before.
+    // Other cores do not change.
     assert.strictEqual(await curlStatus(as, corePath("download", core), "--head"), 200)
   } finally {
     await rm(file)
   }
 })
 
-/** A namespace whose pods must pass a level. */
+/** A namespace that enforces a Pod Security level. */
 const level = (name: string) => ({
   ...namespace(`${ns}-${name}`),
   metadata: { name: `${ns}-${name}`, labels: { "pod-security.kubernetes.io/enforce": name } }
 })
 
-/** The API server's answer if a namespace of that level were given the pod of a workload. */
+/** The response to a dry run that creates the pod of a workload in a namespace with that level. */
 const admitted = async (kind: "daemonsets" | "deployments", name: string, to: string): Promise<string> => {
   const path = `/apis/apps/v1/namespaces/${koredump}/${kind}/${name}`
   const { spec: { template } } = await kube<{
@@ -135,15 +135,15 @@ const admitted = async (kind: "daemonsets" | "deployments", name: string, to: st
 }
 
 describe("Pod Security", () => {
-  it("the node server's pod needs the level privileged, for its host paths", async () => {
+  it("requires the level privileged for the node agent, because of its host paths", async () => {
     assert.strictEqual(await admitted("daemonsets", "koredump-node", "privileged"), "admitted")
     const refused = await admitted("daemonsets", "koredump-node", "baseline")
     assert.match(refused, /violates PodSecurity .*baseline:latest.*hostPath volumes/s)
-    // Neither capabilities nor root are among the reasons.
+    // Capabilities and root are not among the reasons.
     assert.notMatch(refused, /capabilities|privileged \(|runAsUser/)
   })
 
-  it("the cluster server's pod is content with restricted", async () => {
+  it("accepts the level restricted for the cluster server", async () => {
     assert.strictEqual(await admitted("deployments", "koredump-cluster", "restricted"), "admitted")
   })
 })

@@ -1,6 +1,6 @@
 /**
- * The chart's roles for people: each lets them do what it is named for and no more, and each right in it is needed,
- * since without it one of those things fails.
+ * The chart's roles for users. Each grants exactly the operations that it is named for, and each of its permissions is
+ * necessary: without it, one of these operations fails.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { corePath, request, type WireCore } from "../../../host/test/support/Http.ts"
@@ -9,8 +9,8 @@ import { everything, everythingOnNodes, makeUser, namespace, people } from "../s
 import { crashInCgroup } from "../support/Cluster.ts"
 import { koreapi, koredump } from "../support/Koredump.ts"
 import { apply, serving, tokenOf } from "../support/Kube.ts"
-import { type As, curlStatus, deletePath, isIdentified, proveCore, proveHidden } from "../support/prove.ts"
-import { accountWith, type Right, rightsOf, textOf } from "../support/Rights.ts"
+import { createAccount, formatPermission, type Permission, readPermissions } from "../support/permissions.ts"
+import { type As, curlStatus, deletePath, isIdentified, verifyCore, verifyHidden } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "chart-roles"
@@ -52,8 +52,8 @@ beforeAll(async () => {
 })
 afterAll(() => watch[Symbol.asyncDispose]())
 
-/** What somebody can do with a core, of all that one can but deleting it. */
-const abilities = async (as: As, core: WireCore): Promise<ReadonlyArray<string>> => {
+/** The operations that a user can do with a core, except deletion. */
+const operationsOf = async (as: As, core: WireCore): Promise<ReadonlyArray<string>> => {
   const seen = await Watch.open(as)
   await seen[Symbol.asyncDispose]()
   const list = await (await request(as, "/apiv1/cores")).json() as ReadonlyArray<WireCore>
@@ -65,52 +65,60 @@ const abilities = async (as: As, core: WireCore): Promise<ReadonlyArray<string>>
   ]
 }
 
-/** Which ability a right is for. */
-const abilityOf = ({ resource, verb }: Right) => resource.endsWith("/content") ? "content" : verb
+/** The operation that a permission is for. */
+const operationOf = ({ resource, verb }: Permission) => resource.endsWith("/content") ? "content" : verb
 
 describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (prefix) => {
   const { namespace } = scopes[prefix]
 
-  const user = async (name: string, rights: ReadonlyArray<Right>): Promise<As> => {
-    await accountWith(name, rights, namespace)
+  const user = async (name: string, permissions: ReadonlyArray<Permission>): Promise<As> => {
+    await createAccount(name, permissions, namespace)
     return { url, token: await tokenOf(people, name, "koredump") }
   }
 
-  it.each(roles)("%s: what it says, and no right too many", async (role) => {
+  it.each(roles)("%s grants its operations and has no unnecessary permission", async (role) => {
     const name = `${prefix}-${role}`
     const core = cores[prefix]
-    const rights = await rightsOf(name)
+    const permissions = await readPermissions(name)
     const expected = operations[role].filter((ability) => ability !== "delete")
-    const whole = await user(name, rights)
-    assert.deepStrictEqual(await abilities(whole, core), expected)
-    for (const [i, right] of rights.entries()) {
-      const lacking = await user(`${name}-${i}`, rights.filter((other) => other !== right))
-      if (right.verb === "delete") {
-        assert.strictEqual(await curlStatus(lacking, deletePath(core), "-X", "DELETE"), 403, textOf(right))
+    const whole = await user(name, permissions)
+    assert.deepStrictEqual(await operationsOf(whole, core), expected)
+    for (const [i, permission] of permissions.entries()) {
+      const limited = await user(`${name}-${i}`, permissions.filter((other) => other !== permission))
+      if (permission.verb === "delete") {
+        assert.strictEqual(
+          await curlStatus(limited, deletePath(core), "-X", "DELETE"),
+          403,
+          formatPermission(permission)
+        )
       } else {
-        assert.notInclude(await abilities(lacking, core), abilityOf(right), `without ${textOf(right)}`)
+        assert.notInclude(
+          await operationsOf(limited, core),
+          operationOf(permission),
+          `without ${formatPermission(permission)}`
+        )
       }
     }
-    // Last, for it ends the core.
+    // Last, because it deletes the core.
     assert.strictEqual(await curlStatus(whole, deletePath(core), "-X", "DELETE"), role === "deleter" ? 200 : 403)
   })
 
-  it("a downloader fetches through the Service and through kubectl port-forward; others do not", async () => {
+  it("a downloader can download through the Service and kubectl port-forward, and a user without roles cannot", async () => {
     const as = { url, token: await tokenOf(people, `${prefix}-downloader`, "koredump") }
-    // Deleted by now is the one that the others were about.
+    // The other tests deleted their core.
     const core = fetched[prefix]
     await using forward = await serving("port-forward", "-n", koredump, "svc/koreapi", ":80")
     const stranger = await makeUser("stranger", [])
     for (const way of [url, forward.url]) {
-      await proveCore({ ...as, url: way }, core)
-      await proveHidden({ url: way, token: stranger }, core)
+      await verifyCore({ ...as, url: way }, core)
+      await verifyHidden({ url: way, token: stranger }, core)
     }
   })
 
-  it("nothing of the others' cores", async () => {
+  it("grants no access to other cores", async () => {
     const other = fetched[prefix === "koredump" ? "koredump-node" : "koredump"]
     const as = { url, token: await tokenOf(people, `${prefix}-deleter`, "koredump") }
-    assert.deepStrictEqual(await abilities(as, other), [])
+    assert.deepStrictEqual(await operationsOf(as, other), [])
     assert.strictEqual(await curlStatus(as, deletePath(other), "-X", "DELETE"), 404)
   })
 })

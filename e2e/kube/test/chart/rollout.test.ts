@@ -1,4 +1,4 @@
-/** New pods everywhere, while a client lists, downloads and watches without a pause: none of its requests fails. */
+/** A rollout of all pods during continuous lists, downloads and watches. No request fails. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { createKoredump, type KoredumpClient } from "@koredump/client"
 import { downloadTo } from "@koredump/client/node"
@@ -13,13 +13,13 @@ import { everything, makeUser, namespace } from "../support/Access.ts"
 import { nodePath, nodes, onNode } from "../support/Cluster.ts"
 import { chart, clusterPods, helm, koreapi, koredump, nodePods, settings } from "../support/Koredump.ts"
 import { apply, eventually, isReady, type Pod, pods } from "../support/Kube.ts"
-import { type As, client, curl, isIdentified } from "../support/prove.ts"
+import { type As, client, curl, isIdentified } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "chart-rollout"
-/** Milliseconds from the start of one list to that of the next: the client never rests, and does not flood. */
+/** Milliseconds between the starts of two lists. */
 const every = 50
-/** So slow that one download takes as long as all: the pods that it comes through end, and it goes on with others. */
+/** Slow enough that one download lasts as long as the rollout and must resume through new pods. */
 const slowBytesPerSecond = 512 * 1024
 let as: As
 const cores = new Map<string, WireCore>()
@@ -35,7 +35,7 @@ beforeAll(async () => {
   }
 })
 
-/** A client that never rests, until told to; then it tells what it did, and what went wrong. */
+/** A client that sends requests until it is stopped, and records failures. */
 class Load {
   readonly failures: Array<string> = []
   readonly times: Array<number> = []
@@ -59,7 +59,7 @@ class Load {
         return { ids, unreachable: response.headers.get("koredump-unreachable") ?? undefined }
       }),
       this.#download(join(dir, "fast"), client(as)),
-      // Of a connection that is cut, a slow client learns nothing but silence: what was on its way is gone with the pod.
+      // A slow client does not notice that the pod of its connection is gone, because it still reads buffered data.
       this.#download(
         join(dir, "slow"),
         createKoredump({ url: as.url, token: as.token, fetch: this.#slowFetch, idleTimeout: "10 seconds" })
@@ -67,7 +67,7 @@ class Load {
     ]
   }
 
-  /** The global fetch, whose bodies come slowly as long as this lasts. Requests for a part go on after a cut. */
+  /** Replaces the global fetch with one that reads bodies slowly. Range requests are counted as resumed downloads. */
   readonly #slowFetch: typeof fetch = async (input, init) => {
     if (new Headers(init?.headers).has("range")) this.cuts++
     const response = await fetch(input, init)
@@ -126,9 +126,9 @@ class Load {
 
 const allPods = async () => (await Promise.all([pods(koredump, nodePods), pods(koredump, clusterPods)])).flat()
 
-/** Waits until none of these pods is left: helm does not, it goes by how many pods are available. */
+/** Waits until none of these pods is left. Helm only waits until enough pods are available. */
 const replaced = (old: ReadonlyArray<Pod>) =>
-  eventually("new pods alone", async () => {
+  eventually("only new pods", async () => {
     const now = await allPods()
     const olds = new Set(old.map(({ metadata }) => metadata.uid))
     return now.length === nodes.length + 1 && now.every((pod) => isReady(pod) && !olds.has(pod.metadata.uid))
@@ -149,13 +149,13 @@ describe.each([
   ]],
   ["helm rollback", ["rollback", koredump, "--wait"]]
 ])("%s", (name, args) => {
-  it("new pods of both kinds, node by node, and no request fails", { timeout: 240_000 }, async () => {
+  it("replaces all pods without a failed request", { timeout: 240_000 }, async () => {
     await using dir = await tempDir()
     const sums = new Map<string, string>()
     for (const [node, { id }] of cores) {
       sums.set(node, await sha256File(nodePath(node, `var/lib/systemd/coredump/${id}`)))
     }
-    // Of what was changed before, nothing is under way any more.
+    // Wait for the end of earlier rollouts.
     await replaced([])
     const before = await allPods()
     await using watch = await Watch.open(as, `namespace=${ns}`)
@@ -172,7 +172,7 @@ describe.each([
         `${name} in ${Math.round(took / 1000)} s (+${Math.round(drained / 1000)} s): ${load.times.length} lists, ${
           quantiles(load.times).text
         }; ` +
-          `${load.downloads} downloads of 40 MiB, gone on with after a cut ${load.cuts} times; ${load.failures.length} failed`
+          `${load.downloads} downloads of 40 MiB, resumed ${load.cuts} times; ${load.failures.length} failed requests`
       )
     }
     assert.deepStrictEqual(load.failures, [])
@@ -182,6 +182,6 @@ describe.each([
   })
 })
 
-it("koredumpctl was put where users of the nodes find it", async () => {
+it("koredumpctl is installed on the nodes", async () => {
   for (const node of nodes) assert.match(await onNode(node, cli, "version"), /koredumpctl/)
 })

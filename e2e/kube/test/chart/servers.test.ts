@@ -1,6 +1,6 @@
 /**
- * The rights of the servers' own accounts: each is needed. Accounts that have all rights of a server but one run the same
- * program, and something of it does not work; with all of them everything does.
+ * The permissions of the servers' service accounts. Each is necessary: a server that runs without one of them loses a
+ * function. With all permissions, everything works.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { writeFile } from "node:fs/promises"
@@ -12,9 +12,9 @@ import { everything, everythingOnNodes, makeUser, namespace, people } from "../s
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { koreapi, koredump } from "../support/Koredump.ts"
 import { apply, eventually, kube, runKubectl, tokenOf } from "../support/Kube.ts"
+import { createAccount, formatPermission, type Permission, readPermissions } from "../support/permissions.ts"
 import { type Program, startProgram } from "../support/Program.ts"
-import { type As, curlStatus, deletePath, isIdentified } from "../support/prove.ts"
-import { accountWith, type Right, rightsOf, textOf } from "../support/Rights.ts"
+import { type As, curlStatus, deletePath, isIdentified } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "chart-servers"
@@ -28,7 +28,7 @@ beforeAll(async () => {
   token = await makeUser("servers", [everything(), everythingOnNodes])
   nodeToken = await tokenOf(people, "servers", "koredump-node")
   watch = await Watch.open({ url: await koreapi(), token })
-  // Never started again: what a server that starts later knows of an ended container is what the API still tells of it.
+  // Without restarts, so that servers that start later still find the ended container in the Kubernetes API.
   await apply(
     namespace(ns),
     podObject(ns, "prog", podSpec([crashing("main")], { node: "node-2", restartPolicy: "Never" }))
@@ -37,12 +37,12 @@ beforeAll(async () => {
   pod = (await watch.find(({ object }) => object["namespace"] === ns && isIdentified(object), ns)).object
   host = (await watch.find(
     ({ object }) => object.state === "present" && String(object["COREDUMP_CGROUP"]).endsWith("/servers.service"),
-    "the node's own"
+    "a core of the node"
   )).object
 })
 afterAll(() => watch[Symbol.asyncDispose]())
 
-/** The kubeconfig of an account. */
+/** Writes the kubeconfig of an account. */
 const writeKubeconfig = async (path: string, account: string): Promise<void> => {
   const config = JSON.parse(await runKubectl("config", "view", "--raw", "--flatten", "-o", "json")) as {
     readonly clusters: ReadonlyArray<{ readonly name: string }>
@@ -52,7 +52,7 @@ const writeKubeconfig = async (path: string, account: string): Promise<void> => 
   await writeFile(path, JSON.stringify({ ...config, users, contexts, "current-context": "account" }), { mode: 0o600 })
 }
 
-/** A server as an account runs it, for as long as `use` takes. */
+/** Runs a server with an account during `use`. */
 const served = async <A>(
   mode: "node" | "cluster",
   account: string,
@@ -74,13 +74,13 @@ const served = async <A>(
   return await use(server)
 }
 
-/** How long something must not work to be taken for not working, and how long it may take where it should. */
+/** Timeouts for functions that must fail, and for functions that must work. */
 const [briefly, patiently] = [4000, 30_000]
 
 const holds = (millis: number, ask: () => Promise<boolean>) =>
   eventually("it works", ask, millis).then(() => true, () => false)
 
-/** Which of these work. */
+/** The names of the checks that succeed. */
 const working = async (checks: Readonly<Record<string, () => Promise<boolean>>>): Promise<ReadonlyArray<string>> => {
   const names: Array<string> = []
   for (const [name, check] of Object.entries(checks)) if (await check()) names.push(name)
@@ -93,10 +93,10 @@ const shows = async (as: As, core: WireCore, also: (core: WireCore) => boolean =
   return cores.some((found) => found.id === core.id && also(found))
 }
 
-/** Whether it has what it knows of pods from a watch that runs: it says so if not, as soon as it knows any. */
+/** Whether the pod watch works. If it fails, the server logs it. */
 const follows = ({ log }: Program) => async () => !log.some((line) => line.includes("Pods are not followed"))
 
-/** What a node server does that an account runs. */
+/** The working functions of a node agent that runs with an account. */
 const nodeWorks = (account: string, millis = briefly) =>
   served("node", account, async (dir) => [
     "--root",
@@ -109,7 +109,7 @@ const nodeWorks = (account: string, millis = briefly) =>
     const as = { url: server.url, token: nodeToken }
     return working({
       list: () => holds(millis, () => shows(as, pod)),
-      // What of it the API alone tells.
+      // A field that only the Kubernetes API provides.
       identity: () => holds(millis, () => shows(as, pod, (core) => "image_name" in core)),
       follows: follows(server)
     })
@@ -123,7 +123,7 @@ const secretOf = async (name: string, key: string): Promise<string> => {
   return Buffer.from(data[key]!, "base64").toString()
 }
 
-/** What a cluster server does that an account runs, over the nodes of the installed one. */
+/** The working functions of a cluster server that runs with an account, and uses the installed node agents. */
 const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], millis = briefly) =>
   served("cluster", account, async (dir) => {
     const [ca, file] = [join(dir, "ca.crt"), join(dir, "token")]
@@ -158,15 +158,15 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], mi
           const nodes = await (await request(as, "/apiv1/nodes")).json() as ReadonlyArray<Record<string, unknown>>
           return nodes.length === 2 && nodes.every(({ corePattern }) => typeof corePattern === "string")
         }),
-      // That a node withholds cores from it, it does not keep to itself.
-      "says all": async () => !server.log.some((line) => line.includes("Not all of a node is to be had")),
+      // If a node hides cores from the cluster server, the cluster server logs it.
+      "complete lists": async () => !server.log.some((line) => line.includes("Not all of a node is to be had")),
       follows: follows(server),
       "delete pod": deletion(pod),
       "delete host": deletion(host)
     })
   })
 
-/** What does not work without a right. */
+/** The functions that fail without a permission. */
 const needs: Readonly<Record<"node" | "cluster", Readonly<Record<string, ReadonlyArray<string>>>>> = {
   node: {
     "list pods": ["identity"],
@@ -180,10 +180,10 @@ const needs: Readonly<Record<"node" | "cluster", Readonly<Record<string, Readonl
     "create tokenreviews": ["pod"],
     "create subjectaccessreviews": ["pod"],
     "get coredumps": ["get pod"],
-    "watch coredumps": ["pod", "says all"],
+    "watch coredumps": ["pod", "complete lists"],
     "delete coredumps": ["delete pod"],
     "get coredumps/content": ["content pod"],
-    "list nodecoredumps": ["nodes", "says all"],
+    "list nodecoredumps": ["nodes", "complete lists"],
     "get nodecoredumps": ["get host"],
     "watch nodecoredumps": ["host"],
     "delete nodecoredumps": ["delete host"],
@@ -191,43 +191,44 @@ const needs: Readonly<Record<"node" | "cluster", Readonly<Record<string, Readonl
   }
 }
 
-const ownRights = async (server: "node" | "cluster") => {
-  const everywhere = await rightsOf(`${koredump}-koredump-${server}`)
-  const own = server === "cluster" ? await rightsOf("koredump-cluster", koredump) : []
+const serverPermissions = async (server: "node" | "cluster") => {
+  const everywhere = await readPermissions(`${koredump}-koredump-${server}`)
+  const own = server === "cluster" ? await readPermissions("koredump-cluster", koredump) : []
   return { everywhere, own }
 }
 
-/** An account of a server with all its rights but one. */
+/** Creates an account with all permissions of a server, except one. */
 const account = async (server: "node" | "cluster", name: string, without?: string): Promise<void> => {
-  const { everywhere, own } = await ownRights(server)
-  const rest = (rights: ReadonlyArray<Right>) => rights.filter((right) => textOf(right) !== without)
-  await accountWith(name, rest(everywhere))
-  if (own.length > 0) await accountWith(name, rest(own), koredump)
+  const { everywhere, own } = await serverPermissions(server)
+  const rest = (permissions: ReadonlyArray<Permission>) =>
+    permissions.filter((permission) => formatPermission(permission) !== without)
+  await createAccount(name, rest(everywhere))
+  if (own.length > 0) await createAccount(name, rest(own), koredump)
 }
 
 describe.each(["node", "cluster"] as const)("the %s server", (server) => {
-  it("has no right but these", async () => {
-    const { everywhere, own } = await ownRights(server)
-    assert.sameMembers([...everywhere, ...own].map(textOf), Object.keys(needs[server]))
+  it("has only these permissions", async () => {
+    const { everywhere, own } = await serverPermissions(server)
+    assert.sameMembers([...everywhere, ...own].map(formatPermission), Object.keys(needs[server]))
   })
 
-  it.concurrent.each(Object.entries(needs[server]))("needs to %s", { timeout: 60_000 }, async (right, what) => {
-    const name = `${server}-without-${right.replaceAll(/\W/g, "-")}`
-    await account(server, name, right)
-    // Tries to delete only where that fails.
+  it.concurrent.each(Object.entries(needs[server]))("needs to %s", { timeout: 60_000 }, async (permission, what) => {
+    const name = `${server}-without-${permission.replaceAll(/\W/g, "-")}`
+    await account(server, name, permission)
+    // Only try deletions that must fail.
     const deletes = what.includes("delete pod") ? [pod] : what.includes("delete host") ? [host] : []
     const works = await (server === "node" ? nodeWorks(name) : clusterWorks(name, deletes))
     assert.deepStrictEqual(works.filter((name) => what.includes(name)), [])
   })
 })
 
-describe("with all of them everything works", () => {
-  it("node", async () => {
+describe("with all permissions, everything works", () => {
+  it("on the node agent", async () => {
     await account("node", "node-whole")
     assert.deepStrictEqual([...await nodeWorks("node-whole", patiently)], ["list", "identity", "follows"])
   })
 
-  it("cluster", async () => {
+  it("on the cluster server", async () => {
     await account("cluster", "cluster-whole")
     assert.lengthOf(await clusterWorks("cluster-whole", [pod, host], patiently), 11)
   })

@@ -1,4 +1,4 @@
-/** Servers that die, hang, move and come back; pods that are gone before their core is known. */
+/** Servers that are killed, hang or change their address, and pods that are deleted before their core is known. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFile } from "node:fs/promises"
 import { setTimeout } from "node:timers/promises"
@@ -10,7 +10,7 @@ import { everything, everythingOnNodes, makeUser, namespace } from "../support/A
 import { cluster, crashInCgroup, pidOf } from "../support/Cluster.ts"
 import { koreapi, nodePod } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, remove } from "../support/Kube.ts"
-import { type As, client, curl, curlStatus, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
+import { type As, client, curl, curlStatus, isIdentified, verifyCore, verifyIdentity } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "failures"
@@ -43,7 +43,7 @@ const crash = async (name: string, node: string): Promise<WireCore> => {
 
 const containerOf = (pod: Pod) => pod.status.containerStatuses![0]!
 
-/** The process of a node server, as the machine numbers it. */
+/** The PID of a node agent on this machine. */
 const serverOf = async (node: string): Promise<{ readonly pod: Pod; readonly pid: number }> => {
   const pod = await nodePod(node)
   return { pod, pid: await pidOf(node, containerOf(pod).containerID!) }
@@ -55,19 +55,19 @@ interface NodeState {
   readonly address: string
 }
 
-/** Waits until a node is in a state; what is told of it then. */
+/** Waits until a node is in a state, and returns its status. */
 const stateOf = (node: string, state: string): Promise<NodeState> =>
   eventually(`${node} ${state}`, async () => {
     const nodes = JSON.parse(await curl(as, "/apiv1/nodes")) as ReadonlyArray<NodeState>
     return nodes.find((status) => status.name === node && status.state === state)
   }, 60_000)
 
-/** What was told of a node's cores since then but that they were there, and that new ones came. */
+/** Events of a node's cores since then, except additions of new cores. */
 const storm = (node: string, from: number) =>
   watch.events.slice(from).filter(({ object, type }) => type === "DELETED" && object.node === node)
 
-describe("a node server", () => {
-  it("that is killed comes back, and nothing is told twice or lost", async () => {
+describe("a node agent", () => {
+  it("that is killed restarts, without lost or repeated events", async () => {
     const from = watch.events.length
     const { pid, pod } = await serverOf("node-1")
     process.kill(pid, "SIGKILL")
@@ -83,13 +83,13 @@ describe("a node server", () => {
     )
     await stateOf("node-1", "ready")
     assert.deepStrictEqual(storm("node-1", from), [])
-    // What was resolved before is known after the restart.
+    // Pod identities are still known after the restart.
     const core = await known("before-1")
     assert.deepInclude(await list(as, "pod=before-1").then(([core]) => core!), { pod: "before-1", container: "main" })
-    await proveCore(as, core)
+    await verifyCore(as, core)
   })
 
-  it("that hangs: lists go on, name the node and take no longer; koredumpctl says so with exit code 3", {
+  it("that hangs does not delay lists, is reported as unreachable, and makes koredumpctl exit with code 3", {
     timeout: 120_000
   }, async () => {
     const from = watch.events.length
@@ -108,7 +108,7 @@ describe("a node server", () => {
       }
       const took = quantiles(times)
       report(`list with one node stopped: ${took.text}`)
-      // Half of them: the rest of the cluster runs on the same two processors.
+      // Only the median, because the cluster runs on the same two processors.
       assert.isBelow(took.p50, 50)
 
       const listed = await ctl(as, ["list", "-n", ns])
@@ -122,9 +122,9 @@ describe("a node server", () => {
       assert.strictEqual(await curlStatus(as, "/apiv1/cores?strict=true"), 502)
 
       const [here, there] = [await known("before-2"), await known("before-1")]
-      await proveCore(as, here)
+      await verifyCore(as, here)
       assert.include([502, 504], await curlStatus(as, corePath("download", there)))
-      // The others go on.
+      // Other nodes still send events.
       await crash("meanwhile", "node-2")
     } finally {
       process.kill(pid, "SIGCONT")
@@ -134,7 +134,7 @@ describe("a node server", () => {
     await crash("after-stop", "node-1")
   })
 
-  it("that is replaced at another address goes on under its name", { timeout: 120_000 }, async () => {
+  it("that is replaced at another address keeps its name", { timeout: 120_000 }, async () => {
     const from = watch.events.length
     const old = await nodePod("node-1")
     await remove(old)
@@ -146,13 +146,13 @@ describe("a node server", () => {
     })
     assert.match(address, /^https:/)
     assert.deepStrictEqual(storm("node-1", from), [])
-    await proveCore(as, await known("before-1"))
-    await proveCore(as, await crash("after-move", "node-1"))
+    await verifyCore(as, await known("before-1"))
+    await verifyCore(as, await crash("after-move", "node-1"))
   })
 })
 
 describe("a pod that is deleted", () => {
-  it("before its core is found", { timeout: 90_000 }, async () => {
+  it("before its core is found is still identified", { timeout: 90_000 }, async () => {
     const { pid } = await serverOf("node-1")
     const name = "early"
     await apply(object(name, "node-1", { times: 0 }))
@@ -173,7 +173,7 @@ describe("a pod that is deleted", () => {
     assert.deepInclude(core, { namespace: ns, pod_uid: owner.metadata.uid, container: "main" })
   })
 
-  it("while its core is being written", { timeout: 90_000 }, async () => {
+  it("while its core is written is still identified", { timeout: 90_000 }, async () => {
     const name = "writing"
     await apply(object(name, "node-2", { times: 1, millis: 1500, env: { CRASH_MIB: "100" } }))
     const owner = await eventually("it runs", async () => {
@@ -181,41 +181,41 @@ describe("a pod that is deleted", () => {
       return found.status.phase === "Running" && found
     })
     const pid = await pidOf("node-2", containerOf(owner).containerID!)
-    // A few hundred milliseconds that `eventually` might sleep through.
+    // This state lasts only a few hundred milliseconds, which `eventually` can miss.
     for (const until = performance.now() + 20_000; !(await isDumping(pid));) {
       assert.isBelow(performance.now(), until, "it crashes")
       await setTimeout(2)
     }
     await remove(owner, 0)
     const core = await known(name, 60_000)
-    proveIdentity(core, owner, "main", undefined)
+    verifyIdentity(core, owner, "main", undefined)
     await eventually("it is gone", () => pod(ns, name).then(() => false, () => true))
     assert.strictEqual((await list(as, `pod=${name}`))[0]?.id, core.id)
-    await proveCore(as, core)
+    await verifyCore(as, core)
   })
 })
 
-/** Whether the kernel hands over the core of this process now. */
+/** Whether the kernel is writing the core of this process. */
 const isDumping = async (pid: number): Promise<boolean> =>
   /^CoreDumping:\t1$/m.test(await readFile(`/proc/${pid}/status`, "utf8"))
 
-it("the API server is killed and comes back: nobody gets in without it, and nothing is lost", {
+it("rejects new tokens while the Kubernetes API is down, and loses nothing", {
   timeout: 120_000
 }, async () => {
   const from = watch.events.length
   const fresh = await makeUser("fresh", [everything()])
   await cluster("apiserver", "stop")
   try {
-    // Nobody has asked with this token before: it cannot be known who this is.
+    // This token was not used before, so it is not cached.
     assert.strictEqual(await curlStatus({ url: as.url, token: fresh }, "/apiv1/cores"), 503)
     assert.strictEqual(await curlStatus(as, "/health"), 200)
   } finally {
     await cluster("apiserver", "start")
   }
-  await eventually("answers again", async () => (await curlStatus(as, "/apiv1/cores")) === 200, 60_000)
+  await eventually("the server answers again", async () => (await curlStatus(as, "/apiv1/cores")) === 200, 60_000)
   assert.deepStrictEqual(storm("node-1", from), [])
   watch = await Watch.open(as)
   await eventually("the default service account", () => pod(ns, "before-1"))
-  await proveCore(as, await crash("after-restart", "node-1"))
+  await verifyCore(as, await crash("after-restart", "node-1"))
   assert.strictEqual(await curlStatus({ url: as.url, token: fresh }, "/apiv1/cores"), 200)
 })

@@ -1,4 +1,4 @@
-/** How long after a crash the whole cluster knows of it: 50 crashes on both nodes, each container restarted in between. */
+/** Time from a crash until the cluster server lists it, for 50 crashes on both nodes with restarted containers. */
 import { assert, it } from "@effect/vitest"
 import { stat } from "node:fs/promises"
 import { list, type WireCore } from "../../../host/test/support/Http.ts"
@@ -8,7 +8,7 @@ import { everything, makeUser, namespace } from "../support/Access.ts"
 import { journalEntries, nodePath, nodes } from "../support/Cluster.ts"
 import { koreapi } from "../support/Koredump.ts"
 import { apply, remove } from "../support/Kube.ts"
-import { type As, isIdentified } from "../support/prove.ts"
+import { type As, isIdentified } from "../support/verify.ts"
 import { crashing, podSpec, workload } from "../support/Workloads.ts"
 
 const ns = "latency"
@@ -18,7 +18,7 @@ const limit = 1000
 const hasIdentity = ({ object }: Seen) => isIdentified(object) && ("workload" in object || object["namespace"] !== ns)
 
 it(
-  "50 crashes: in watch and list within 1 s of the complete core, identity within 1 s of the journal entry",
+  "lists and watches report 50 crashes within 1 s of the file, and the pod identity within 1 s of the entry",
   { timeout: 180_000 },
   async () => {
     const as: As = { url: await koreapi(), token: await makeUser("latency", [everything()]) }
@@ -27,7 +27,7 @@ it(
     const seen = new Set(watch.events.map(({ object }) => object.id))
     const [watched, listed, identified]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
 
-    /** The next core of this test, and how long it took to be told everywhere. */
+    /** Waits for the next core of this test and measures the time until it is reported. */
     const measure = async (node: string): Promise<WireCore> => {
       const { at, object } = await watch.find(
         ({ object, type }) => type === "ADDED" && object.node === node && !seen.has(object.id),
@@ -37,11 +37,11 @@ it(
       const cores = await list(as, `node=${node}&limit=1&order=desc`)
       const listedAt = now()
       const identity = await watch.find((event) => event.object.id === object.id && hasIdentity(event), object.id)
-      // What other tests left may still crash.
+      // Pods of other tests can still crash.
       if (identity.object["namespace"] !== ns) return measure(node)
       assert.deepStrictEqual(cores.map(({ id }) => id), [object.id])
       const file = nodePath(node, `var/lib/systemd/coredump/${object.id}`)
-      // The link that makes the file appear changes its ctime last.
+      // Creating the final name changes the ctime last.
       const complete = Number((await stat(file, { bigint: true })).ctimeNs) / 1e6
       watched.push(at - complete)
       listed.push(listedAt - complete)
@@ -58,12 +58,12 @@ it(
       const [first, second] = [await measure(node), await measure(node)]
       assert.deepInclude(first, { namespace: ns, container: "main", workload: `Deployment/web-${i}` })
       assert.strictEqual(second.pod_uid, first.pod_uid)
-      assert.notStrictEqual(second.container_id, first.container_id, "restarted in between")
+      assert.notStrictEqual(second.container_id, first.container_id, "all containers restarted")
       await remove(deployment)
     }
     const [inWatch, inList, withIdentity] = [quantiles(watched), quantiles(listed), quantiles(identified)]
     report(`complete core → the cluster's watch: ${inWatch.text}`)
-    report(`complete core → the cluster's list (asked for once the watch told it): ${inList.text}`)
+    report(`complete core → the cluster's list (requested after the watch event): ${inList.text}`)
     report(`journal entry → namespace, pod, container, image, workload: ${withIdentity.text}`)
     assert.isBelow(inWatch.p99, limit)
     assert.isBelow(inList.p99, limit)

@@ -1,4 +1,4 @@
-/** What scripts and bots have that were written for the Python koredump: `curl … | jq`, and the old bash koredumpctl. */
+/** Compatibility with scripts for the Python koredump: `curl … | jq`, and the old koredumpctl in bash. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
@@ -9,14 +9,14 @@ import { everything, makeUser, namespace } from "../support/Access.ts"
 import { nodePath } from "../support/Cluster.ts"
 import { koreapi } from "../support/Koredump.ts"
 import { apply } from "../support/Kube.ts"
-import { type As, curl, isIdentified } from "../support/prove.ts"
+import { type As, curl, isIdentified } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 let as: As
 let core: WireCore
 
 beforeAll(async () => {
-  // An ordinary token of the API server, as `oc whoami --show-token` gives one.
+  // A token for the Kubernetes API, like that of `oc whoami --show-token`.
   as = { url: await koreapi(), token: await makeUser("legacy", [everything()], undefined) }
   await using watch = await Watch.open(as, "namespace=legacy")
   await apply(namespace("legacy"), podObject("legacy", "prog", podSpec([crashing("ctr-prog")], { node: "node-1" })))
@@ -31,7 +31,7 @@ const shell = async (script: string): Promise<string> => {
 const get = `curl -sS -H "Authorization: Bearer $token"`
 
 describe("curl and jq", () => {
-  it("the keys of the newest core", async () => {
+  it("read the keys of the newest core", async () => {
     const text = await shell(`${get} "$server/apiv1/cores?namespace=legacy&pod=prog" | jq '.[-1]'`)
     const known = JSON.parse(text) as WireCore
     assert.deepInclude(known, {
@@ -57,14 +57,14 @@ describe("curl and jq", () => {
     for (const key of ["_BOOT_ID", "_MACHINE_ID"]) assert.match(String(known[key]), /^[0-9a-f]{32}$/)
   })
 
-  it("health needs no token, all else does", async () => {
+  it("need a token for everything except health", async () => {
     assert.strictEqual(await shell(`curl -sS "$server/health"`), "OK")
     assert.strictEqual(await shell(`curl -sS -o /dev/null -w '%{http_code}' "$server/apiv1/cores"`), "401")
   })
 })
 
-describe("the old koredumpctl's requests", () => {
-  it("list with empty filters: all, oldest first", async () => {
+describe("the requests of the old koredumpctl", () => {
+  it("list all cores with empty filters, oldest first", async () => {
     const times = await shell(`${get} "$server/apiv1/cores?namespace=&pod=" | jq -r '.[].COREDUMP_TIMESTAMP'`)
     const all = times.split("\n")
     assert.isAbove(all.length, 0)
@@ -74,7 +74,7 @@ describe("the old koredumpctl's requests", () => {
     )
   })
 
-  it("metadata, then HEAD, then GET, then decompressed", async () => {
+  it("get metadata, then HEAD, then GET, then decompressed", async () => {
     const file = nodePath("node-1", `var/lib/systemd/coredump/${core.id}`)
     await using dir = await tempDir()
     const [metadata, download] = [corePath("metadata", core), corePath("download", core)]

@@ -1,4 +1,4 @@
-/** Ways to koredump in the cluster, and tokens that nobody typed: port-forward, a pod, kubeconfigs. */
+/** Connections with kubectl port-forward and from a pod, with tokens of the kubeconfig or the pod. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace, people, serviceAccount } from "../support/Access.ts"
 import { ctlPod, koreapi, koredump } from "../support/Koredump.ts"
 import { apply, eventually, logOf, pod, serving } from "../support/Kube.ts"
-import { type As, isIdentified } from "../support/prove.ts"
+import { type As, isIdentified } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 const ns = "reach"
@@ -29,12 +29,12 @@ const forward = () => serving("port-forward", "-n", koredump, "service/koreapi",
 const idOf = (text: string) => (JSON.parse(text) as WireCore).id
 
 describe("through kubectl port-forward", () => {
-  it("with a token", async () => {
+  it("works with a token", async () => {
     await using server = await forward()
     assert.strictEqual(idOf(await ctlOk({ url: server.url, token: as.token }, newest)), core.id)
   })
 
-  it("with that of a kubeconfig's exec plugin", async () => {
+  it("works with the token of an exec plugin", async () => {
     await using server = await forward()
     await using dir = await tempDir()
     const [kubeconfig, credential] = [join(dir.path, "config"), join(dir.path, "credential")]
@@ -57,7 +57,7 @@ describe("through kubectl port-forward", () => {
     assert.strictEqual(idOf(await ctlOk({ url: server.url }, [...newest, "--kubeconfig", kubeconfig])), core.id)
   })
 
-  it("with one that is asked for: the kubeconfig has a certificate only", async () => {
+  it("works with a requested token if the kubeconfig has only a certificate", async () => {
     await using server = await forward()
     const without = await ctl({ url: server.url }, newest)
     assert.strictEqual(without.code, 5, without.stderr)
@@ -66,19 +66,19 @@ describe("through kubectl port-forward", () => {
     assert.strictEqual(idOf(text), core.id)
   })
 
-  it("a kubeconfig's token does not cross the network in the clear", async () => {
+  it("does not send the token of a kubeconfig unencrypted over a network", async () => {
     const { code, stderr } = await ctl({ url: as.url }, [...newest, "--as-service-account", `${people}/reach`])
     assert.strictEqual(code, 5, stderr)
     assert.match(stderr, /in the clear/)
   })
 })
 
-it("in a pod: the Service and the pod's own token, without any option", async () => {
+it("uses the Service and the token of the pod without options in a pod", async () => {
   const user = "in-cluster"
   await makeUser(user, [everything(ns)])
   const service = new URL(as.url).hostname
   await apply(serviceAccount(people, user), ctlPod({ namespace: people, name: user, account: user, service }, newest))
-  await eventually("it has ended", async () => {
+  await eventually("the pod has ended", async () => {
     const { phase } = (await pod(people, user)).status
     return phase === "Succeeded" || phase === "Failed"
   })

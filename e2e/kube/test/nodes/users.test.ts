@@ -1,4 +1,4 @@
-/** Who sees what of real cores: in list, watch, metadata, download and deletion, with curl, `koredumpctl` and client. */
+/** Access to real cores: list, watch, metadata, download and deletion, with curl, `koredumpctl` and the client. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { access } from "node:fs/promises"
 import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
@@ -18,9 +18,9 @@ import {
   deletePath,
   isIdentified,
   listed,
-  proveCore,
-  proveHidden
-} from "../support/prove.ts"
+  verifyCore,
+  verifyHidden
+} from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
 let alice: As
@@ -67,23 +67,23 @@ afterAll(() => watch[Symbol.asyncDispose]())
 
 const everywhere = (ids: ReadonlyArray<string>) => ({ curl: ids, koredumpctl: ids, client: ids, watch: ids })
 
-describe("user A sees namespace a only", () => {
+describe("user A sees only namespace A", () => {
   it("in list and watch", async () => {
     assert.deepStrictEqual(await listed(alice, {}), everywhere([shop.id]))
     assert.deepStrictEqual(await listed(alice, { namespace: "shop" }), everywhere([shop.id]))
   })
 
   it("in metadata and download", async () => {
-    const known = await proveCore(alice, shop)
+    const known = await verifyCore(alice, shop)
     assert.include(String(known["COREDUMP_ENVIRON"]), "PASSWORD=hunter2")
   })
 
-  it("others do not exist for him", async () => {
-    await proveHidden(alice, bank)
-    await proveHidden(alice, host)
+  it("and no other cores", async () => {
+    await verifyHidden(alice, bank)
+    await verifyHidden(alice, host)
   })
 
-  it("a namespace without any right is forbidden", async () => {
+  it("and gets 403 for a namespace without permissions", async () => {
     assert.strictEqual(await curlStatus(alice, "/apiv1/cores?namespace=bank"), 403)
     assert.strictEqual(await curlStatus(alice, "/apiv1/watch?namespace=bank"), 403)
     assert.strictEqual((await ctl(alice, ["list", "-n", "bank"])).code, 5)
@@ -92,21 +92,21 @@ describe("user A sees namespace a only", () => {
     assert.include(failure, { _tag: "Forbidden", status: 403 })
   })
 
-  it("nodes are not for him", async () => {
+  it("and not the nodes", async () => {
     assert.strictEqual(await curlStatus(alice, "/apiv1/nodes"), 403)
     assert.strictEqual((await ctl(alice, ["nodes"])).code, 5)
   })
 })
 
-describe("user B sees all", () => {
+describe("user B sees everything", () => {
   it("in list and watch", async () => {
     const { curl, ...others } = await listed(bob, {})
     for (const { id } of [shop, bank, host]) assert.include(curl, id)
     for (const ids of Object.values(others)) assert.sameMembers([...ids], curl)
   })
 
-  it.each(["shop", "bank", "host"] as const)("metadata and bytes: %s", async (which) => {
-    await proveCore(bob, { shop, bank, host }[which])
+  it.each(["shop", "bank", "host"] as const)("in metadata and downloads: %s", async (which) => {
+    await verifyCore(bob, { shop, bank, host }[which])
   })
 
   it("and the nodes", async () => {
@@ -123,12 +123,12 @@ describe("user B sees all", () => {
   })
 })
 
-it("without any right the list is empty, and nothing exists", async () => {
+it("a user without permissions gets an empty list, and 404 for all cores", async () => {
   assert.deepStrictEqual(await listed(nobody, {}), everywhere([]))
-  await proveHidden(nobody, shop)
+  await verifyHidden(nobody, shop)
 })
 
-it("who may only look gets neither the bytes nor the environment", async () => {
+it("a user with only koredump-viewer gets neither the bytes nor the environment", async () => {
   const known = await metadata(viewer, shop)
   assert.strictEqual(known["pod"], "till")
   assert.isUndefined(known["COREDUMP_ENVIRON"])
@@ -140,7 +140,7 @@ it("who may only look gets neither the bytes nor the environment", async () => {
   assert.strictEqual((await ctl(viewer, ["delete", "--yes", shop.node, shop.id])).code, 5)
 })
 
-it("a node that is told to serve some namespaces shows no core of others, nor of any that it does not know", async () => {
+it("a node with --namespace-regex hides cores of other and of unknown namespaces", async () => {
   await using dir = await tempDir()
   await using node = await startProgram("node", [
     "--root",
@@ -182,7 +182,7 @@ describe("deletion", () => {
     }
   })
 
-  it.each(victims)("with %s: the file is gone, the crash is not", async (how) => {
+  it.each(victims)("with %s deletes the file and keeps the metadata", async (how) => {
     const core = cores.get(how)!
     if (how === "curl") assert.strictEqual(await curl(alice, deletePath(core), "-X", "DELETE"), "{}")
     else if (how === "koredumpctl") await ctlOk(alice, ["delete", "--yes", core.node, core.id])
@@ -199,7 +199,7 @@ describe("deletion", () => {
     assert.strictEqual(await curlStatus(alice, corePath("download", core)), 404)
   })
 
-  it("and the audit log has who did what from where", async () => {
+  it("is in the audit log with user and address", async () => {
     const [server] = await pods(koredump, clusterPods)
     const audit = async () => {
       const log = await logOf(koredump, server!.metadata.name)
@@ -215,7 +215,7 @@ describe("deletion", () => {
     assert.isNotEmpty(of(shop.id, /download/))
     assert.isNotEmpty(of(shop.id, /environ/i))
     for (const core of cores.values()) assert.isNotEmpty(of(core.id, /delete/))
-    // Attempts that were refused are told, too; and nowhere a token.
+    // The audit log contains rejected attempts, and no tokens.
     assert.isNotEmpty(lines.filter((line) => line.includes(`${people}:viewer`) && line.includes("403")))
     for (const line of lines) assert.notInclude(line, alice.token.slice(0, 40))
   })

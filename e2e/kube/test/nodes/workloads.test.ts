@@ -1,4 +1,4 @@
-/** Real workloads crash by themselves: whose core it is, told alike and given whole by curl, `koredumpctl` and client. */
+/** Crashes of real workloads. Curl, `koredumpctl` and the client return the same pod identity and bytes. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { copyFile, rm, writeFile } from "node:fs/promises"
 import type { WireCore } from "../../../host/test/support/Http.ts"
@@ -7,7 +7,7 @@ import { everything, makeUser, namespace } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { koreapi } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, pods, remove } from "../support/Kube.ts"
-import { type As, isIdentified, proveCore, proveIdentity } from "../support/prove.ts"
+import { type As, isIdentified, verifyCore, verifyIdentity } from "../support/verify.ts"
 import { crashing, cronJob, podObject, podSpec, workload } from "../support/Workloads.ts"
 
 const ns = "workloads"
@@ -22,11 +22,11 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await watch[Symbol.asyncDispose]()
-  // Its crashes would come in between what other files do.
+  // Its crashes would disturb other test files.
   await remove(nightly)
 })
 
-/** The core of a container, once all is known of it. */
+/** Waits for the core of a container with its pod identity. */
 const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
   const { object } = await watch.find(
     ({ object, type }) =>
@@ -42,12 +42,12 @@ const prove = async (pattern: RegExp, container: string, workload: string | unde
   const core = await coreOf(pattern, container)
   const owner = await pod(ns, String(core["pod"]))
   if (workload instanceof RegExp) assert.match(String(core["workload"]), workload)
-  proveIdentity(core, owner, container, workload instanceof RegExp ? String(core["workload"]) : workload)
-  await proveCore(as, core)
+  verifyIdentity(core, owner, container, workload instanceof RegExp ? String(core["workload"]) : workload)
+  await verifyCore(as, core)
   return owner
 }
 
-describe.concurrent("a crash of", { timeout: 90_000 }, () => {
+describe.concurrent("identifies a crash of", { timeout: 90_000 }, () => {
   it("a Deployment's pod", async () => {
     await apply(workload("Deployment", ns, "web", podSpec([crashing("web")], { node: "node-1" })))
     await prove(/^web-/, "web", "Deployment/web")
@@ -62,10 +62,10 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
     await prove(/^nightly-/, "job", /^Job\/nightly-\d+$/)
   })
 
-  it("a static pod, which the kubelet alone knows by its own uid", async () => {
+  it("a static pod, whose UID in the cgroup differs from the Kubernetes API", async () => {
     const manifest = nodePath("node-1", "manifests/static.json")
     const object = podObject(ns, "static", podSpec([crashing("main")]))
-    // Complete at once: the kubelet reads whatever it finds.
+    // Rename the complete file, because the kubelet reads incomplete files, too.
     await writeFile(`${manifest}.new`, JSON.stringify(object))
     await copyFile(`${manifest}.new`, manifest)
     try {
@@ -75,7 +75,7 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
     }
   })
 
-  it("each of two containers and an init container", async () => {
+  it("two containers and an init container of one pod", async () => {
     await apply(podObject(
       ns,
       "three",
@@ -91,10 +91,10 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
     assert.lengthOf(new Set(owners.map(({ metadata }) => metadata.uid)), 1)
   })
 
-  it("a container restarted many times: each core belongs to its own incarnation", async () => {
+  it("each restart of a container", async () => {
     const times = 4
     await apply(podObject(ns, "again", podSpec([crashing("main", { times, millis: 100 })])))
-    const ids = await eventually("all incarnations", async () => {
+    const ids = await eventually("all restarts", async () => {
       const cores = new Map(
         watch.events.filter(({ object }) => object["pod"] === "again" && isIdentified(object)).map(({ object }) => [
           object.id,
@@ -104,7 +104,7 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
       return cores.size === times && [...cores.values()]
     }, 80_000)
     const owner = await pod(ns, "again")
-    for (const core of ids) proveIdentity(core, owner, "main", undefined)
+    for (const core of ids) verifyIdentity(core, owner, "main", undefined)
     assert.lengthOf(new Set(ids.map(({ container_id }) => container_id)), times)
   })
 
@@ -131,11 +131,11 @@ describe.concurrent("a crash of", { timeout: 90_000 }, () => {
       container_id: id,
       image_name: "koredump.test/crash:1"
     })
-    await proveCore(as, core)
+    await verifyCore(as, core)
   })
 })
 
-it("nothing was told twice, or of a pod that is none of these", async () => {
+it("reports each crash once, and no crash of another pod", async () => {
   const names = new Set((await pods(ns)).map(({ metadata }) => metadata.name))
   for (const { object } of watch.events.filter(({ object }) => object["namespace"] === ns)) {
     assert.isTrue(names.has(String(object["pod"])) || object["pod"] === "static-node-1", String(object["pod"]))

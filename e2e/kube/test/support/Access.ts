@@ -1,22 +1,22 @@
-/** Users, what they may do, and their tokens: genuine ones and others. */
+/** Users, their permissions, and valid and invalid tokens. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 import { signingKey } from "./Cluster.ts"
 import { apply, type KubeObject, tokenOf } from "./Kube.ts"
 
-/** Where the service accounts live that stand for users. */
+/** The namespace of the service accounts that represent users. */
 export const people = "koredump-e2e-people"
 
-/** A rule on koredump's API group. */
+/** A rule for koredump's API group. */
 export interface Rule {
   readonly verbs: ReadonlyArray<string>
   readonly resources: ReadonlyArray<"coredumps" | "coredumps/content" | "nodecoredumps" | "nodecoredumps/content">
-  /** Without it in all namespaces. */
+  /** Default: all namespaces. */
   readonly namespace?: string
 }
 
 const rbac = "rbac.authorization.k8s.io/v1"
 
-/** A role for each rule and its binding to a service account. */
+/** A role for each rule, and its binding to a service account. */
 export const grant = (
   { name, namespace }: { readonly name: string; readonly namespace: string },
   rules: ReadonlyArray<
@@ -42,14 +42,14 @@ export const grant = (
     ]
   })
 
-/** Everything on the cores of pods, in all namespaces or one. */
+/** All operations on cores of pods, in one namespace or all. */
 export const everything = (namespace?: string): Rule => ({
   verbs: ["list", "watch", "get", "delete"],
   resources: ["coredumps", "coredumps/content"],
   ...(namespace === undefined ? {} : { namespace })
 })
 
-/** The same on the cores of the nodes' own processes. */
+/** All operations on cores of other processes on the nodes. */
 export const everythingOnNodes: Rule = {
   verbs: ["list", "watch", "get", "delete"],
   resources: ["nodecoredumps", "nodecoredumps/content"]
@@ -63,7 +63,7 @@ export const serviceAccount = (namespace: string, name: string): KubeObject => (
   metadata: { namespace, name }
 })
 
-/** A user who may do what the rules say; a token of his. */
+/** Creates a user with these permissions and returns a token. */
 export const makeUser = async (
   name: string,
   rules: ReadonlyArray<Rule>,
@@ -96,12 +96,12 @@ const signed = (token: string, claims: Claims, key: KeyObject): string => {
   return `${content}.${sign("sha256", Buffer.from(content), key).toString("base64url")}`
 }
 
-/** A genuine token with other claims, signed by the cluster's own key. */
+/** A token with changed claims, signed with the key of the cluster. */
 export const resigned = async (token: string, change: (claims: Claims) => Partial<Claims>): Promise<string> => {
   const claims = claimsOf(token)
   return signed(token, { ...claims, ...change(claims) }, createPrivateKey(await signingKey()))
 }
 
-/** The same token as another cluster would sign it. */
+/** The token, signed with the key of another cluster. */
 export const foreign = (token: string): string =>
   signed(token, claimsOf(token), generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey)

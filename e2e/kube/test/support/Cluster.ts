@@ -1,4 +1,4 @@
-/** What only the suite's own cluster can: its nodes, and the life of its API server. */
+/** Access to the nodes and the Kubernetes API server of the suite's own cluster. */
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -7,23 +7,23 @@ import { promisify } from "node:util"
 
 const script = join(import.meta.dirname, "../../cluster.sh")
 
-/** What the bring-up keeps: keys, logs, pids. */
+/** The state directory of cluster.sh: keys, logs, PIDs. */
 export const stateDir = process.env["KOREDUMP_KUBE_STATE"] ?? join(tmpdir(), "koredump-e2e-kube")
 
 /** The two nodes. */
 export const nodes = ["node-1", "node-2"] as const
 
-/** `cluster.sh`; its stdout. */
+/** Runs `cluster.sh` and returns its stdout. */
 export const cluster = async (...args: ReadonlyArray<string>): Promise<string> =>
   (await promisify(execFile)(script, args, { maxBuffer: 1 << 26 })).stdout
 
-/** A command in the namespaces of a node; its stdout. */
+/** Runs a command in the namespaces of a node and returns its stdout. */
 export const onNode = (node: string, ...command: ReadonlyArray<string>): Promise<string> =>
   cluster("on", node.slice("node-".length), ...command)
 
-/** A program crashes on a node, in a cgroup below the node's: what no runtime of this cluster would make. */
+/** Crashes a program on a node, in any cgroup below that of the node. */
 export const crashInCgroup = (node: string, path: string): Promise<void> =>
-  // Its exit code is that of a crash.
+  // The exit code is that of a crash.
   cluster("crash", node.slice("node-".length), path).then(
     () => Promise.reject(new Error("did not crash")),
     (error: { readonly code?: unknown; readonly signal?: unknown }) => {
@@ -31,10 +31,10 @@ export const crashInCgroup = (node: string, path: string): Promise<void> =>
     }
   )
 
-/** Where a node keeps what is at `path` for it. */
+/** The path on this machine for `path` on a node. */
 export const nodePath = (node: string, path: string): string => join(stateDir, node, path)
 
-/** The process of a container, as the machine numbers it. */
+/** The PID of a container on this machine. */
 export const pidOf = async (node: string, containerId: string): Promise<number> => {
   const tasks = await onNode(node, "ctr", "-n", "k8s.io", "tasks", "list")
   const line = tasks.split("\n").find((line) => line.startsWith(containerId.replace("containerd://", "")))
@@ -42,7 +42,7 @@ export const pidOf = async (node: string, containerId: string): Promise<number> 
   return Number(line.trim().split(/\s+/)[1])
 }
 
-/** Entries of a node's journal that match, with all their fields. */
+/** The matching entries of a node's journal with all fields. */
 export const journalEntries = async (
   node: string,
   ...matches: ReadonlyArray<string>
@@ -50,5 +50,5 @@ export const journalEntries = async (
   (await onNode(node, "journalctl", "-q", "--no-pager", "-o", "json", "--all", ...matches)).split("\n").filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-/** The key that signs the tokens of this cluster's service accounts. */
+/** The key that signs service account tokens of this cluster. */
 export const signingKey = (): Promise<string> => readFile(join(stateDir, "pki/sa.key"), "utf8")

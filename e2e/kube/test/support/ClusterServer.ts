@@ -1,4 +1,4 @@
-/** A cluster server beside the tests, over nodes that a test scripts, with the real API server behind it. */
+/** A cluster server with simulated nodes and the real Kubernetes API. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,17 +6,16 @@ import { eventually, runKubectl } from "./Kube.ts"
 import { type Program, startProgram } from "./Program.ts"
 import type { SimNodes } from "./SimNodes.ts"
 
-/** What the cluster server sends to its nodes instead of its callers' tokens. */
+/** The token that the cluster server sends to its nodes. */
 export const nodeToken = "the-cluster-server's-own"
 
 export interface ClusterServer extends Program {
-  /** A kubeconfig of the API server. */
+  /** The path of a kubeconfig. */
   readonly kubeconfig: string
 }
 
 /**
- * Starts `koredump-server cluster` with the API server's administrator behind it. Its nodes are those named, or, with a
- * namespace, those that pods there stand for.
+ * Starts `koredump-server cluster` with the administrator's kubeconfig. Uses the given nodes, or the pods of a namespace.
  */
 export const startCluster = async (
   nodes: SimNodes,
@@ -51,7 +50,7 @@ export const startCluster = async (
   }
 }
 
-/** Waits until a user sees so many cores. */
+/** Waits until a user sees this number of cores. */
 export const sees = (url: string, token: string, cores: number, millis = 30_000): Promise<true> =>
   eventually(`${cores} cores`, async () => {
     const response = await fetch(`${url}/apiv1/cores?state=any`, { headers: { authorization: `Bearer ${token}` } })

@@ -1,38 +1,38 @@
-/** koredump as an administrator installs it: the chart, by Helm. */
+/** Installs koredump with its Helm chart. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { eventually, isReady, kube, type KubeObject, type Pod, pods } from "./Kube.ts"
 import { programs } from "./Program.ts"
 
-/** koredump's own namespace, and the name of the release. */
+/** The namespace of koredump and the name of its release. */
 export const koredump = "koredump"
 
-/** The chart of this repository. */
+/** The path of the chart. */
 export const chart = join(programs.repository, "charts/koredump")
 
-/** The image that the chart names. */
+/** The default image of the chart. */
 const image = "koredump/koredump:0.0.0"
 
 /** Label selectors of koredump's pods. */
 export const nodePods = "koredump.daemonset=1"
 export const clusterPods = "koredump.service=1"
 
-/** Runs helm to its end, in koredump's namespace; what it says. */
+/** Runs helm in koredump's namespace and returns its output. */
 export const helm = (
   ...args: ReadonlyArray<string>
 ): Promise<{ readonly stdout: string; readonly stderr: string }> =>
   promisify(execFile)("helm", [...args, "--namespace", koredump], { maxBuffer: 1 << 26 })
 
-/** What the suite asks of the chart beyond its defaults. */
+/** Values that the suite sets. */
 export const settings: ReadonlyArray<string> = ["--set", "allowDelete=true,gracePeriodSeconds=5"]
 
-/** Brings what is installed, or nothing, to what the suite needs, and waits until it is ready. */
+/** Installs or upgrades koredump with the suite's values, and waits until it is ready. */
 export const install = async (): Promise<void> => {
   await helm("upgrade", "--install", koredump, chart, "--create-namespace", "--wait", "--timeout", "3m", ...settings)
 }
 
-/** The Service's URL: its cluster IP, for there is no DNS here. */
+/** The URL of the Service with its cluster IP, because there is no DNS. */
 export const koreapi = async (): Promise<string> => {
   const { spec } = await kube<{ readonly spec: { readonly clusterIP: string } }>(
     "GET",
@@ -41,10 +41,10 @@ export const koreapi = async (): Promise<string> => {
   return `http://${spec.clusterIP}`
 }
 
-/** The ready pod that a node has of koredump. */
+/** The ready node agent pod of a node. */
 export const nodePod = (node: string, other?: Pod): Promise<Pod> =>
   eventually(
-    `a node server on ${node}`,
+    `a node agent on ${node}`,
     async () =>
       (await pods(koredump, nodePods)).find((pod) =>
         pod.spec.nodeName === node && isReady(pod) && pod.metadata.uid !== other?.metadata.uid
@@ -52,7 +52,7 @@ export const nodePod = (node: string, other?: Pod): Promise<Pod> =>
     60_000
   )
 
-/** A pod that runs koredumpctl once, where koredump's Service has the name that a cluster's DNS would give it. */
+/** A pod that runs koredumpctl once. An entry in /etc/hosts replaces DNS for koredump's Service. */
 export const ctlPod = (
   { account, name, namespace, service }: {
     readonly namespace: string

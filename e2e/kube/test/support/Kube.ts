@@ -1,11 +1,11 @@
-/** The Kubernetes API as an administrator has it: through `kubectl proxy`, so with any kubeconfig, and plain `fetch`. */
+/** Requests to the Kubernetes API as administrator, with `fetch` and `kubectl proxy`, which supports any kubeconfig. */
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { setTimeout } from "node:timers/promises"
 import { promisify } from "node:util"
 
-/** An object of the API: what is asked of it is what a test needs. */
+/** An object of the Kubernetes API, with the fields that tests use. */
 export interface KubeObject {
   readonly apiVersion: string
   readonly kind: string
@@ -17,7 +17,7 @@ export interface KubeObject {
   readonly [field: string]: unknown
 }
 
-/** What tests read of a pod. */
+/** A pod, with the fields that tests use. */
 export interface Pod extends KubeObject {
   readonly metadata: {
     readonly name: string
@@ -68,7 +68,7 @@ export const pathOf = ({ apiVersion, kind, metadata }: KubeObject): string => {
   return `${group}${namespace}/${resources[kind]}/${metadata.name}`
 }
 
-/** One request, through the proxy that globalSetup starts; fails with the API server's own words. */
+/** Sends a request through the proxy that globalSetup starts. An error contains the response of the Kubernetes API. */
 export const kube = async <A = KubeObject>(method: string, path: string, body?: unknown, type = "json"): Promise<A> => {
   const response = await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]), {
     method,
@@ -86,7 +86,7 @@ export const apply = async (...objects: ReadonlyArray<KubeObject>): Promise<void
   }
 }
 
-/** Deletes an object; with `grace` 0 at once. */
+/** Deletes an object. With `grace` 0, deletes it immediately. */
 export const remove = async (object: KubeObject, grace?: number): Promise<void> => {
   const query = grace === undefined ? "" : `?gracePeriodSeconds=${grace}`
   await kube("DELETE", `${pathOf(object)}${query}`, { propagationPolicy: "Background" })
@@ -96,7 +96,7 @@ export const remove = async (object: KubeObject, grace?: number): Promise<void> 
 export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArray<Pod>> => {
   const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labels)}`
   const { items } = await kube<{ readonly items: ReadonlyArray<Omit<Pod, "apiVersion" | "kind">> }>("GET", path)
-  // A list says once for all of them what they are.
+  // In a list, only the list has apiVersion and kind.
   return items.map((pod) => Object.assign(pod, { apiVersion: "v1", kind: "Pod" }) as Pod)
 }
 
@@ -104,18 +104,18 @@ export const pods = async (namespace: string, labels = ""): Promise<ReadonlyArra
 export const pod = (namespace: string, name: string): Promise<Pod> =>
   kube<Pod>("GET", `/api/v1/namespaces/${namespace}/pods/${name}`)
 
-/** What a pod's container has written so far. */
+/** The log of a pod's container. */
 export const logOf = async (namespace: string, name: string): Promise<string> => {
   const path = `/api/v1/namespaces/${namespace}/pods/${name}/log`
   return await (await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]))).text()
 }
 
-/** Whether a pod runs and its readiness probe says yes. */
+/** Whether a pod is running and ready. */
 export const isReady = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined &&
   (status.conditions ?? []).some(({ status, type }) => type === "Ready" && status === "True")
 
-/** Asks until the answer is there: the API has no event for it, or the test has no watch at hand. */
+/** Calls `ask` repeatedly until it returns a result. For states without events. */
 export const eventually = async <A>(
   what: string,
   ask: () => Promise<A | undefined | false>,
@@ -128,12 +128,12 @@ export const eventually = async <A>(
       last = error
     })
     if (answer !== undefined && answer !== false) return answer as A
-    if (performance.now() > until) throw new Error(`not in ${millis} ms: ${what}`, { cause: last })
+    if (performance.now() > until) throw new Error(`timed out after ${millis} ms: ${what}`, { cause: last })
     await setTimeout(50)
   }
 }
 
-/** A short-lived token of a service account. Without an audience it is the API server's own. */
+/** A short-lived token of a service account. Default audience: the Kubernetes API. */
 export const tokenOf = async (namespace: string, name: string, audience?: string): Promise<string> => {
   const request = await kube<{ readonly status: { readonly token: string } }>(
     "POST",
@@ -147,14 +147,14 @@ export const tokenOf = async (namespace: string, name: string, audience?: string
   return request.status.token
 }
 
-/** The program of the cluster's own version, if the bring-up built one. */
+/** kubectl with the version of the cluster, if cluster.sh built it. */
 export const kubectl = process.env["KOREDUMP_KUBECTL"] ?? "kubectl"
 
-/** Runs kubectl to its end; its stdout. */
+/** Runs kubectl and returns its stdout. */
 export const runKubectl = async (...args: ReadonlyArray<string>): Promise<string> =>
   (await promisify(execFile)(kubectl, args)).stdout
 
-/** A `kubectl` that serves on a port of loopback until disposed of: `proxy`, `port-forward`. */
+/** Runs `kubectl proxy` or `kubectl port-forward` on a port of loopback until it is disposed. */
 export const serving = async (...args: ReadonlyArray<string>) => {
   const child = spawn("setpriv", ["--pdeathsig=KILL", "--", kubectl, ...args], { stdio: ["ignore", "pipe", "inherit"] })
   const lines = createInterface(child.stdout)

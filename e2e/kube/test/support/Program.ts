@@ -1,4 +1,4 @@
-/** `koredump-server` as a process beside the tests: where a case needs no pod. */
+/** Runs `koredump-server` as a process, for tests that need no pod. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { setTimeout } from "node:timers/promises"
 
 const repository = join(import.meta.dirname, "../../../..")
 
-/** The programs as they are published, and the Node that runs them. */
+/** The built programs, and Node.js to run them. */
 export const programs = {
   repository,
   node: process.execPath,
@@ -19,16 +19,16 @@ export const programs = {
 export interface Program extends AsyncDisposable {
   readonly url: string
   readonly pid: number
-  /** The lines of its log so far. */
+  /** The log lines so far. */
   readonly log: ReadonlyArray<string>
 }
 
 const startMillis = 20_000
 
-/** Starts a server on loopback and waits for the line of its log that has the address, and for its health. */
+/** Starts a server on loopback and waits until its log contains the address and it is healthy. */
 export const startProgram = async (mode: "node" | "cluster", args: ReadonlyArray<string>): Promise<Program> => {
   const command = [programs.node, programs.server, mode, "--listen", "127.0.0.1:0", "--log-format", "json", ...args]
-  // It never outlives the suite, whatever becomes of that.
+  // Stop the server even if the test run is killed.
   const child = spawn("setpriv", ["--pdeathsig=KILL", "--", ...command], { stdio: ["ignore", "pipe", "pipe"] })
   const log: Array<string> = []
   const listening = Promise.withResolvers<string>()
@@ -39,7 +39,7 @@ export const startProgram = async (mode: "node" | "cluster", args: ReadonlyArray
       if (port !== undefined) listening.resolve(port)
     })
   }
-  child.once("exit", (code) => listening.reject(new Error(`koredump-server ended with ${code}:\n${log.join("\n")}`)))
+  child.once("exit", (code) => listening.reject(new Error(`koredump-server exited with ${code}:\n${log.join("\n")}`)))
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill("SIGKILL")

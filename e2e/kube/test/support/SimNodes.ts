@@ -1,12 +1,12 @@
 /**
- * Node servers that a test scripts: a thousand of them in one listener, each with an address of its own (127.77.x.y: all
- * of 127.0.0.0/8 is this machine). They speak the API of a node as far as a cluster server asks, and count its requests.
+ * Simulated node agents. One listener serves up to 1,000 of them, each with its own loopback address (127.77.x.y). They
+ * implement the part of the node API that a cluster server uses, and record its requests.
  */
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** What a test says of a core; the rest is made up. */
+/** The fields of a core that a test sets. */
 export interface SimCore {
   readonly namespace?: string
   readonly fields?: Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ const heartbeatMillis = 4_000
 const heartbeatTicks = 100
 const modified = new Date(1_700_000_000_000).toUTCString()
 
-/** What is secret of a core, and must be found nowhere but where it is allowed. */
+/** The secret content of a core, which must appear only in permitted responses. */
 export const secretOf = (id: string): string => `SECRET=${Buffer.from(id).toString("base64url")}`
 
 /** The bytes of a core. */
@@ -45,7 +45,7 @@ export const bytesOf = (id: string): string => `the bytes of ${id}`
 
 const addressOf = (index: number): string => `127.77.${Math.floor(index / 250)}.${1 + index % 250}`
 
-/** See the module's text. */
+/** All simulated node agents of a test. */
 export class SimNodes implements AsyncDisposable {
   readonly requests: Array<SimRequest> = []
   readonly names: ReadonlyArray<string>
@@ -63,7 +63,7 @@ export class SimNodes implements AsyncDisposable {
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => this.#answer(request, response))
     const nodes = [...this.#nodes.values()]
     let tick = 0
-    // Real nodes do not all speak at once.
+    // Spread the heartbeats, like on real nodes.
     this.#heartbeat = setInterval(() => {
       tick = (tick + 1) % heartbeatTicks
       for (let i = tick; i < nodes.length; i += heartbeatTicks) {
@@ -87,7 +87,7 @@ export class SimNodes implements AsyncDisposable {
     return addressOf(this.names.indexOf(name))
   }
 
-  /** A core appears on a node; its id. */
+  /** Adds a core to a node and returns its ID. */
   crash(name: string, { fields = {}, namespace }: SimCore = {}): string {
     const node = this.#node(name)
     const usec = 1_700_000_000_000_000 + this.#crashes++ * 1_000_000
@@ -125,7 +125,7 @@ export class SimNodes implements AsyncDisposable {
     return id
   }
 
-  /** Requests that arrived since some earlier number of them. */
+  /** The requests since an earlier count. */
   since(count: number): ReadonlyArray<SimRequest> {
     return this.requests.slice(count)
   }
@@ -148,10 +148,10 @@ export class SimNodes implements AsyncDisposable {
       const headers = { "content-type": "application/json", "koredump-resource-version": String(this.#version) }
       response.writeHead(200, headers).end(JSON.stringify(body))
     }
-    // `metadata/{id}` or `metadata/{node}/{id}`: a node needs not be told its own name.
+    // `metadata/{id}` or `metadata/{node}/{id}`: the node name is optional on a node agent.
     const [, , collection, what, ...names] = pathname.split("/").map(decodeURIComponent)
     if (collection === "watch") {
-      // Of one namespace only to see whether it may be: no node has cores in it.
+      // The cluster server lists one namespace only to check its permission. No node has cores in it.
       if (searchParams.has("namespace")) return this.#watch(node, [], response)
       return this.#watch(node, searchParams.has("resourceVersion") ? [] : [...node.cores.values()], response)
     }

@@ -1,16 +1,16 @@
-/** One user's watch, three ways at once: curl, `koredumpctl list -w`, `@koredump/client`; with the time of each event. */
+/** Watches with curl, `koredumpctl list -w` and `@koredump/client` at the same time, and records when events arrive. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { now } from "../../../host/test/support/Watch.ts"
 import { eventually } from "./Kube.ts"
 import { programs } from "./Program.ts"
-import { type As, client } from "./prove.ts"
+import { type As, client } from "./verify.ts"
 
-export interface Told {
+export interface ReceivedEvent {
   readonly at: number
   readonly type: string
-  /** Of the core; a BOOKMARK has none. */
+  /** ID of the core. A BOOKMARK has none. */
   readonly id: string | undefined
 }
 
@@ -19,14 +19,14 @@ interface Event {
   readonly object: { readonly id?: string; readonly resourceVersion: string }
 }
 
-const told = ({ object, type }: Event): Told => ({ at: now(), type, id: object.id })
+const received = ({ object, type }: Event): ReceivedEvent => ({ at: now(), type, id: object.id })
 
 const ways = ["curl", "koredumpctl", "client"] as const
 type Way = typeof ways[number]
 
-/** See the module's text. */
+/** Three watches of one user. */
 export class Watching implements AsyncDisposable {
-  readonly events: Readonly<Record<Way, Array<Told>>> = { curl: [], koredumpctl: [], client: [] }
+  readonly events: Readonly<Record<Way, Array<ReceivedEvent>>> = { curl: [], koredumpctl: [], client: [] }
   readonly #children: ReadonlyArray<ChildProcess>
   readonly #abort = new AbortController()
   readonly #client: Promise<void>
@@ -46,7 +46,7 @@ export class Watching implements AsyncDisposable {
       stdio: ["ignore", "pipe", "inherit"]
     })
     createInterface(child.stdout).on("line", (line) => {
-      if (line !== "") this.events[way].push(told(JSON.parse(line) as Event))
+      if (line !== "") this.events[way].push(received(JSON.parse(line) as Event))
     })
     return child
   }
@@ -54,13 +54,15 @@ export class Watching implements AsyncDisposable {
   async #watch(as: As): Promise<void> {
     await using koredump = client(as)
     try {
-      for await (const event of koredump.watch({}, { signal: this.#abort.signal })) this.events.client.push(told(event))
+      for await (const event of koredump.watch({}, { signal: this.#abort.signal })) {
+        this.events.client.push(received(event))
+      }
     } catch (error) {
       if (!this.#abort.signal.aborted) throw error
     }
   }
 
-  /** Waits until all three have told this of a core, counted from there on; when the last of them did. */
+  /** Waits until all three watches have reported an event of a core since `from`. Returns the time of the last one. */
   async find(type: string, id: string, from: Readonly<Record<Way, number>> = { curl: 0, koredumpctl: 0, client: 0 }) {
     const found = await Promise.all(
       ways.map((way) =>
@@ -73,13 +75,13 @@ export class Watching implements AsyncDisposable {
     return Math.max(...found.map(({ at }) => at))
   }
 
-  /** How much each has told by now. */
+  /** The number of events of each watch so far. */
   mark(): Readonly<Record<Way, number>> {
     const { client, curl, koredumpctl } = this.events
     return { curl: curl.length, koredumpctl: koredumpctl.length, client: client.length }
   }
 
-  /** The cores that each has told of since. */
+  /** The cores in events of each watch since then. */
   since(mark: Readonly<Record<Way, number>>): ReadonlyArray<ReadonlyArray<string>> {
     return ways.map((way) => this.events[way].slice(mark[way]).flatMap(({ id }) => id ?? []))
   }

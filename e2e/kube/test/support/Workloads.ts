@@ -1,7 +1,7 @@
-/** Pods that crash by themselves. */
+/** Pods that crash. */
 import type { KubeObject } from "./Kube.ts"
 
-/** A container that crashes `times` times, each `millis` after its start, and then waits or ends well. */
+/** A container that crashes `times` times, `millis` after each start, and then waits or exits successfully. */
 export const crashing = (
   name: string,
   { env = {}, millis = 300, ends = false, times = 1 }: {
@@ -16,13 +16,13 @@ export const crashing = (
   imagePullPolicy: "Never",
   command: ["/crash", String(times), String(millis), `/starts/${name}`, ...(ends ? ["exit"] : [])],
   env: Object.entries(env).map(([name, value]) => ({ name, value })),
-  // Survives the container, so that it counts its starts.
+  // Survives restarts of the container, to count them.
   volumeMounts: [{ name: "starts", mountPath: "/starts" }]
 })
 
 type Container = ReturnType<typeof crashing>
 
-/** The specification of a pod of such containers. */
+/** The specification of a pod with these containers. */
 export const podSpec = (
   containers: ReadonlyArray<Container>,
   more: {
@@ -43,7 +43,7 @@ export const podSpec = (
   }
 }
 
-/** A pod by itself. */
+/** A single pod. */
 export const podObject = (namespace: string, name: string, spec: ReturnType<typeof podSpec>): KubeObject => ({
   apiVersion: "v1",
   kind: "Pod",

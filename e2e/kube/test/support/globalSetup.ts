@@ -1,20 +1,20 @@
-/** Access to the API server, and where the suite has nodes of its own koredump on them: once for the whole run. */
+/** Prepares the run: access to the Kubernetes API and, on the suite's own cluster, an installation of koredump. */
 import type { TestProject } from "vitest/node"
 import { people } from "./Access.ts"
 import { install } from "./Koredump.ts"
 import { kube, type KubeObject, pathOf, serving } from "./Kube.ts"
-import { objects } from "./Listing.ts"
+import { objects } from "./listObjects.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** All that was in the cluster before koredump. */
+    /** All objects in the cluster before the installation. */
     readonly before: ReadonlyArray<string>
   }
 }
 
 const rbac = "/apis/rbac.authorization.k8s.io/v1"
 
-/** Removes what a run leaves in a cluster that lives on. */
+/** Cleans up a cluster that exists after the run. */
 const cleanUp = async (): Promise<void> => {
   for (
     const [kind, plural] of [["ClusterRoleBinding", "clusterrolebindings"], ["ClusterRole", "clusterroles"]] as const

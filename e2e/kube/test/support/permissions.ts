@@ -1,4 +1,4 @@
-/** Rights one by one, as roles have them, and accounts that have all of a role but one. */
+/** Single permissions, and accounts with a set of permissions. */
 import { people, serviceAccount } from "./Access.ts"
 import { apply, kube, type KubeObject } from "./Kube.ts"
 
@@ -9,7 +9,7 @@ interface PolicyRule {
 }
 
 /** One verb on one resource. */
-export interface Right {
+export interface Permission {
   readonly group: string
   readonly resource: string
   readonly verb: string
@@ -17,8 +17,8 @@ export interface Right {
 
 const rbac = "rbac.authorization.k8s.io"
 
-/** The rights of a role that is in the cluster. */
-export const rightsOf = async (name: string, namespace?: string): Promise<ReadonlyArray<Right>> => {
+/** Reads the permissions of a role in the cluster. */
+export const readPermissions = async (name: string, namespace?: string): Promise<ReadonlyArray<Permission>> => {
   const path = namespace === undefined ? "clusterroles" : `namespaces/${namespace}/roles`
   const { rules } = await kube<{ readonly rules: ReadonlyArray<PolicyRule> }>("GET", `/apis/${rbac}/v1/${path}/${name}`)
   return rules.flatMap(({ apiGroups, resources, verbs }) =>
@@ -26,14 +26,18 @@ export const rightsOf = async (name: string, namespace?: string): Promise<Readon
   )
 }
 
-/** As people say it: `watch coredumps`. */
-export const textOf = ({ resource, verb }: Right): string => `${verb} ${resource}`
+/** Formats a permission, such as `watch coredumps`. */
+export const formatPermission = ({ resource, verb }: Permission): string => `${verb} ${resource}`
 
-/** An account with these rights in all namespaces, or in one. */
-export const accountWith = async (name: string, rights: ReadonlyArray<Right>, namespace?: string): Promise<void> => {
+/** Creates an account with these permissions, in one namespace or all. */
+export const createAccount = async (
+  name: string,
+  permissions: ReadonlyArray<Permission>,
+  namespace?: string
+): Promise<void> => {
   const scope = namespace === undefined ? "Cluster" : ""
   const metadata = { name: `${people}-${name}`, ...(namespace === undefined ? {} : { namespace }) }
-  const rules = rights.map(({ group, resource, verb }): PolicyRule => ({
+  const rules = permissions.map(({ group, resource, verb }): PolicyRule => ({
     apiGroups: [group],
     resources: [resource],
     verbs: [verb]

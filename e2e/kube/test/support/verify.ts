@@ -1,4 +1,4 @@
-/** One core, seen by one user through all that koredump has: REST with curl, `@koredump/client`, `koredumpctl`. */
+/** Compares what a user sees of a core with curl, `@koredump/client` and `koredumpctl`. */
 import { assert } from "@effect/vitest"
 import { createKoredump } from "@koredump/client"
 import { downloadTo } from "@koredump/client/node"
@@ -18,23 +18,23 @@ export interface As extends Server {
   readonly token: string
 }
 
-/** curl with the user's token; its stdout. */
+/** Runs curl with the token of the user and returns its stdout. */
 export const curl = async (as: Server, path: string, ...args: ReadonlyArray<string>): Promise<string> => {
   const header = as.token === undefined ? [] : ["-H", `Authorization: Bearer ${as.token}`]
   const all = ["-sS", ...header, ...args, new URL(path, as.url).href]
   return (await promisify(execFile)("curl", all, { maxBuffer: 1 << 26 })).stdout
 }
 
-/** The status that curl gets. */
+/** The HTTP status of a request with curl. */
 export const curlStatus = async (as: Server, path: string, ...args: ReadonlyArray<string>): Promise<number> =>
   Number(await curl(as, path, "-o", "/dev/null", "-w", "%{http_code}", ...args))
 
-/** `@koredump/client`. */
+/** A client of `@koredump/client`. */
 export const client = (as: As) => createKoredump({ url: as.url, token: as.token })
 
 const idsOf = (text: string) => (JSON.parse(text) as ReadonlyArray<WireCore>).map(({ id }) => id)
 
-/** The ids of a list, through each of the three. */
+/** The IDs of a list, by each of the three. */
 export const listed = async (as: As, query: Readonly<Record<string, string>>) => {
   const params = String(new URLSearchParams(query))
   const flags = Object.entries(query).flatMap(([name, value]) => [`--${name}`, value])
@@ -54,8 +54,8 @@ export const listed = async (as: As, query: Readonly<Record<string, string>>) =>
   }
 }
 
-/** A core is told and given alike by all three, and its bytes are those of the file on its node. */
-export const proveCore = async (as: As, core: WireCore): Promise<WireCore> => {
+/** Checks that all three return the same metadata and the bytes of the file on the node. */
+export const verifyCore = async (as: As, core: WireCore): Promise<WireCore> => {
   await using koredump = client(as)
   await using dir = await tempDir()
   const metadata = JSON.parse(await curl(as, corePath("metadata", core))) as WireCore
@@ -79,8 +79,8 @@ export const proveCore = async (as: As, core: WireCore): Promise<WireCore> => {
   return metadata
 }
 
-/** A core does not exist for this user, whichever way he asks. */
-export const proveHidden = async (as: As, core: WireCore): Promise<void> => {
+/** Checks that a core is hidden from the user everywhere. */
+export const verifyHidden = async (as: As, core: WireCore): Promise<void> => {
   await using koredump = client(as)
   await using dir = await tempDir()
   const answers = await Promise.all([
@@ -109,12 +109,12 @@ export const deletePath = (core: Pick<WireCore, "node" | "id">): string =>
 
 const facts = ["namespace", "pod", "pod_uid", "container", "container_id", "image_name", "image_id"]
 
-/** Whether all is known of a core that can be: which container's it is, and what the API says of that. */
+/** Whether the pod identity of a core is complete. */
 export const isIdentified = (core: WireCore): boolean =>
   core.state === "present" && facts.every((key) => key in core) && /^[0-9a-f-]{36}$/.test(core.pod_uid ?? "")
 
-/** Whose core it is: this container of this pod, in the incarnation that its cgroup names. */
-export const proveIdentity = (core: WireCore, pod: Pod, container: string, workload: string | undefined): void => {
+/** Checks that a core belongs to this container of this pod, and to the restart that its cgroup names. */
+export const verifyIdentity = (core: WireCore, pod: Pod, container: string, workload: string | undefined): void => {
   const { metadata: { name, namespace, uid }, spec, status } = pod
   const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]
   assert.deepInclude(core, {

@@ -1,6 +1,6 @@
 /**
- * One core, seen through everything koredump has: REST of both servers, `@koredump/client`, `koredumpctl` over a server
- * and on the host itself. All must tell the same, and give the same bytes as the file on disk.
+ * Compares a core in all interfaces of koredump: the REST API of both servers, `@koredump/client`, and `koredumpctl` with a
+ * server and with `--local`. All must return the same metadata, and the bytes of the file on disk.
  */
 import { assert } from "@effect/vitest"
 import { createKoredump } from "@koredump/client"
@@ -16,14 +16,14 @@ import { Watch } from "./Watch.ts"
 
 const heavy = /^(?:COREDUMP_PROC_.*|COREDUMP_OPEN_FDS|COREDUMP_ENVIRON|COREDUMP_PACKAGE_JSON|MESSAGE|stack|crio)$/
 
-/** A core without what lists leave out. */
+/** A core without the fields that lists omit. */
 const summaryOf = (core: WireCore) =>
   Object.fromEntries(Object.entries(unversioned(core)).filter(([key]) => !heavy.test(key)))
 
 const client = (server: Server) =>
   createKoredump({ url: server.url, ...(server.token === undefined ? {} : { token: server.token }) })
 
-/** Waits until a server knows a crash as well as another does. */
+/** Waits until a server knows as much about a core as another one. */
 const knows = async (server: Server, core: WireCore): Promise<void> => {
   await using watch = await Watch.open(server)
   await watch.core(core.COREDUMP_PID, [core.state])
@@ -34,8 +34,8 @@ const jsonList = async (from: Server | "local", core: WireCore): Promise<Readonl
     WireCore
   >
 
-/** Its metadata is the same everywhere; answers it. */
-export const proveMetadata = async (core: WireCore): Promise<WireCore> => {
+/** Checks that the metadata is the same everywhere, and returns it. */
+export const verifyMetadata = async (core: WireCore): Promise<WireCore> => {
   const [local, node] = [inject("local"), inject("node")]
   await using koredump = client(node)
   await Promise.all([knows(local, core), knows(node, core)])
@@ -60,8 +60,8 @@ export const proveMetadata = async (core: WireCore): Promise<WireCore> => {
   return known
 }
 
-/** Its bytes are the same everywhere: as stored those of the file, decompressed what the distribution's tool gives. */
-export const proveBytes = async (core: WireCore, file: string): Promise<void> => {
+/** Checks that the bytes are the same everywhere, stored and decompressed. */
+export const verifyBytes = async (core: WireCore, file: string): Promise<void> => {
   const [local, node] = [inject("local"), inject("node")]
   assert.strictEqual(core.id, basename(file))
   assert.strictEqual(core.size, (await stat(file)).size)
@@ -90,14 +90,14 @@ export const proveBytes = async (core: WireCore, file: string): Promise<void> =>
   }
 }
 
-/** A crash whose core is not stored says so everywhere: 404 with the reason, exit code 4, shown by `koredumpctl list`. */
-export const proveNotStored = async (core: WireCore, reason: RegExp): Promise<void> => {
+/** Checks that a missing core is reported everywhere: 404 with the reason, exit code 4, listed by `koredumpctl list`. */
+export const verifyMissing = async (core: WireCore, reason: RegExp): Promise<void> => {
   const node = inject("node")
-  const known = await proveMetadata(core)
+  const known = await verifyMetadata(core)
   assert.match(String(known.reason), reason)
-  assert.isUndefined((await list(node)).find(({ id }) => id === core.id), "left out of lists unless asked for")
+  assert.isUndefined((await list(node)).find(({ id }) => id === core.id), "lists contain it only with state=any")
   await using watch = await Watch.open(node, "")
-  assert.isUndefined(watch.events.find(({ object }) => object.id === core.id), "and of watches")
+  assert.isUndefined(watch.events.find(({ object }) => object.id === core.id), "watches do not contain it")
   await using koredump = client(node)
   const problem = await koredump.download(core).then(() => undefined, (error: unknown) => error)
   assert.include(problem, { _tag: "CoreNotStored", status: 404, type: "https://koredump.dev/problems/core-not-stored" })

@@ -1,10 +1,10 @@
-/** Everything that a cluster has, by name. */
+/** Lists all objects of a cluster. */
 import { runKubectl } from "./Kube.ts"
 
-/** `Kind/namespace/name` of each object of each kind that can be listed, but what merely tells of them. */
+/** All objects as `Kind/namespace/name`, except those that only describe others, such as events. */
 export const objects = async (): Promise<ReadonlyArray<string>> => {
   const kinds = (await runKubectl("api-resources", "--verbs=list", "-o", "name")).split("\n").filter((name) =>
-    // The same as EndpointSlices; what the control plane thinks of itself; what it writes anew when it is restarted.
+    // Copies of EndpointSlices, the status of the control plane, and objects that a restart creates again.
     name !== "" &&
     !/^(events|events\.events\.k8s\.io|endpoints|componentstatuses|leases\.coordination\.k8s\.io)$/.test(name)
   )
