@@ -1,7 +1,9 @@
 /**
- * Measures koredump against yardsticks in the same run: `npm run bench`, `npm run bench -- download --quick`.
- * Prints a table and writes `bench/results/<name>.json`; `--json` prints that too. Nothing here is a test: what a target
- * says is printed, and the exit code tells only whether the benchmarks could run.
+ * Run with: npm run bench            (npm run bench -- download --quick runs one benchmark, with less data)
+ *
+ * Measures koredump and compares it with a baseline in the same run. Prints a table and writes
+ * `bench/results/<name>.json`. With --json, prints that instead. The exit code is 0 even if a target is missed, and 1 if a
+ * benchmark fails to run.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
@@ -28,11 +30,11 @@ const { positionals, values } = parseArgs({
 const names = benchmarks.map(({ name }) => name)
 const unknown = positionals.filter((name) => !names.includes(name))
 if (unknown.length > 0) {
-  process.stderr.write(`No benchmark ${unknown.join(", ")}; there are: ${names.join(", ")}\n`)
+  process.stderr.write(`Unknown benchmark: ${unknown.join(", ")}. Benchmarks: ${names.join(", ")}\n`)
   process.exit(2)
 }
 
-// What was started and made goes with the process.
+// Stops child processes and deletes temporary directories.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
@@ -42,7 +44,7 @@ mkdirSync(results, { recursive: true })
 for (const benchmark of benchmarks) {
   if (positionals.length > 0 && !positionals.includes(benchmark.name)) continue
   if (!values.json) print(`${benchmark.name}: ${benchmark.about}`)
-  // What else the machine was doing: with two processors, a load of 2 before it starts makes poor figures.
+  // A high load before the start makes the results unreliable.
   const load = loadavg()[0]!
   try {
     const figures = await benchmark.run({ quick: values.quick })
@@ -57,7 +59,7 @@ for (const benchmark of benchmarks) {
     writeFileSync(join(results, `${benchmark.name}.json`), `${JSON.stringify(result, null, 2)}\n`)
     print(values.json ? JSON.stringify(result) : `${formatFigures(figures)}\n  load before: ${load.toFixed(2)}\n`)
   } catch (error) {
-    process.stderr.write(`${benchmark.name} could not run: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`${benchmark.name} failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
   }
 }

@@ -5,10 +5,10 @@ import { coredumpDir, coreName, makeHost, makeLargeFile } from "../support/sampl
 
 const GiB = 1024 ** 3
 
-/** What the second hop costs: the same core from the node, and from a cluster's server in front of it. */
+/** The cost of the second hop: downloads from a cluster server, compared with its node agent. */
 export const hop: Benchmark = {
   name: "hop",
-  about: "raw download through a cluster's server in front of the node's, by curl; the node's server alone",
+  about: "download through a cluster server with curl; baseline: directly from the node agent",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
@@ -41,8 +41,8 @@ export const hop: Benchmark = {
       growth!.push(await most(large) - base)
     }
     return [
-      figure("download through two hops", "MB/s", two!, { yardstick: { name: "one hop", rounds: one! } }),
-      figure("growth of the cluster's server", "MiB", growth!, {
+      figure("download through two hops", "MB/s", two!, { baseline: { name: "one hop", rounds: one! } }),
+      figure("memory growth of the cluster server", "MiB", growth!, {
         target: { text: "under 64 MiB", meets: ({ rounds }) => Math.max(...rounds) < 64 }
       })
     ]

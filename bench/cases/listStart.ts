@@ -17,17 +17,17 @@ const millis = async (url: string): Promise<number> => {
 }
 
 const latency = (name: string, ours: ReadonlyArray<number>, nginx: ReadonlyArray<number>): ReadonlyArray<Figure> =>
-  ([["median", 0.5], ["99 of 100", 0.99]] as const).map(([which, share]) =>
+  ([["median", 0.5], ["p99", 0.99]] as const).map(([which, share]) =>
     figure(`${name}, ${which}`, "ms", [percentile(ours, share)], {
-      yardstick: { name: "nginx", rounds: [percentile(nginx, share)] }
+      baseline: { name: "nginx", rounds: [percentile(nginx, share)] }
     })
   )
 
-/** From the start of the process to the first list, its memory, and how long lists take. */
+/** Time from the start of a server to the first list, memory, and latency of lists. */
 export const listStart: Benchmark = {
   name: "list-start",
   about:
-    "a node server with 10,000 cores and their journal: start, memory, lists; journalctl and ls; nginx, same bytes",
+    "node agent with 10,000 cores: start, memory, lists; baseline: journalctl and ls, or nginx with the same bytes",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     const count = quick ? 1000 : 10_000
@@ -53,7 +53,7 @@ export const listStart: Benchmark = {
       residents.push(resident)
       const known = (JSON.parse(Buffer.from(list!).toString()) as ReadonlyArray<{ readonly state: string }>)
         .filter(({ state }) => state === "present").length
-      if (known !== count) throw new Error(`${known} of ${count} cores are listed with what the journal knows`)
+      if (known !== count) throw new Error(`only ${known} of ${count} cores are listed with journal fields`)
     }
     await using node = await startNode(host.path)
     const url = `${node.url}/apiv1/cores`
@@ -76,10 +76,10 @@ export const listStart: Benchmark = {
     }
     return [
       figure(`spawn to first list of ${count} cores`, "s", starts, {
-        yardstick: { name: "journalctl, ls", rounds: readings },
+        baseline: { name: "journalctl, ls", rounds: readings },
         target: { text: "under 3 s", meets: ({ median }) => median < 3 }
       }),
-      figure("most memory (VmHWM), first list included", "MiB", peaks, {
+      figure("peak memory (VmHWM), including the first list", "MiB", peaks, {
         target: { text: "under 200 MiB", meets: ({ rounds }) => Math.max(...rounds) < 200 }
       }),
       figure("memory (VmRSS) after the first list", "MiB", residents),

@@ -4,11 +4,10 @@ import { startNode, temporaryDirectory, timed, token, until } from "../support/p
 import { type Benchmark, figure } from "../support/Result.ts"
 import { makeCores, makeHost, makeJournal } from "../support/sampleCores.ts"
 
-/** The one-file koredumpctl as a whole process, by turns with a node process that does nothing. */
+/** Run time of the one-file koredumpctl, alternating with an empty Node.js process. */
 export const sea: Benchmark = {
   name: "sea",
-  about:
-    "the one-file koredumpctl, the whole process: version, and list of 100 cores; a node process that does nothing",
+  about: "run time of the one-file koredumpctl: version, and list of 100 cores; baseline: an empty Node.js process",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
@@ -30,10 +29,10 @@ export const sea: Benchmark = {
     }
     return runs.map(({ argv, seconds }) =>
       figure(`koredumpctl ${argv[0]}, one file`, "s", seconds, {
-        yardstick: { name: "node -e 0", rounds: nothing },
+        baseline: { name: "node -e 0", rounds: nothing },
         target: {
           text: "at most 0.2 s more",
-          meets: ({ median, yardstick }) => median - yardstick!.median <= 0.2
+          meets: ({ median, baseline }) => median - baseline!.median <= 0.2
         }
       })
     )

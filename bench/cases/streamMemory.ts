@@ -21,7 +21,7 @@ const plainCopy =
   `import { pipeline } from "node:stream/promises"; import { createReadStream, createWriteStream } from "node:fs"
 await pipeline(createReadStream(process.argv[2]), createWriteStream(process.argv[3], { flush: true }))`
 
-/** What one transfer took. */
+/** The result of one transfer. */
 interface Run {
   readonly most: Memory
   readonly seconds: number
@@ -38,10 +38,10 @@ const runNode = async (args: ReadonlyArray<string>): Promise<Run> => {
   return { most, seconds }
 }
 
-/** What a large core costs in memory, above what a small one costs. */
+/** Memory for a large core, minus memory for a small one. */
 export const streamMemory: Benchmark = {
   name: "stream-memory",
-  about: "a core of 2 GiB by HTTP and by koredumpctl get: growth of memory over that for 1 MiB; a copy by node streams",
+  about: "memory growth for a core of 2 GiB, by HTTP and koredumpctl get; baseline: a copy with Node.js streams",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
@@ -52,12 +52,12 @@ export const streamMemory: Benchmark = {
     makeLargeFile(join(directory, large), size)
     for (const [from, to] of [[small, smallZst], [large, largeZst]] as const) {
       const { status } = spawnSync("zstd", ["-q", "-1", "-T2", "-o", join(directory, to), join(directory, from)])
-      if (status !== 0) throw new Error("zstd is needed: apt-get install zstd")
+      if (status !== 0) throw new Error("zstd not found. Run: apt-get install zstd")
     }
     await using node = await startNode(host.path)
     const urlOf = (name: string, query: string) => `${node.url}/apiv1/cores/download/${name}${query}`
     await until(async () => (await curl(urlOf(small, ""))).bytes > 0, 100)
-    // The server as it is after some requests of each kind.
+    // Warm up the server with requests of each kind.
     for (let i = 0; i < 10; i++) {
       await curl(urlOf(small, ""))
       await curl(urlOf(smallZst, "?decompress=true"))
@@ -98,7 +98,7 @@ export const streamMemory: Benchmark = {
       anonymous: [] as Array<number>,
       rate: [] as Array<number>
     }))
-    // What a small one costs is taken once: what a round leaves behind in the server counts as growth in the next.
+    // Measure the small core only once, so that memory that a round leaves in the server counts as growth.
     const base: Array<Memory> = []
     for (const [, ofSmall] of ways) base.push((await ofSmall()).most)
     for (let i = 0; i < (quick ? 1 : 3); i++) {
@@ -112,13 +112,13 @@ export const streamMemory: Benchmark = {
     const [plain, ...ours] = found
     return ours.flatMap(({ anonymous, name, rate, resident }): ReadonlyArray<Figure> => [
       figure(`${name}: growth`, "MiB", resident, {
-        yardstick: { name: "copy", rounds: plain!.resident },
+        baseline: { name: "copy", rounds: plain!.resident },
         target: { text: "under 64 MiB", meets: ({ rounds }) => Math.max(...rounds) < 64 }
       }),
       figure(`${name}: growth, anonymous`, "MiB", anonymous, {
-        yardstick: { name: "copy", rounds: plain!.anonymous }
+        baseline: { name: "copy", rounds: plain!.anonymous }
       }),
-      figure(`${name}: core`, "MB/s", rate, { yardstick: { name: "copy", rounds: plain!.rate } })
+      figure(`${name}: core`, "MB/s", rate, { baseline: { name: "copy", rounds: plain!.rate } })
     ])
   }
 }

@@ -8,7 +8,7 @@ import { coredumpDir, coreName, makeHost } from "../support/sampleCores.ts"
 
 const watchers = 100
 
-/** A watch that counts: what it was sent of `ADDED` and of bytes, and the lines if they are kept. */
+/** A watch that counts `ADDED` events and bytes, and optionally keeps the lines. */
 class Watcher implements AsyncDisposable {
   added = 0
   bytes = 0
@@ -50,10 +50,10 @@ const watchAll = async (url: string): Promise<AsyncDisposableStack & { readonly 
   return Object.assign(stack, { all })
 }
 
-/** Files that come into the directory of cores, told to all who watch. */
+/** Latency from a new core file to all watches. */
 export const watch: Benchmark = {
   name: "watch",
-  about: "cores that appear, told to 100 watchers; a bare node server that sends the same lines",
+  about: "new cores sent to 100 watches; baseline: a minimal Node.js server that sends the same lines",
   run: async ({ quick }) => {
     const count = quick ? 200 : 1000
     const rates: Array<number> = []
@@ -77,7 +77,7 @@ export const watch: Benchmark = {
       await until(all(count), 1)
       rates.push(count / (performance.now() - started) * 1000)
       const lines = watching.all[0]!.lines!
-      if (new Set(lines).size !== count) throw new Error(`${new Set(lines).size} of ${count} changes were told`)
+      if (new Set(lines).size !== count) throw new Error(`received only ${new Set(lines).size} of ${count} changes`)
       bytes = lines.join("\n").length / count
       const sent = join(host.path, "lines")
       writeFileSync(sent, `${lines.join("\n")}\n`)
@@ -99,11 +99,11 @@ export const watch: Benchmark = {
       bareRates.push(count / (performance.now() - bareStarted) * 1000)
     }
     return [
-      figure(`${count} changes to ${watchers} watchers`, "changes/s", rates, {
-        yardstick: { name: "bare server", rounds: bareRates }
+      figure(`${count} changes to ${watchers} watches`, "changes/s", rates, {
+        baseline: { name: "minimal server", rounds: bareRates }
       }),
-      figure("one change to all watchers, median", "ms", [percentile(single, 0.5)]),
-      figure("one change to all watchers, 99 of 100", "ms", [percentile(single, 0.99)], {
+      figure("one change to all watches, median", "ms", [percentile(single, 0.5)]),
+      figure("one change to all watches, p99", "ms", [percentile(single, 0.99)], {
         target: { text: "under 200 ms", meets: ({ median }) => median < 200 }
       }),
       figure("bytes of a change", "B", [bytes])

@@ -1,56 +1,56 @@
-/** What a benchmark found: figures, each beside its yardstick from the same run. */
+/** The results of a benchmark: figures with their baselines from the same run. */
 
-/** Values of a yardstick or of a ratio: the middle one and all. */
+/** Values of a baseline or a ratio: the median, and all rounds. */
 export interface Rounds {
   readonly median: number
   readonly rounds: ReadonlyArray<number>
 }
 
-/** One figure. */
+/** A measured value. */
 export interface Figure extends Rounds {
   readonly name: string
   readonly unit: string
-  readonly yardstick?: Rounds & { readonly name: string }
-  /** Ours over the yardstick's: round by round where they were measured by turns, else the medians. */
+  readonly baseline?: Rounds & { readonly name: string }
+  /** koredump divided by the baseline: by round if the rounds alternate, else by median. */
   readonly ratio?: Rounds
-  /** What is asked for, in words, and whether it was met. */
+  /** The target as text, and whether it is met. */
   readonly target?: { readonly text: string; readonly met: boolean }
 }
 
-/** A benchmark: what it takes and what it tells. */
+/** A benchmark. */
 export interface Benchmark {
   readonly name: string
   readonly about: string
   readonly run: (options: { readonly quick: boolean }) => Promise<ReadonlyArray<Figure>>
 }
 
-/** The value that a share of all (0.99) does not exceed. */
+/** The percentile for a share such as 0.99. */
 export const percentile = (values: ReadonlyArray<number>, share: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
 }
 
-/** The middle value. */
+/** The median. */
 export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
 
 const ofRounds = (rounds: ReadonlyArray<number>): Rounds => ({ median: median(rounds), rounds })
 
-/** A figure of the rounds that were measured. */
+/** Makes a figure from measured rounds. */
 export const figure = (name: string, unit: string, rounds: ReadonlyArray<number>, more: {
-  readonly yardstick?: { readonly name: string; readonly rounds: ReadonlyArray<number> }
+  readonly baseline?: { readonly name: string; readonly rounds: ReadonlyArray<number> }
   readonly target?: { readonly text: string; readonly meets: (figure: Figure) => boolean }
 } = {}): Figure => {
-  const { target, yardstick } = more
+  const { target, baseline } = more
   const measured: Figure = {
     name,
     unit,
     ...ofRounds(rounds),
-    ...(yardstick === undefined ? {} : {
-      yardstick: { name: yardstick.name, ...ofRounds(yardstick.rounds) },
+    ...(baseline === undefined ? {} : {
+      baseline: { name: baseline.name, ...ofRounds(baseline.rounds) },
       ratio: ofRounds(
-        yardstick.rounds.length === rounds.length
-          ? rounds.map((value, i) => value / yardstick.rounds[i]!)
-          : [median(rounds) / median(yardstick.rounds)]
+        baseline.rounds.length === rounds.length
+          ? rounds.map((value, i) => value / baseline.rounds[i]!)
+          : [median(rounds) / median(baseline.rounds)]
       )
     })
   }
@@ -64,16 +64,16 @@ const spread = ({ median, rounds }: Rounds) =>
     ? digits(median)
     : `${digits(median)} (${digits(Math.min(...rounds))}–${digits(Math.max(...rounds))})`
 
-/** A table for people. */
+/** Formats figures as a table. */
 export const formatFigures = (figures: ReadonlyArray<Figure>): string => {
   const rows = [
-    ["figure", "koredump", "yardstick", "ratio", "target"],
+    ["figure", "koredump", "baseline", "ratio", "target"],
     ...figures.map((figure) => [
       figure.name,
       `${spread(figure)} ${figure.unit}`,
-      figure.yardstick === undefined
+      figure.baseline === undefined
         ? ""
-        : `${figure.yardstick.name} ${digits(figure.yardstick.median)} ${figure.unit}`,
+        : `${figure.baseline.name} ${digits(figure.baseline.median)} ${figure.unit}`,
       figure.ratio === undefined ? "" : spread(figure.ratio),
       figure.target === undefined ? "" : `${figure.target.text}: ${figure.target.met ? "met" : "MISSED"}`
     ])

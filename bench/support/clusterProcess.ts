@@ -1,6 +1,8 @@
 /**
- * A cluster of in-process nodes, measured once; prints what it found as JSON. A process of its own, so that its memory is
- * the cluster's. Arguments: nodes, cores for each.
+ * Usage: clusterProcess.ts NODES CORES_PER_NODE
+ *
+ * Measures a cluster source with in-process nodes once and prints the results as JSON. Runs as a separate process to measure
+ * its memory.
  */
 import {
   type ChangesOptions,
@@ -15,17 +17,17 @@ import {
 } from "@koredump/core"
 import { Context, Effect, Layer, Stream } from "effect"
 
-/** What one run found; times in milliseconds, memory in MiB. */
+/** The results of a run. Times in milliseconds, memory in MiB. */
 export interface ClusterRun {
   readonly cores: number
   readonly sync: number
-  /** The same cores put into a bare index. */
+  /** Adding the same cores to a single index. */
   readonly bareSync: number
   readonly lists: ReadonlyArray<number>
   /** The same cores, filtered as an array. */
   readonly bareLists: ReadonlyArray<number>
   readonly changes: ReadonlyArray<number>
-  /** From a bare index to its watcher. */
+  /** From a single index to its watch. */
   readonly bareChanges: ReadonlyArray<number>
   readonly growth: number
 }
@@ -67,7 +69,7 @@ const coreOf = (node: number, n: number): UnversionedCore => {
   }
 }
 
-/** How long changes take from where they happen to a watcher. */
+/** Measures the time from a change to a watch. */
 const latencies = Effect.fnUntraced(function*(
   watched: Stream.Stream<{ readonly type: string }, unknown>,
   happen: (n: number) => void
@@ -128,7 +130,7 @@ const run = Effect.gen(function*() {
         Effect.succeed(
           {
             nodes: Effect.succeed([]),
-            // As from a server: nothing of the node's own memory.
+            // A copy, as from a server, that shares no memory with the node.
             changes: (options?: ChangesOptions) =>
               Stream.map(nodes.get(name)!.changes(options), (event) => structuredClone(event))
           } as unknown as CoreSource["Service"]

@@ -1,7 +1,4 @@
-/**
- * Sends the lines of a file to all that are connected, one after the other, once its standard input says so. It does
- * nothing else: the yardstick of the watch.
- */
+/** The baseline of the watch benchmark: sends the lines of a file to all clients when it receives data on stdin. */
 import { readFileSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 

@@ -1,4 +1,4 @@
-/** Programs that benchmarks start: each ends with the scope it was started in. */
+/** Child processes of benchmarks. They stop at the end of the scope that started them. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -13,7 +13,7 @@ const packages = join(import.meta.dirname, "../../packages")
 export const serverMain = join(packages, "server/dist/main.js")
 export const cliMain = join(packages, "cli/dist/main.js")
 
-/** A directory that goes with its scope, or with the process. */
+/** A temporary directory that is deleted with its scope or the process. */
 export const temporaryDirectory = (): { readonly path: string } & Disposable => {
   const path = mkdtempSync(join(tmpdir(), "koredump-bench-"))
   const remove = () => rmSync(path, { recursive: true, force: true })
@@ -27,10 +27,10 @@ export const temporaryDirectory = (): { readonly path: string } & Disposable => 
   }
 }
 
-/** Most time that anything may take. */
+/** Timeout for each step, in milliseconds. */
 const timeout = 120_000
 
-/** A program that does not outlive this process. */
+/** Starts a process that is killed when this process exits. */
 const start = (
   command: string,
   args: ReadonlyArray<string>,
@@ -59,12 +59,12 @@ export interface Running extends AsyncDisposable {
   readonly pid: number
 }
 
-/** The address that a server tells on its standard output. */
-const urlOf = (child: ChildProcess): Promise<string> =>
+/** Reads the URL of a server from its stdout. */
+const readUrl = (child: ChildProcess): Promise<string> =>
   new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       child.kill("SIGKILL")
-      reject(new Error("a server did not tell its address"))
+      reject(new Error("a server did not print its address"))
     }, timeout)
     createInterface(child.stdout!).on("line", (line) => {
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
@@ -74,14 +74,14 @@ const urlOf = (child: ChildProcess): Promise<string> =>
     })
     child.once("exit", (code) => {
       clearTimeout(late)
-      reject(new Error(`a server ended with ${code}`))
+      reject(new Error(`a server exited with ${code}`))
     })
   })
 
-/** The token that `startNode` gives to its server. */
+/** The token for the servers. */
 export const token = "bench-token"
 
-/** `koredump-server node` over a directory of cores, on loopback, with a token. */
+/** Starts `koredump-server node` on loopback, with a root directory and a token. */
 export const startNode = async (root: string): Promise<Running> => {
   const tokenFile = join(root, "tokens.csv")
   writeFileSync(tokenFile, `${token},bench,1\n`)
@@ -96,10 +96,10 @@ export const startNode = async (root: string): Promise<Running> => {
     "--auth=token-file",
     `--token-file=${tokenFile}`
   ], "pipe")
-  return { url: await urlOf(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+  return { url: await readUrl(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
 
-/** `koredump-server cluster` in front of nodes that `startNode` started, on loopback, with the same token. */
+/** Starts `koredump-server cluster` on loopback, with node agents of `startNode` and the same token. */
 export const startCluster = async (root: string, nodes: Readonly<Record<string, string>>): Promise<Running> => {
   const nodeTokenFile = join(root, "node-token")
   writeFileSync(nodeTokenFile, token)
@@ -114,14 +114,14 @@ export const startCluster = async (root: string, nodes: Readonly<Record<string, 
     "--auth=token-file",
     `--token-file=${join(root, "tokens.csv")}`
   ], "pipe")
-  return { url: await urlOf(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+  return { url: await readUrl(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
 
-/** A bare server that sends the lines of a file to all that are connected when it is told to go. */
+/** Starts a minimal server that sends the lines of a file to all clients on `go`. */
 export const startLineServer = async (lines: string): Promise<Running & { readonly go: () => void }> => {
   const child = start(process.execPath, [join(import.meta.dirname, "lineServer.ts"), lines], "pipe", "pipe")
   return {
-    url: await urlOf(child),
+    url: await readUrl(child),
     pid: child.pid!,
     go: () => child.stdin!.write("go\n"),
     [Symbol.asyncDispose]: () => end(child)
@@ -136,16 +136,16 @@ const freePort = async (): Promise<number> => {
   return typeof address === "object" && address !== null ? address.port : 0
 }
 
-/** Debian's nginx, serving `files` of a directory: the yardstick for what is sent. */
+/** Starts nginx for the subdirectory `files` of a directory, as baseline for downloads. */
 export const startNginx = async (directory: string, sending: string): Promise<Running> => {
   if (spawnSync("nginx", ["-v"]).error !== undefined) {
-    if (process.getuid?.() !== 0) throw new Error("nginx is not installed: apt-get install nginx-light")
+    if (process.getuid?.() !== 0) throw new Error("nginx not found. Run: apt-get install nginx-light")
     spawnSync("apt-get", ["update", "-q"], { stdio: "ignore" })
     const { status } = spawnSync("apt-get", ["install", "-qy", "--no-install-recommends", "nginx-light"], {
       stdio: "ignore",
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
     })
-    if (status !== 0) throw new Error("nginx could not be installed: apt-get install nginx-light")
+    if (status !== 0) throw new Error("cannot install nginx. Run: apt-get install nginx-light")
   }
   const port = await freePort()
   const config = join(directory, `nginx-${port}.conf`)
@@ -165,16 +165,16 @@ http { access_log off; ${sending} types { } default_type application/octet-strea
   return { url, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
 
-/** Tries until it holds, for 60 seconds at most. */
+/** Calls `holds` until it returns true, for at most 60 seconds. */
 export const until = async (holds: () => Promise<boolean>, everyMillis = 10): Promise<void> => {
   const deadline = performance.now() + 60_000
   while (!(await holds().catch(() => false))) {
-    if (performance.now() > deadline) throw new Error("waited for 60 seconds in vain")
+    if (performance.now() > deadline) throw new Error("timed out after 60 seconds")
     await new Promise((resolve) => setTimeout(resolve, everyMillis))
   }
 }
 
-/** Runs a program to its end: seconds, and what it wrote. */
+/** Runs a program and returns its run time and stdout. */
 export const timed = async (
   command: string,
   args: ReadonlyArray<string>
@@ -184,7 +184,7 @@ export const timed = async (
   const chunks: Array<Buffer> = []
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
   const [code] = await once(child, "close")
-  if (code !== 0) throw new Error(`${command} ended with ${code}`)
+  if (code !== 0) throw new Error(`${command} exited with ${code}`)
   return { seconds: (performance.now() - started) / 1000, stdout: Buffer.concat(chunks).toString() }
 }
 
@@ -192,13 +192,13 @@ export const timed = async (
 export interface Memory {
   /** VmRSS. */
   readonly resident: number
-  /** RssAnon: without files that are mapped. */
+  /** RssAnon: without mapped files. */
   readonly anonymous: number
-  /** VmHWM: the most that was ever resident. */
+  /** VmHWM: peak resident memory. */
   readonly peak: number
 }
 
-/** Memory of a process as it is; zeros once it has ended. */
+/** Current memory of a process. Zeros if it has ended. */
 export const memoryOf = (pid: number): Memory => {
   let status = ""
   try {
@@ -210,7 +210,7 @@ export const memoryOf = (pid: number): Memory => {
   return { resident: mib("VmRSS"), anonymous: mib("RssAnon"), peak: mib("VmHWM") }
 }
 
-/** Looks at a process's memory every 20 ms until stopped; tells the most of each kind. */
+/** Samples the memory of a process every 20 ms. `stop` returns the maximum of each kind. */
 export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
   let most: Memory = { resident: 0, anonymous: 0, peak: 0 }
   const look = () => {
@@ -232,7 +232,7 @@ export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
   }
 }
 
-/** The bytes of a URL into nowhere, by curl. */
+/** Downloads a URL with curl to /dev/null. */
 export const curl = async (url: string): Promise<{ readonly bytes: number; readonly seconds: number }> => {
   const { stdout } = await timed("curl", [
     "-sf",

@@ -1,4 +1,4 @@
-/** Directories of cores and journals that look like those of a busy host. */
+/** Creates core files and journals like those of a busy host. */
 import { spawnSync } from "node:child_process"
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -7,14 +7,14 @@ const bootId = "751c449cf1bc47708e93be6dfdbb55a0"
 const machineId = "7f0c6d3e5b1a4928a6d4c2b0e8f19375"
 const firstSecond = 1_795_000_000
 
-/** The name of the nth core. */
+/** The file name of the nth core. */
 export const coreName = (n: number, extension = ".zst"): string =>
   `core.deep.0.${bootId}.${1000 + n}.${firstSecond + n}000000${extension}`
 
-/** The directory of cores below a root. */
+/** The coredump directory in a root directory. */
 export const coredumpDir = (root: string): string => join(root, "var/lib/systemd/coredump")
 
-/** Makes the host's directories. */
+/** Creates the directories of a host. */
 export const makeHost = (root: string): void => {
   mkdirSync(coredumpDir(root), { recursive: true })
   mkdirSync(join(root, "etc"), { recursive: true })
@@ -23,7 +23,7 @@ export const makeHost = (root: string): void => {
   closeSync(fd)
 }
 
-/** Files of half a megabyte, without content. */
+/** Creates sparse files of half a megabyte. */
 export const makeCores = (root: string, count: number): void => {
   for (let n = 0; n < count; n++) {
     const fd = openSync(join(coredumpDir(root), coreName(n)), "w", 0o640)
@@ -34,7 +34,7 @@ export const makeCores = (root: string, count: number): void => {
 
 type Fields = ReadonlyArray<readonly [string, Buffer]>
 
-/** The entries of a journal export, which knows `NAME=value` and, for any bytes, a name, a length and the bytes. */
+/** Parses a journal export. A field is `NAME=value`, or for binary data a name, a length and the bytes. */
 const parseExport = (bytes: Buffer): ReadonlyArray<Fields> => {
   const entries: Array<Fields> = []
   let fields: Array<readonly [string, Buffer]> = []
@@ -63,15 +63,15 @@ const encodeField = (name: string, value: Buffer): Buffer => {
 }
 
 /**
- * A persistent journal with a real entry, captured by `e2e/host`, for each core: only names, numbers and times differ.
- * `systemd-journal-remote` writes it, which keeps the fields that are journald's own.
+ * Creates a persistent journal with an entry for each core. All are copies of a real entry from `e2e/host`, with other names,
+ * numbers and times. `systemd-journal-remote` writes them, because it keeps trusted fields.
  */
 export const makeJournal = (root: string, count: number): void => {
   const fixture = join(import.meta.dirname, "../../packages/node-source/test/fixtures/journal.export")
   const template = parseExport(readFileSync(fixture)).find((fields) =>
     fields.some(([name, value]) => name === "COREDUMP_FILENAME" && value.includes("core.deep."))
   )
-  if (template === undefined) throw new Error(`no entry to copy in ${fixture}`)
+  if (template === undefined) throw new Error(`no journal entry found in ${fixture}`)
   const oldPid = template.find(([name]) => name === "COREDUMP_PID")![1].toString()
   const file = join(root, "journal.export")
   const fd = openSync(file, "w")
@@ -105,11 +105,11 @@ export const makeJournal = (root: string, count: number): void => {
   const make = () => spawnSync(remote, [`--output=${join(directory, "system.journal")}`, file], { stdio: "ignore" })
   if (make().error !== undefined) {
     spawnSync("apt-get", ["install", "-qy", "--no-install-recommends", "systemd-journal-remote"], { stdio: "ignore" })
-    if (make().status !== 0) throw new Error("no journal can be made: apt-get install systemd-journal-remote")
+    if (make().status !== 0) throw new Error("cannot create a journal. Run: apt-get install systemd-journal-remote")
   }
 }
 
-/** A file like a core's memory: pages of zeros among pages of data, which repeat only after 64 MiB. */
+/** Creates a file like a core: pages of zeros and pages of data that repeat after 64 MiB. */
 export const makeLargeFile = (path: string, bytes: number): void => {
   const block = Buffer.allocUnsafe(64 * 1024 * 1024)
   for (let i = 0, state = 1; i < block.length; i += 4) {
