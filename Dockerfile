@@ -1,17 +1,17 @@
-# koredump: the servers, journalctl and koredumpctl, on Debian. See docs/operations.md, "The image".
+# The image with koredump-server, koredumpctl and journalctl, based on Debian. See docs/operations/image.md.
 #
 #   docker build --build-arg VERSION=1.2.3 -t koredump/koredump:1.2.3 .
 #
-# BASE can be pinned (debian@sha256:…), or be another release: it decides how new journalctl is.
+# BASE can be a pinned image (debian@sha256:…) or another release. It determines the version of journalctl.
 ARG BASE=debian:forky-slim
 
-# What is JavaScript is the same for every platform, so it is built on the builder's own.
+# JavaScript is the same on every platform, so it is built on the platform of the builder.
 FROM --platform=${BUILDPLATFORM} ${BASE} AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
       nodejs ca-certificates binutils binutils-multiarch >/dev/null \
  && corepack enable npm
-# For networks in which a proxy looks into TLS: a file with its authority, mounted into the build.
+# For networks with a TLS proxy: a file with the CA of the proxy, mounted into the build.
 ARG NODE_EXTRA_CA_CERTS
 ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0
 WORKDIR /src
@@ -33,13 +33,13 @@ LABEL name="koredump" \
       version="${VERSION}" \
       release="1" \
       maintainer="https://github.com/koredump/koredump" \
-      summary="Core dumps of a whole Kubernetes cluster" \
-      description="Finds the core dumps that systemd-coredump keeps on each node, says which pod they are of and why it crashed, and gives them to those who may have them." \
+      summary="Access to the core dumps of a Kubernetes cluster" \
+      description="Finds the core dumps that systemd-coredump stores on each node, shows which pod crashed and why, and gives them to users with permission." \
       io.k8s.display-name="koredump" \
-      io.k8s.description="Finds the core dumps that systemd-coredump keeps on each node, says which pod they are of and why it crashed, and gives them to those who may have them." \
+      io.k8s.description="Finds the core dumps that systemd-coredump stores on each node, shows which pod crashed and why, and gives them to users with permission." \
       io.openshift.tags="coredump,debugging,crash" \
       org.opencontainers.image.title="koredump" \
-      org.opencontainers.image.description="Core dumps of a whole Kubernetes cluster" \
+      org.opencontainers.image.description="Access to the core dumps of a Kubernetes cluster" \
       org.opencontainers.image.vendor="koredump" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/koredump/koredump" \
@@ -48,6 +48,6 @@ LABEL name="koredump" \
 COPY --from=runtime /image /
 ENV PATH=/usr/local/bin:/usr/bin
 USER 65532:65532
-# 5000 cluster, 5001 node, 8081 probes and metrics
+# 5000: cluster server, 5001: node agent, 8081: probes and metrics
 EXPOSE 5000 5001 8081
 ENTRYPOINT ["koredump-server"]

@@ -9,17 +9,17 @@ const url = process.argv[2] ?? "http://127.0.0.1:5000"
 const program = Effect.gen(function*() {
   const koredump = yield* Koredump
 
-  // The newest core of a list is its last.
+  // A list ends with the newest core dump.
   const list = yield* koredump.list()
   const newest = list.cores.at(-1)
-  yield* Console.log(`${list.cores.length} cores`, newest?.title ?? newest?.id ?? "")
+  yield* Console.log(`${list.cores.length} core dumps`, newest?.title ?? newest?.id ?? "")
 
   if (newest !== undefined) {
     const { stored } = yield* downloadCore({ ref: newest, path: safeFileName(newest.id) })
     yield* Console.log(`${stored?.path}: ${stored?.size} bytes`)
   }
 
-  // From the list on nothing is missed; ten seconds are enough for an example.
+  // The watch starts where the list ends, so no crash is missed.
   const event = yield* koredump.watch({ resourceVersion: list.resourceVersion }).pipe(
     Stream.filter((event) => event.type !== "BOOKMARK"),
     Stream.runHead,
@@ -27,7 +27,7 @@ const program = Effect.gen(function*() {
     Effect.map(Option.flatten)
   )
   yield* Option.match(event, {
-    onNone: () => Console.log("Nothing crashed within ten seconds."),
+    onNone: () => Console.log("No crash within ten seconds."),
     onSome: ({ object, type }) => Console.log(type, object.title ?? object.id)
   })
 })

@@ -4,17 +4,17 @@ import { downloadTo } from "@koredump/client/node"
 
 await using koredump = createKoredump({ url: process.argv[2] ?? "http://127.0.0.1:5000" })
 
-// The newest core of a list is its last.
+// A list ends with the newest core dump.
 const list = await koredump.list()
 const newest = list.cores.at(-1)
-console.log(`${list.cores.length} cores`, newest?.title ?? newest?.id ?? "")
+console.log(`${list.cores.length} core dumps`, newest?.title ?? newest?.id ?? "")
 
 if (newest !== undefined) {
   const { stored } = await downloadTo(koredump, newest, safeFileName(newest.id))
   console.log(`${stored?.path}: ${stored?.size} bytes`)
 }
 
-// From the list on nothing is missed; ten seconds are enough for an example.
+// The watch starts where the list ends, so no crash is missed.
 const signal = AbortSignal.timeout(10_000)
 try {
   for await (const event of koredump.watch({ resourceVersion: list.resourceVersion }, { signal })) {
@@ -24,5 +24,5 @@ try {
   }
 } catch (error) {
   if (!signal.aborted) throw error
-  console.log("Nothing crashed within ten seconds.")
+  console.log("No crash within ten seconds.")
 }

@@ -1,8 +1,9 @@
 /**
- * Run with: npm run demo            (npm run demo -- --once ends instead of serving on)
+ * Run with: npm run demo            (npm run demo -- --once stops the server at the end)
  *
- * Serves this host's cores on loopback, or where there are none those of the sample host beside this file, and shows
- * what koredumpctl makes of them. It needs no root, and changes nothing but a new temporary directory.
+ * Starts a server on loopback for the core dumps of this host, or for those of the sample host next to this file if you
+ * cannot read any on this host. Then lists, explains and downloads them with koredumpctl. It needs no root and writes only
+ * to a new temporary directory.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { CoreMetadata } from "@koredump/core"
@@ -15,30 +16,30 @@ const decodeList = Schema.decodeEffect(Schema.fromJsonString(Schema.Array(Schema
 
 class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", { message: Schema.String }) {}
 
-// As a person would write it; `CommandLine.join` is right too, but hard to read where a core's name has backslashes.
+// For a POSIX shell. `CommandLine.join` is hard to read if the name of a core has backslashes.
 const quoted = (words: ReadonlyArray<string>) =>
   words.map((word) => /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`).join(" ")
 
-const show = (words: ReadonlyArray<string>) => Console.log(`\n$ ${quoted(words)}`)
+const printCommand = (words: ReadonlyArray<string>) => Console.log(`\n$ ${quoted(words)}`)
 
-/** A program of this repository, as it was built. */
-const program = Effect.fnUntraced(function*(name: "cli" | "server") {
+/** The path of a program that `npm run build` built. */
+const programPath = Effect.fnUntraced(function*(name: "cli" | "server") {
   const path = yield* Path.Path
   return yield* path.fromFileUrl(new URL(`../packages/${name}/dist/main.js`, import.meta.url))
 })
 
-/** Whether this host keeps cores, all of which may be read. */
-const hostHasCores = Effect.gen(function*() {
+/** Whether this host has core dumps and all of them are readable. */
+const hostHasReadableCores = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const names = (yield* fs.readDirectory(coredumpDirectory)).filter((name) => name.startsWith("core."))
   yield* Effect.forEach(names, (name) => fs.access(`${coredumpDirectory}/${name}`, { readable: true }))
   return names.length > 0
 }).pipe(Effect.orElseSucceed(() => false))
 
-/** Where the host's files are: `/`, or the sample host, unpacked into `directory`. */
-const hostRoot = Effect.fnUntraced(function*(directory: string) {
-  if (yield* hostHasCores) {
-    yield* Console.log(`These are the cores of this host (${coredumpDirectory}).`)
+/** The root directory of the host's files: `/`, or the sample host, which this unpacks into `directory`. */
+const findHostRoot = Effect.fnUntraced(function*(directory: string) {
+  if (yield* hostHasReadableCores) {
+    yield* Console.log(`Using the core dumps of this host (${coredumpDirectory}).`)
     return "/"
   }
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
@@ -48,21 +49,21 @@ const hostRoot = Effect.fnUntraced(function*(directory: string) {
     const code = yield* spawner.exitCode(
       ChildProcess.make("tar", ["-xzf", archive, "-C", directory, ...options], { stderr: "ignore" })
     )
-    if (code !== 0) return yield* new DemoFailed({ message: `tar could not unpack ${archive}` })
+    if (code !== 0) return yield* new DemoFailed({ message: `Cannot unpack ${archive}. Check that tar is installed.` })
   })
-  // Not every tar knows extended attributes, not every file system takes them: cores are found without.
+  // Some versions of tar and some file systems do not support extended attributes. koredump works without them.
   yield* unpack(["--xattrs", "--xattrs-include=user.*"]).pipe(Effect.catch(() => unpack([])))
   yield* Console.log(
-    "This host keeps no cores that you may read: these are of the sample host in examples/sample-host."
+    "You cannot read any core dumps on this host, so the demo uses those in examples/sample-host."
   )
   return path.join(directory, "sample-host")
 })
 
-/** Starts the server on a free port of loopback and answers its URL; it ends with the scope. */
+/** Starts the server on a free port of loopback and returns its URL. The server stops when the scope closes. */
 const startServer = Effect.fnUntraced(function*(root: string) {
   const options = ["local", "--listen", "127.0.0.1:0", ...(root === "/" ? [] : ["--root", root])]
-  yield* show(["koredump-server", ...options])
-  const server = yield* ChildProcess.make(process.execPath, [yield* program("server"), ...options], {
+  yield* printCommand(["npx", "koredump-server", ...options])
+  const server = yield* ChildProcess.make(process.execPath, [yield* programPath("server"), ...options], {
     stdin: "ignore",
     forceKillAfter: "5 seconds"
   })
@@ -70,79 +71,113 @@ const startServer = Effect.fnUntraced(function*(root: string) {
   yield* server.all.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    // The log has to be read to its end, or the server would wait for its reader.
+    // Read all of the log, because a full pipe would block the server.
     Stream.runForEach((line) => {
       const url = /http:\/\/[^\s"/]+/.exec(line)?.[0]
       return url === undefined ? Effect.void : Deferred.succeed(address, url)
     }),
-    Effect.ensuring(Deferred.fail(address, new DemoFailed({ message: "koredump-server ended without an address" }))),
+    Effect.ensuring(
+      Deferred.fail(
+        address,
+        new DemoFailed({ message: "koredump-server did not start. Run the command above to see its log." })
+      )
+    ),
     Effect.forkScoped
   )
   const url = yield* Deferred.await(address)
-  yield* Console.log(`Listening on ${url}: try ${url}/docs in a browser.`)
+  yield* Console.log(`Listening on ${url}`)
   return url
 })
 
-/** koredumpctl, which asks `server` and writes into `directory`. */
-const koredumpctl = Effect.fnUntraced(function*(server: string, directory: string) {
+/** Runs koredumpctl with `server`. */
+const koredumpctl = Effect.fnUntraced(function*(server: string) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-  const main = yield* program("cli")
+  const main = yield* programPath("cli")
   const command = (words: ReadonlyArray<string>, stdout: "inherit" | "pipe") =>
     ChildProcess.make(process.execPath, [main, ...words], {
-      cwd: directory,
       env: { KOREDUMP_SERVER: server },
       extendEnv: true,
       stdin: "ignore",
       stdout,
       stderr: "inherit"
     })
-  yield* Console.log(`\n$ cd ${directory}\n$ export KOREDUMP_SERVER=${server}`)
+  yield* Console.log(`\n$ export KOREDUMP_SERVER=${server}`)
   return {
     output: (words: ReadonlyArray<string>) => spawner.string(command(words, "pipe")),
     run: Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
-      yield* show(["koredumpctl", ...words])
+      yield* printCommand(["npx", "koredumpctl", ...words])
       const code = yield* spawner.exitCode(command(words, "inherit"))
-      if (code !== 0) return yield* new DemoFailed({ message: `koredumpctl ${words[0]} ended with exit code ${code}` })
+      if (code !== 0) return yield* new DemoFailed({ message: `koredumpctl ${words[0]} failed with exit code ${code}` })
     })
   }
 })
 
-/** The debugger's command line for the core that was written into `directory`. */
-const debuggerCommand = Effect.fnUntraced(function*(root: string, directory: string) {
+/** The command that opens the downloaded core in `directory` with gdb. */
+const findDebuggerCommand = Effect.fnUntraced(function*(root: string, directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const names = yield* fs.readDirectory(directory)
-  const about = names.find((name) => name.endsWith(".json"))
-  if (about === undefined) return yield* new DemoFailed({ message: "koredumpctl wrote no metadata" })
-  const core = path.join(directory, about.slice(0, -".json".length))
-  const { COREDUMP_EXE } = yield* fs.readFileString(path.join(directory, about)).pipe(Effect.flatMap(decodeMetadata))
+  const metadata = names.find((name) => name.endsWith(".json"))
+  if (metadata === undefined) return yield* new DemoFailed({ message: "koredumpctl wrote no metadata" })
+  const core = path.join(directory, metadata.slice(0, -".json".length))
+  const { COREDUMP_EXE } = yield* fs.readFileString(path.join(directory, metadata)).pipe(Effect.flatMap(decodeMetadata))
   const exe = Option.fromNullishOr(COREDUMP_EXE).pipe(Option.map((exe) => path.join(root, exe)))
-  return { core, command: quoted(["gdb", ...Option.toArray(exe), core]) }
+  return quoted(["gdb", ...Option.toArray(exe), core])
 })
+
+const whileRunning = (server: string, directory: string) => `
+The server is still running at ${server}. To stop it, press Ctrl-C.
+
+What to try next, in a second terminal in the root of this repository:
+
+  export KOREDUMP_SERVER=${server}
+  npx koredumpctl list --signal SIGABRT
+  npx koredumpctl info -1 -o json
+  npx koredumpctl status
+  npx koredumpctl list --watch        # shows new crashes until you press Ctrl-C
+  npx koredumpctl --help
+
+The REST API is documented at ${server}/docs. The command "npm run demo -- --once" runs this demo
+without leaving the server running. To run koredump on your hosts, read docs/guide.md. To run it on
+Kubernetes, read docs/cluster.md. When you are done, delete ${directory}.`
+
+const afterwards = (root: string, directory: string) => `
+The demo is complete, and its server has stopped.
+
+What to try next, in the root of this repository:
+
+  npx koredumpctl list --local --root ${root} --signal SIGABRT
+  npx koredumpctl info -1 --local --root ${root} -o json
+  npx koredumpctl --help
+  npm run demo        # runs the demo again and leaves the server running
+
+To run koredump on your hosts, read docs/guide.md. To run it on Kubernetes, read docs/cluster.md.
+When you are done, delete ${directory}.`
 
 const demo = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectory({ prefix: "koredump-demo-" })
-  const root = yield* hostRoot(directory)
+  const root = yield* findHostRoot(directory)
   const server = yield* startServer(root)
-  const fetched = path.join(directory, "cores")
-  yield* fs.makeDirectory(fetched)
+  const downloads = path.join(directory, "cores")
+  yield* fs.makeDirectory(downloads)
 
-  const { output, run } = yield* koredumpctl(server, fetched)
+  const { output, run } = yield* koredumpctl(server)
   yield* run(["list", "--limit", "20"])
-  // The newest of which the journal tells; where there is no journalctl, the newest file.
+  // Show the newest core dump with a journal entry. Without journalctl, show the newest file.
   const cores = yield* output(["list", "-o", "json"]).pipe(Effect.flatMap(decodeList))
-  const which = cores.some(({ state }) => state === "present") ? ["--state", "present"] : []
-  if (which.length === 0) yield* Console.log("\nNo journal can be read here: the files alone tell of the crashes.")
-  yield* run(["info", "-1", ...which])
-  yield* run(["get", "-1", "-d", ...which])
+  const selection = cores.some(({ state }) => state === "present") ? ["--state", "present"] : []
+  if (selection.length === 0) {
+    yield* Console.log("\nThe journal is not readable, so only the information in the core files is available.")
+  }
+  yield* run(["info", "-1", ...selection])
+  yield* run(["get", "-1", "-d", ...selection, "-C", downloads])
+  yield* Console.log(`\nTo open this core in a debugger:\n\n  ${yield* findDebuggerCommand(root, downloads)}`)
 
-  const { command, core } = yield* debuggerCommand(root, fetched)
-  yield* Console.log(`\nThe core lies in ${core}. Open it with\n\n  ${command}\n`)
-  if (process.argv.includes("--once")) return
-  yield* Console.log(`It goes on serving at ${server} until Ctrl-C.`)
-  return yield* Effect.never
+  const once = process.argv.includes("--once")
+  yield* Console.log(once ? afterwards(root, directory) : whileRunning(server, directory))
+  return yield* once ? Effect.void : Effect.never
 })
 
 demo.pipe(

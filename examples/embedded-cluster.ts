@@ -1,5 +1,5 @@
 // Run with: npx node --conditions=@koredump/source examples/embedded-cluster.ts NAME=URL [NAME=URL …]
-// A bot with the cores of many nodes at hand, straight from their agents: no cluster server in between.
+// Reads the core dumps of several nodes directly from their node agents, without a cluster server.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import {
   ClusterReadiness,
@@ -17,7 +17,7 @@ const nodes = process.argv.slice(2).map((argument) => {
   return { name: argument.slice(0, at), address: argument.slice(at + 1) }
 })
 
-/** Reads a core from its node, as a bot would that hands it on, and tells how much that was. */
+/** Reads a core from its node and prints its size. */
 const report = Effect.fn("report")(function*(core: CoreSummary) {
   const source = yield* CoreSource
   const { bytes } = yield* source.open(core)
@@ -28,14 +28,14 @@ const report = Effect.fn("report")(function*(core: CoreSummary) {
 const program = Effect.gen(function*() {
   const source = yield* CoreSource
 
-  // Every node has answered, or is known not to.
+  // Wait until each node is ready or unreachable.
   yield* ClusterReadiness.use(({ ready }) => ready)
   for (const { lastError, name, state } of yield* source.nodes) yield* Console.log(name, state, lastError ?? "")
 
   const { cores, resourceVersion } = yield* source.list({})
   yield* Effect.forEach(cores, report, { discard: true })
 
-  // From the list on nothing is missed; ten seconds are enough for an example.
+  // The watch starts where the list ends, so no crash is missed.
   const crash = yield* watchCores(source, { since: resourceVersion, shown: cores }).pipe(
     Stream.filter((event) => event.type !== "BOOKMARK"),
     Stream.filter(({ type }) => type === "ADDED"),
@@ -44,14 +44,14 @@ const program = Effect.gen(function*() {
     Effect.map(Option.flatten)
   )
   yield* Option.match(crash, {
-    onNone: () => Console.log("Nothing crashed within ten seconds."),
+    onNone: () => Console.log("No crash within ten seconds."),
     onSome: ({ object }) => report(object)
   })
 })
 
 const layer = layerClusterCoreSource().pipe(
   Layer.provide(layerStaticNodeDirectory(nodes)),
-  // Where nodes have certificates: { ca: "ca.crt", serverName: "koredump-node", tokenFile: "token" }
+  // For nodes with TLS: { ca: "ca.crt", serverName: "koredump-node", tokenFile: "token" }
   Layer.provide(layerHttpNodeConnector({ insecureHttp: true }))
 )
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# image.sh FILE [NAME:TAG]
-# Builds the Dockerfile where there is no registry of images: its base is made by debootstrap, and buildah builds on it.
-# FILE is an archive for `ctr images import`, `docker load` and `podman load`. As root, on Debian; the base is cached.
-# BASE=debian:trixie-slim builds on another release.
+# Usage: image.sh FILE [NAME:TAG]
+#
+# Builds the image of the Dockerfile without an image registry: debootstrap makes the base image, and buildah builds on it.
+# FILE is an archive for `ctr images import`, `docker load` and `podman load`. Needs root on Debian. The base is cached.
+# To use another Debian release, set BASE=debian:trixie-slim.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' packages/server/package.json)
@@ -21,21 +22,21 @@ buildah() {
 }
 
 for program in buildah debootstrap; do
-  type -P "$program" >/dev/null || { echo "image.sh needs $program: apt-get install buildah debootstrap" >&2; exit 1; }
+  type -P "$program" >/dev/null || { echo "image.sh: $program not found. Run: apt-get install buildah debootstrap" >&2; exit 1; }
 done
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  # A debootstrap that is older than the release does not know its name; all new ones are made alike.
+  # An old debootstrap does not know the name of a new release. The script `sid` works for all of them.
   debootstrap --variant=minbase "$suite" "$work" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" sid >&2
-  # Mirrors may lag behind, and a release in the making says for how long its lists hold.
+  # The package lists of a mirror that is not up to date have expired.
   echo 'Acquire::Check-Valid-Until "false";' >"$work/etc/apt/apt.conf.d/mirror"
   container=$(buildah from scratch)
   buildah add -q "$container" "$work" / >&2
   buildah commit -q --rm "$container" "$base" >&2
 fi
 
-# The machine's authorities and npm's cache are the build's as well: it needs what `npm ci` needed here.
+# The build uses the CAs and the npm cache of this machine.
 authorities=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 npm_cache=$(npm config get cache)
 mkdir -p "$npm_cache"
@@ -43,7 +44,7 @@ buildah bud --pull=never --format docker --platform "linux/$(dpkg --print-archit
   --volume "$authorities:/run/authorities.crt:ro" --build-arg NODE_EXTRA_CA_CERTS=/run/authorities.crt \
   --volume "$npm_cache:/root/.npm" \
   --build-arg BASE="$base" --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || true)" . >&2
-# What is in it must run, as a user with no rights.
+# Check that the programs in the image run as an unprivileged user.
 container=$(buildah from --pull=never "$name")
 buildah run "$container" -- koredump-server --version >&2
 buildah run "$container" -- koredumpctl version >&2
@@ -54,4 +55,4 @@ buildah push -q "$name" "docker-archive:$file:$name" >&2
 buildah rmi "$name" >/dev/null
 megabytes=$(($(stat -c %s "$file") / 1000000))
 echo "$name: $megabytes MB unpacked, in $file" >&2
-[ "$megabytes" -lt 300 ] || { echo 'image.sh: that is more than the 300 MB that the documentation promises' >&2; exit 1; }
+[ "$megabytes" -lt 300 ] || { echo 'image.sh: the image is larger than 300 MB, the limit in the documentation' >&2; exit 1; }

@@ -1,9 +1,9 @@
 /**
  * Run with: npm run release:check            (npm run release:check -- --tag v0.1.0 also checks the tag)
  *
- * Proves that what is built may be released: one version everywhere, packages that have what they must, and that
- * install into empty projects with nothing but the registry and work there. Leaves in `dist/release` the very archives
- * to publish (`publish.txt`: in which order) and bills of materials in CycloneDX.
+ * Checks that the build can be released: all versions are equal, the packages are complete, and each package can be
+ * installed in an empty project and works there. Writes the archives to publish, their order (`publish.txt`) and SBOMs in
+ * CycloneDX to `dist/release`.
  */
 import { execFile } from "node:child_process"
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
@@ -12,10 +12,10 @@ import { basename, join } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import { bundledFiles } from "../test-support/bundle.ts"
 import { pack, type Packed, publishedPackages, root } from "../test-support/packages.ts"
-import { shortcomings } from "./release/completeness.ts"
-import { closureOf, Installation } from "./release/Installation.ts"
-import { type Component, componentAt, locationOf, type Sbom, sbomOf } from "./release/sbom.ts"
-import { disagreements, type Lock } from "./release/versions.ts"
+import { findPackageProblems } from "./release/completeness.ts"
+import { Installation, withDependencies } from "./release/Installation.ts"
+import { type Component, createSbom, findLocation, readComponent, type Sbom } from "./release/sbom.ts"
+import { findVersionMismatches, type Lock } from "./release/versions.ts"
 
 const exec = promisify(execFile)
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -28,23 +28,23 @@ const lock = JSON.parse(await read("package-lock.json")) as Lock
 const names = new Map(packages.map(({ directory, manifest }) => [directory, manifest.name]))
 const version = packages[0]!.manifest.version
 
-const refuse = (reasons: ReadonlyArray<string>) => {
-  if (reasons.length === 0) return
-  throw new Error(`This cannot be released:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`)
+const failOn = (problems: ReadonlyArray<string>) => {
+  if (problems.length === 0) return
+  throw new Error(`The release check failed:\n${problems.map((problem) => `  ${problem}`).join("\n")}`)
 }
 
-/** What is in the bundles of a package's programs. */
-const bundledIn = async (directory: string): Promise<ReadonlyArray<Component>> => {
+/** The packages in the bundles of a package's commands. */
+const listBundled = async (directory: string): Promise<ReadonlyArray<Component>> => {
   const files = await bundledFiles(join(root, directory, "src/main.ts"))
-  return [...new Set(files.map(locationOf))].map((location) => componentAt(lock, names, location))
+  return [...new Set(files.map(findLocation))].map((location) => readComponent(lock, names, location))
 }
 
-/** What no bundle can hold: addons, those for all platforms of the image. */
+/** Native addons, which are not bundled, for all platforms of the image. */
 const addons = ["", "-linux-x64-gnu", "-linux-arm64-gnu"].map((platform) => `node_modules/@napi-rs/xattr${platform}`)
 
-/** What the image has of npm: programs, addons and Node; what Debian brings is in the image's own bill, made when it is built. */
-const imageSbom = (like: Sbom, programs: ReadonlyArray<Component>): Sbom => {
-  const node = componentAt(lock, names, "node_modules/node")
+/** The npm part of the image: programs, addons and Node.js. The build of the image creates another SBOM for Debian. */
+const createImageSbom = (template: Sbom, programs: ReadonlyArray<Component>): Sbom => {
+  const node = readComponent(lock, names, "node_modules/node")
   const subject: Component = {
     type: "container",
     "bom-ref": `koredump-image@${version}`,
@@ -52,9 +52,9 @@ const imageSbom = (like: Sbom, programs: ReadonlyArray<Component>): Sbom => {
     version,
     purl: `pkg:oci/koredump?tag=${version}`
   }
-  return sbomOf({ ...like, components: [], dependencies: [] }, subject, [
+  return createSbom({ ...template, components: [], dependencies: [] }, subject, [
     ...programs,
-    ...addons.map((location) => componentAt(lock, names, location)),
+    ...addons.map((location) => readComponent(lock, names, location)),
     { ...node, type: "application", cpe: `cpe:2.3:a:nodejs:node.js:${node.version}:*:*:*:*:*:*:*` }
   ])
 }
@@ -71,15 +71,15 @@ const packAll = async (): Promise<ReadonlyArray<Packed>> => {
   await mkdir(release, { recursive: true })
   const packed: Array<Packed> = []
   for (const published of packages) packed.push(await pack(published, release))
-  refuse(packed.flatMap(shortcomings))
-  // A package's dependencies need fewer packages than it does itself.
-  const order = packed.toSorted((a, b) => closureOf(a, packed).length - closureOf(b, packed).length)
+  failOn(packed.flatMap(findPackageProblems))
+  // Publish dependencies first: a package has more dependencies than each of them.
+  const order = packed.toSorted((a, b) => withDependencies(a, packed).length - withDependencies(b, packed).length)
   await writeFile(join(release, "publish.txt"), order.map(({ tarball }) => `${basename(tarball)}\n`).join(""))
   return order
 }
 
-/** Each package in a project of its own. */
-const tryAll = async (packed: ReadonlyArray<Packed>) => {
+/** Installs each package in a separate project. */
+const installAll = async (packed: ReadonlyArray<Packed>) => {
   const scratch = await mkdtemp(join(tmpdir(), "koredump-release-"))
   try {
     await exec("tar", ["-xzf", join(root, "examples/sample-host/sample-host.tar.gz"), "-C", scratch])
@@ -89,17 +89,17 @@ const tryAll = async (packed: ReadonlyArray<Packed>) => {
     for (const one of packed) {
       const { directory, manifest, tarball } = one
       say(`\n== ${manifest.name} in an empty project`)
-      const installation = await Installation.of(one, packed, join(scratch, basename(directory)))
+      const installation = await Installation.create(one, packed, join(scratch, basename(directory)))
       for (const entry of await installation.imports()) say(`  import ${entry}`)
       for (const command of await installation.runs(host)) say(`  ${command}`)
-      const bundled = manifest.bin === undefined ? [] : await bundledIn(directory)
+      const bundled = manifest.bin === undefined ? [] : await listBundled(directory)
       programs.push(...bundled)
-      const sbom = sbomOf(await installation.sbom(), componentAt(lock, names, directory), bundled)
+      const sbom = createSbom(await installation.sbom(), readComponent(lock, names, directory), bundled)
       await write(basename(tarball, `-${version}.tgz`), sbom)
       latest = sbom
     }
-    say(`\n== the image's programs`)
-    await write("koredump-image", imageSbom(latest!, programs))
+    say(`\n== programs in the image`)
+    await write("koredump-image", createImageSbom(latest!, programs))
   } finally {
     await rm(scratch, { recursive: true })
   }
@@ -107,14 +107,14 @@ const tryAll = async (packed: ReadonlyArray<Packed>) => {
 
 const main = async () => {
   say(`== versions`)
-  refuse(disagreements({
+  failOn(findVersionMismatches({
     packages,
     lock,
     chart: await read("charts/koredump/Chart.yaml"),
     values: await read("charts/koredump/values.yaml"),
     tag
   }))
-  say(`${version}: ${packages.length} packages, lock file, chart, appVersion and image`)
+  say(`${version} in ${packages.length} packages, lock file, chart and image`)
 
   say(`\n== packages`)
   const packed = await packAll()
@@ -122,8 +122,8 @@ const main = async () => {
     say(`${manifest.name}: ${files.length} files in ${basename(tarball)}`)
   }
 
-  await tryAll(packed)
-  say(`\n${version} may be released: dist/release`)
+  await installAll(packed)
+  say(`\n${version} can be released. The files are in dist/release.`)
 }
 
 await main().catch((error: Error) => {

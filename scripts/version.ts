@@ -1,11 +1,11 @@
 /**
- * Run by `npm run version`, after changesets: gives the packages' new version to the chart and to the lock file. No
- * registry is asked.
+ * Runs in `npm run version` after changesets. Sets the new version of the packages in the chart and in the lock file,
+ * without access to a registry.
  */
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { publishedPackages, root } from "../test-support/packages.ts"
-import { chartOfVersion, type Lock, lockOfPackages } from "./release/versions.ts"
+import { type Lock, setChartVersion, setLockVersions } from "./release/versions.ts"
 
 const rewrite = async (file: string, change: (text: string) => string) => {
   const path = join(root, file)
@@ -14,9 +14,9 @@ const rewrite = async (file: string, change: (text: string) => string) => {
 
 const packages = await publishedPackages()
 const { version } = packages[0]!.manifest
-await rewrite("charts/koredump/Chart.yaml", (text) => chartOfVersion(text, version))
+await rewrite("charts/koredump/Chart.yaml", (text) => setChartVersion(text, version))
 await rewrite(
   "package-lock.json",
-  (text) => `${JSON.stringify(lockOfPackages(JSON.parse(text) as Lock, packages), null, 2)}\n`
+  (text) => `${JSON.stringify(setLockVersions(JSON.parse(text) as Lock, packages), null, 2)}\n`
 )
-process.stdout.write(`chart and lock file: ${version}\n`)
+process.stdout.write(`Set version ${version} in the chart and the lock file\n`)

@@ -1,7 +1,7 @@
-/** Leaves a module out of a bundle that imports it on demand, where nobody ever demands it. */
+/** An esbuild plugin that omits modules that are imported on demand but never used. */
 import type { Plugin } from "esbuild"
 
-/** Files whose path fits are empty modules. */
+/** Replaces files whose path matches with empty modules. */
 export const withoutModule = (path: RegExp): Plugin => ({
   name: `without ${path.source}`,
   setup: (build) => {

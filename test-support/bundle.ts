@@ -1,35 +1,35 @@
 /**
- * What a program that uses one of our packages takes in with it. Each package's `test/boundaries.test.ts` states it
- * for each of its public entries, so that no layer ever reaches down into one that it must not know.
+ * Determines which packages and modules a bundle of a public entry contains. Each package's `test/boundaries.test.ts`
+ * checks this, so that no package depends on one that it must not use.
  */
 import { build } from "esbuild"
 import { builtinModules } from "node:module"
-import { entriesOf, readPackage, root } from "./packages.ts"
+import { listEntries, readPackage, root } from "./packages.ts"
 
 const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
 
-/** What a bundle of one public entry holds. */
+/** The contents of a bundle. */
 export interface Bundle {
-  /** The packages whose code is in it, by name, sorted. */
+  /** Names of the packages in the bundle, sorted. */
   readonly packages: ReadonlyArray<string>
-  /** The modules of Node that it imports, sorted, without `node:`. */
+  /** Modules of Node.js that the bundle imports, sorted, without `node:`. */
   readonly builtins: ReadonlyArray<string>
 }
 
 const unique = (names: ReadonlyArray<string>) => [...new Set(names)].toSorted()
 
-/** The name of the package that holds `file` (a path below the repository). */
-const packageOf = async (file: string): Promise<string> => {
+/** The name of the package that contains `file`, a path in the repository. */
+const findPackageName = async (file: string): Promise<string> => {
   const installed = /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]
   if (installed !== undefined) return installed
   const directory = /^packages\/[^/]+/.exec(file)?.[0]
-  if (directory === undefined) throw new Error(`${file} belongs to no package`)
+  if (directory === undefined) throw new Error(`${file} does not belong to a package`)
   return (await readPackage(directory)).manifest.name
 }
 
-/** The entries that `packages/<directory>` publishes, as programs import them. */
+/** The public entries of `packages/<directory>`, as programs import them. */
 export const publicEntries = async (directory: string): Promise<ReadonlyArray<string>> =>
-  entriesOf((await readPackage(`packages/${directory}`)).manifest)
+  listEntries((await readPackage(`packages/${directory}`)).manifest)
 
 const bundled = (entry: string, platform: "browser" | "node", splitting: boolean) =>
   build({
@@ -38,7 +38,7 @@ const bundled = (entry: string, platform: "browser" | "node", splitting: boolean
     bundle: true,
     conditions: ["@koredump/source"],
     entryNames: "entry",
-    // Native addons are packages like any other here.
+    // Count native addons as packages, without their content.
     loader: { ".node": "empty" },
     external: [...builtins],
     format: "esm",
@@ -50,25 +50,25 @@ const bundled = (entry: string, platform: "browser" | "node", splitting: boolean
     write: false
   })
 
-/** Bundles `entry` (`@koredump/core/testing`, or a file) from the sources, for a browser or for Node. */
+/** Bundles `entry` (such as `@koredump/core/testing`, or a file) from the sources, for a browser or for Node.js. */
 export const bundle = async (entry: string, platform: "browser" | "node"): Promise<Bundle> => {
   const { metafile } = await bundled(entry, platform, false)
   const outputs = Object.values(metafile.outputs)
   const files = outputs.flatMap(({ inputs }) => Object.keys(inputs))
   const imports = outputs.flatMap(({ imports }) => imports).filter(({ external }) => external === true)
   return {
-    packages: unique(await Promise.all(files.map(packageOf))),
+    packages: unique(await Promise.all(files.map(findPackageName))),
     builtins: unique(imports.map(({ path }) => path.replace(/^node:/, "")))
   }
 }
 
-/** The files whose code a program has in it, on Node; paths from the repository's root. */
+/** The files in a bundle of `entry` for Node.js, as paths relative to the repository. */
 export const bundledFiles = async (entry: string): Promise<ReadonlyArray<string>> => {
   const { metafile } = await bundled(entry, "node", false)
   return Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
 }
 
-/** The packages that a program loads at its start, on Node; what it imports on demand is not among them. */
+/** The packages that a program loads at start on Node.js. Leaves out packages that are imported on demand. */
 export const loadedAtStart = async (entry: string): Promise<ReadonlyArray<string>> => {
   const { metafile: { outputs } } = await bundled(entry, "node", true)
   const loaded = new Set([outputs["unwritten/entry.js"]!])
@@ -78,5 +78,5 @@ export const loadedAtStart = async (entry: string): Promise<ReadonlyArray<string
     }
   }
   const files = [...loaded].flatMap(({ inputs }) => Object.keys(inputs))
-  return unique(await Promise.all(files.map(packageOf)))
+  return unique(await Promise.all(files.map(findPackageName)))
 }

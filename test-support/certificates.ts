@@ -1,16 +1,16 @@
-/** Certificates for tests of TLS, made by openssl: Node can make none. */
+/** Certificates for tests, made with openssl because Node.js cannot make any. */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** PEM. */
+/** A certificate and its key, as PEM. */
 export interface Certificate {
   readonly cert: string
   readonly key: string
 }
 
-/** Whether certificates can be made; tests that need them are skipped without, as the repository's do. */
+/** Whether openssl is installed. Without it, tests that need certificates are skipped. */
 export const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
 
 const request = (directory: string, args: ReadonlyArray<string>): Certificate => {
@@ -27,7 +27,7 @@ const request = (directory: string, args: ReadonlyArray<string>): Certificate =>
   return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") }
 }
 
-/** An authority of its own, and certificates by it for names such as `DNS:node` and `IP:127.0.0.1`. */
+/** Makes a new CA, and one certificate for each string in `leaves`, such as `DNS:node,IP:127.0.0.1`. */
 export const makeAuthority = (name: string, ...leaves: ReadonlyArray<string>) => {
   const directory = mkdtempSync(join(tmpdir(), "koredump-ca-"))
   try {

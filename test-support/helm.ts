@@ -1,4 +1,4 @@
-/** Helm, for tests of the chart: from the PATH, or where `node charts/tools.mjs` put it. */
+/** Helm for tests of the chart: from the cache of `node charts/tools.mjs`, or from the PATH. */
 import { execFile, spawnSync } from "node:child_process"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -13,10 +13,10 @@ const directory = (): string => {
 const path = [directory(), process.env["PATH"]].filter(Boolean).join(delimiter)
 const env = { ...process.env, PATH: path, HELM_CACHE_HOME: join("/nonexistent", "helm"), KUBECONFIG: "/dev/null" }
 
-/** Whether there is one; tests that need it are skipped without, as the repository's do. */
+/** Whether helm is available. Without it, tests of the chart are skipped. */
 export const hasHelm = spawnSync("helm", ["version"], { env }).status === 0
 
-/** What helm prints; where it fails, what it says of that. */
+/** Runs helm. A failure is in `code` and `stderr`. */
 export const helm = (...args: ReadonlyArray<string>) =>
   new Promise<{ readonly code: unknown; readonly stdout: string; readonly stderr: string }>((resolve) => {
     execFile("helm", args, { env, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {

@@ -1,4 +1,4 @@
-/** HTTP servers made by hand, for tests of clients. */
+/** Plain HTTP servers for tests of clients. */
 import { Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createServer as createSecureServer, type ServerOptions } from "node:https"
@@ -19,9 +19,9 @@ const listening = (scheme: string, create: () => Server): Effect.Effect<string, 
       })
   ).pipe(Effect.map((server) => `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`))
 
-/** Serves on a free port of this host; answers the URL. */
+/** Starts a server on a free port of loopback and returns its URL. */
 export const serve = (handler: Handler) => listening("http", () => createServer(handler))
 
-/** The same with TLS. */
+/** Like `serve`, with TLS. */
 export const serveTls = (options: ServerOptions, handler: Handler) =>
   listening("https", () => createSecureServer(options, handler))

@@ -1,4 +1,4 @@
-/** The packages that are published: their manifests, their public entries, and what npm sends of them. */
+/** The published packages: manifests, public entries, and packed files. */
 import { execFile } from "node:child_process"
 import { readdir, readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
@@ -7,10 +7,10 @@ import { promisify } from "node:util"
 
 const exec = promisify(execFile)
 
-/** The repository. */
+/** The root directory of the repository. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** What is asked here of a package.json. */
+/** The used fields of a package.json. */
 export interface Manifest {
   readonly name: string
   readonly version: string
@@ -27,38 +27,38 @@ export interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
-/** A package and where it is, from the repository's root: `packages/core`. */
+/** A package and its directory relative to the repository, such as `packages/core`. */
 export interface Package {
   readonly directory: string
   readonly manifest: Manifest
 }
 
-/** The package in `directory`, a path from the repository's root. */
+/** Reads the package in `directory`, a path relative to the repository. */
 export const readPackage = async (directory: string): Promise<Package> => ({
   directory,
   manifest: JSON.parse(await readFile(join(root, directory, "package.json"), "utf8")) as Manifest
 })
 
-/** All packages that are published. */
+/** All packages that are not private. */
 export const publishedPackages = async (): Promise<ReadonlyArray<Package>> => {
   const names = (await readdir(join(root, "packages"))).toSorted()
   const packages = await Promise.all(names.map((name) => readPackage(`packages/${name}`)))
   return packages.filter(({ manifest }) => manifest.private !== true)
 }
 
-/** The entries of a package, as programs import them. */
-export const entriesOf = ({ exports, name }: Manifest): ReadonlyArray<string> =>
+/** The public entries of a package, as programs import them. */
+export const listEntries = ({ exports, name }: Manifest): ReadonlyArray<string> =>
   Object.keys(exports).filter((entry) => entry !== "./package.json").map((entry) => name + entry.slice(1))
 
-/** What `npm publish` sends of one package. */
+/** A package as `npm publish` uploads it. */
 export interface Packed extends Package {
-  /** The archive, an absolute path. */
+  /** Absolute path of the archive. */
   readonly tarball: string
-  /** The files in it, from the package's root. */
+  /** The files in the archive, relative to the package. */
   readonly files: ReadonlyArray<{ readonly path: string; readonly size: number }>
 }
 
-/** Packs what is built of a package into `destination`. */
+/** Packs a built package into the directory `destination`. */
 export const pack = async (published: Package, destination: string): Promise<Packed> => {
   const { stdout } = await exec("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", destination], {
     cwd: join(root, published.directory)

@@ -1,4 +1,4 @@
-/** What the docs say of flags, metrics, alerts and log lines is what the sources have; links lead somewhere. */
+/** The docs list the flags, metrics, alerts and log lines of the sources, and their links work. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { existsSync, globSync, readFileSync } from "node:fs"
@@ -9,7 +9,7 @@ import { promisify } from "node:util"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 
-/** All that matches the pattern's first group, sorted, each once. */
+/** All matches of the pattern's first group, sorted, without duplicates. */
 const allOf = (text: string, pattern: RegExp): ReadonlyArray<string> =>
   [...new Set(Array.from(text.matchAll(pattern), (match) => match[1]!))].toSorted()
 
@@ -17,7 +17,7 @@ const sources = globSync("packages/*/src/**/*.ts", { cwd: root }).map(read).join
 const monitoring = read("docs/operations/monitoring.md")
 const rule = read("charts/koredump/templates/prometheusrule.yaml")
 
-/** The part of a page below a heading. */
+/** The section of a page below a heading. */
 const section = (page: string, heading: string): string => {
   const start = page.indexOf(`## ${heading}\n`)
   assert.notStrictEqual(start, -1, heading)
@@ -27,7 +27,7 @@ const section = (page: string, heading: string): string => {
 
 const withoutCode = (text: string) => text.replaceAll(/^ *```[^]*?^ *```/gm, "").replaceAll(/`[^`\n]*`/g, "")
 
-/** Anchors as GitHub makes them of headings. */
+/** The anchors that GitHub creates for headings. */
 const anchors = (text: string) =>
   Array.from(
     text.replaceAll(/^ *```[^]*?^ *```/gm, "").matchAll(/^#+ (.*)$/gm),
@@ -51,7 +51,7 @@ describe("flags", () => {
     flags = allOf(helps.join("\n"), /^ {2}(--[a-z-]+)/gm)
   }, 60_000)
 
-  it("of the help are those of the settings' table", () => {
+  it("in the help and in the settings table are the same", () => {
     assert.include(flags, "--coredump-dir")
     const settings = section(read("docs/operations.md"), "Settings")
     const rows = settings.split("\n").filter((line) => line.startsWith("| `--"))
@@ -63,12 +63,12 @@ describe("flags", () => {
 describe("metrics", () => {
   const metrics = allOf(sources, /Metric\.\w+\(\s*"(\w+)"/g)
 
-  it("of the sources are those of the table", () => {
+  it("in the sources and in the table are the same", () => {
     assert.include(metrics, "koredump_cores")
     assert.deepStrictEqual(allOf(section(monitoring, "Metrics"), /^\| `(koredump_\w+)` \|/gm), metrics)
   })
 
-  it("alerts are those of the table", () => {
+  it("have the alerts of the table", () => {
     assert.deepStrictEqual(allOf(monitoring, /^\| `(Koredump\w+)` \|/gm), allOf(rule, /alert: (\w+)/g))
   })
 })
@@ -89,8 +89,8 @@ describe("log lines", () => {
     for (const part of parts) assert.include(log, part)
   })
 
-  // Whoever adds one says here where its text comes from, and in the docs what it may be.
-  it("those whose text is made elsewhere are known", () => {
+  // If you add a log line with a variable message, explain it here and list its messages in docs/operations/log.md.
+  it("with a variable message are explained", () => {
     assert.strictEqual(sources.match(/Effect\.log(?:Warning|Error|Fatal)\(/g)?.length, calls.length)
     const variables = calls.flatMap(({ variable }) => variable ?? [])
     assert.deepStrictEqual(variables.toSorted(), [
@@ -99,9 +99,9 @@ describe("log lines", () => {
       "failed",
       // A token file, in client-sdk.
       "message",
-      // Of a local server run by root.
+      // A local server that runs as root.
       "warning",
-      // What a host lacks.
+      // Something is missing on a host.
       "why"
     ])
   })
@@ -152,9 +152,9 @@ describe("links", () => {
     assert.deepStrictEqual(broken, [])
   })
 
-  it("there are some", () => assert.include(pages, "docs/operations.md"))
+  it("are checked in all pages", () => assert.include(pages, "docs/operations.md"))
 
-  it("every page of the operations is linked from the first", () => {
+  it("lead from operations.md to all pages of operations", () => {
     const linked = allOf(read("docs/operations.md"), /\]\((operations\/[\w-]+\.md)\)/g)
     assert.deepStrictEqual(linked, globSync("operations/*.md", { cwd: join(root, "docs") }).toSorted())
   })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Exit code and output of the repository's `tsc` on one of the fixtures. */
+/** Runs `tsc` on a fixture. */
 const check = (name: string) =>
   new Promise<{ readonly code: unknown; readonly output: string }>((resolve) => {
     const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url))
@@ -10,12 +10,12 @@ const check = (name: string) =>
     execFile(process.execPath, [tsc, "-p", project], (error, output) => resolve({ code: error?.code ?? 0, output }))
   })
 
-// A `tsc` that `npm ci` did not patch, or rules that only warn, would let every package pass.
+// Without the patch by `npm ci`, or with rules that only warn, the type check of all packages would succeed.
 describe("the type check", () => {
   it.each([
     ["floating", "floatingEffect"],
     ["suggestion", "effectSucceedWithVoid"]
-  ])("fails on a mistake of the kind: %s", async (fixture, rule) => {
+  ])("fails on the fixture %s (rule %s)", async (fixture, rule) => {
     const { code, output } = await check(fixture)
     assert.notStrictEqual(code, 0)
     assert.include(output, `effect(${rule})`)

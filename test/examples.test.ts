@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 
 const crashed = { comm: "crashme", time: 1_700_000_000_000_000, content: new TextEncoder().encode("a core") }
 
-/** A server of scripted cores; its address. */
+/** Starts a server for FakeCores and returns its URL. */
 const serve = Effect.fnUntraced(function*(node: string) {
   const address = yield* Deferred.make<string>()
   yield* Layer.build(
@@ -26,7 +26,7 @@ const serve = Effect.fnUntraced(function*(node: string) {
   return yield* Deferred.await(address)
 })
 
-/** Runs an example to its end; something crashes once it has told of its download. */
+/** Runs an example to its end. The second crash happens when the example has printed its download. */
 const run = Effect.fnUntraced(function*(example: string, directory: string) {
   const cores = yield* FakeCores
   yield* cores.put({ ...crashed, pid: 1, fields: { title: "SIGSEGV in first (crashme)" } })
@@ -53,24 +53,27 @@ const run = Effect.fnUntraced(function*(example: string, directory: string) {
   })
 })
 
-describe("the examples do what they say", () => {
-  it.live.each(["client-promise", "client-effect"])("%s", (example) =>
-    Effect.gen(function*() {
-      const directory = yield* Effect.acquireRelease(
-        Effect.promise(() => mkdtemp(join(tmpdir(), "koredump-example-"))),
-        (path) => Effect.promise(() => rm(path, { recursive: true }))
-      )
-      const { code, content, file, lines } = yield* run(example, directory)
-      assert.deepStrictEqual(lines, [
-        "1 cores SIGSEGV in first (crashme)",
-        `${file}: 6 bytes`,
-        "ADDED SIGABRT in second (crashme)"
-      ])
-      assert.strictEqual(content, "a core")
-      assert.strictEqual(code, 0)
-    }).pipe(Effect.provide([layerFakeCoreSource(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped))
+describe("the examples", () => {
+  it.live.each(["client-promise", "client-effect"])(
+    "%s lists, downloads and watches",
+    (example) =>
+      Effect.gen(function*() {
+        const directory = yield* Effect.acquireRelease(
+          Effect.promise(() => mkdtemp(join(tmpdir(), "koredump-example-"))),
+          (path) => Effect.promise(() => rm(path, { recursive: true }))
+        )
+        const { code, content, file, lines } = yield* run(example, directory)
+        assert.deepStrictEqual(lines, [
+          "1 core dumps SIGSEGV in first (crashme)",
+          `${file}: 6 bytes`,
+          "ADDED SIGABRT in second (crashme)"
+        ])
+        assert.strictEqual(content, "a core")
+        assert.strictEqual(code, 0)
+      }).pipe(Effect.provide([layerFakeCoreSource(), Layer.succeed(References.MinimumLogLevel, "None")]), Effect.scoped)
+  )
 
-  it.live("embedded-cluster", () =>
+  it.live("embedded-cluster reads from all reachable nodes", () =>
     Effect.gen(function*() {
       const agent = Effect.fnUntraced(function*(node: string) {
         const context = yield* Layer.build(layerFakeCoreSource())
@@ -95,8 +98,8 @@ describe("the examples do what they say", () => {
         const [code] = await once(child, "close") as [number]
         return { code, lines }
       })
-      const told = lines.filter((line) => line.startsWith("node-"))
-      assert.deepStrictEqual(told.map((line) => line.replace(/(?<=unreachable ).*/, "…")), [
+      const printed = lines.filter((line) => line.startsWith("node-"))
+      assert.deepStrictEqual(printed.map((line) => line.replace(/(?<=unreachable ).*/, "…")), [
         "node-1 ready ",
         "node-2 ready ",
         "node-3 unreachable …",

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Captures sample-host.tar.gz beside this script: the files of a small host with
-# real cores and a real journal, made by the pipeline of e2e/host (root, disposable
-# machine). See README.md for what is in it.
+# Creates sample-host.tar.gz next to this script: the files of a small host with real core dumps and a real journal, made
+# with the pipeline of e2e/host. Needs root on a disposable machine. README.md lists the contents.
 . "$(dirname "${BASH_SOURCE[0]}")/../../e2e/host/capture.sh"
 archive=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/sample-host.tar.gz
 
 capture_begin
-# Stripped of what the demo does not need, so that the archive stays small.
+# Without the programs that the demo does not need, to keep the archive small.
 mv "$DEMO/bin/deep" "$DEMO/bin/checkout"
 mv "$DEMO/bin/threads" "$DEMO/bin/queue-worker"
 mv "$DEMO/bin/aborts" "$DEMO/bin/billing"
@@ -14,21 +13,21 @@ mv "$DEMO/bin/signals" "$DEMO/bin/report"
 for name in stripped big kwörker 'über\x20prog'; do rm -f "$DEMO/bin/$name"; done
 
 declare -A made
-keep() {
+capture() {
   crash "$@"
   made[$1]=$pid
   sleep 1.1
 }
 export KOREDUMP_E2E_USER=1000
-keep pod exec-pod --host checkout-7d4b9c6f5d-x2k8p -- "$DEMO/bin/checkout"
-keep threads exec "$DEMO/bin/queue-worker"
-keep gone exec "$DEMO/bin/report" FPE
+capture pod exec-pod --host checkout-7d4b9c6f5d-x2k8p -- "$DEMO/bin/checkout"
+capture threads exec "$DEMO/bin/queue-worker"
+capture gone exec "$DEMO/bin/report" FPE
 unset KOREDUMP_E2E_USER
-keep abort exec "$DEMO/bin/billing"
-keep lz4 exec "$DEMO/bin/report" FPE
-keep name-space name-space
-keep truncated exec-small "$DEMO/bin/checkout"
-keep rlimit0 exec-none "$DEMO/bin/checkout"
+capture abort exec "$DEMO/bin/billing"
+capture lz4 exec "$DEMO/bin/report" FPE
+capture name-space name-space
+capture truncated exec-small "$DEMO/bin/checkout"
+capture rlimit0 exec-none "$DEMO/bin/checkout"
 "$HERE/pipeline.sh" journal stop
 made[pending]=$("$HERE/crash.sh" exec "$DEMO/bin/queue-worker")
 pids="$pids ${made[pending]}"

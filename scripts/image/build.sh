@@ -1,12 +1,13 @@
 #!/bin/sh
-# build.sh DIRECTORY: what koredump itself brings to the image, for the platform TARGETARCH. Part of the Dockerfile.
+# Usage: build.sh DIRECTORY
+# Builds koredump's files of the image for the platform TARGETARCH. Part of the Dockerfile.
 set -eu
 image=$1
 case ${TARGETARCH:-$(dpkg --print-architecture)} in
   amd64) platform=linux-x64 ;;
   arm64) platform=linux-arm64 ;;
   *)
-    echo "There is no image for $TARGETARCH: npm's Node ends at 20 there." >&2
+    echo "Platform $TARGETARCH is not supported: the npm package node has no current version for it." >&2
     exit 1
     ;;
 esac
@@ -20,15 +21,15 @@ fetch() {
 }
 version_of() { sed -n 's/^ *"version": "\(.*\)",$/\1/p' "node_modules/$1/package.json"; }
 
-# Symbols of Node are a seventh of it, and nobody debugs Node here.
+# Without debug symbols, Node.js is one seventh smaller.
 fetch "node-$platform@$(version_of node)" /tmp/node
 strip -o "$image/usr/bin/node" /tmp/node/bin/node
 npm run --silent build:cli-binary -- --platform "$platform" --node "$image/usr/bin/node" --out "$image/usr/local/bin/koredumpctl"
 
 (cd packages/server && npx tsup --silent)
 cp packages/server/dist/*.js "$lib/server/"
-rm "$lib/server/index.js" # the library, which the program does not use
-# There is no `env` to find Node with.
+rm "$lib/server/index.js" # The program does not use the library.
+# The image has no /usr/bin/env.
 sed -i '1s|.*|#!/usr/bin/node|' "$lib/server/main.js"
 chmod 755 "$lib/server/main.js"
 ln -s ../lib/koredump/server/main.js "$image/usr/local/bin/koredump-server"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# runtime.sh DIRECTORY: of Debian what the programs need at run time, and no more: no shell, no package manager. Part of
-# the Dockerfile.
+# Usage: runtime.sh DIRECTORY
+# Copies the parts of Debian that the programs need at run time, without a shell and a package manager. Part of the
+# Dockerfile.
 set -eu
 image=$1
 apt-get update -qq
@@ -14,8 +15,8 @@ done
 mkdir -p "$image/etc/ssl/certs" "$image/var/lib/dpkg/status.d" "$image/usr/share/doc"
 mkdir -m 1777 "$image/tmp"
 
-# take FILE…: at the place where it really is, and all that it is linked with.
-take() {
+# copy_files FILE…: copies to the real path of each file, and records its Debian package.
+copy_files() {
   for file in "$@"; do
     to=$(realpath "$(dirname "$file")")
     mkdir -p "$image$to"
@@ -27,10 +28,10 @@ take() {
 libraries() { ldd "$@" 2>/dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (.*|\1|p' | sort -u; }
 
 lib=$(dirname "$(ldconfig -p | sed -n 's|.* => \(/.*/libzstd\.so\.1\)$|\1|p')")
-# The chart waits with `sleep`. Libraries for compressed journals are loaded on demand, so ldd does not know them.
-take /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "$lib"/liblzma.so.5
+# The chart uses `sleep`. journalctl loads the libraries for compressed journals on demand, so ldd does not list them.
+copy_files /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "$lib"/liblzma.so.5
 # shellcheck disable=SC2046 # a list
-take $(libraries /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "$lib"/liblzma.so.5 \
+copy_files $(libraries /usr/bin/journalctl /usr/bin/sleep "$lib"/libzstd.so.1 "$lib"/liblz4.so.1 "$lib"/liblzma.so.5 \
   "$image/usr/bin/node" "$image"/usr/local/lib/koredump/node_modules/@napi-rs/*/*.node)
 
 cp /etc/ssl/certs/ca-certificates.crt "$image/etc/ssl/certs/"
@@ -39,7 +40,7 @@ echo 'hosts: files dns' >"$image/etc/nsswitch.conf"
 printf '%s\n' 'root:x:0:0:root:/:/sbin/nologin' 'koredump:x:65532:65532:koredump:/:/sbin/nologin' >"$image/etc/passwd"
 printf '%s\n' 'root:x:0:' 'koredump:x:65532:' >"$image/etc/group"
 
-# Scanners find here what there is, and people under which licence.
+# For vulnerability scanners, and the licenses.
 echo ca-certificates base-files | tr ' ' '\n' >>/tmp/packages
 sort -u /tmp/packages | while read -r package; do
   name=${package%%:*}

@@ -1,20 +1,20 @@
-/** One packed package in an empty project outside of the repository, as `npm install` puts it there. */
+/** A packed package that is installed in an empty project outside of the repository. */
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdir, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { promisify } from "node:util"
-import { entriesOf, type Manifest, type Packed } from "../../test-support/packages.ts"
+import { listEntries, type Manifest, type Packed } from "../../test-support/packages.ts"
 import { type Sbom } from "./sbom.ts"
 
 const exec = promisify(execFile)
 
-/** Whatever hangs ends after so many milliseconds, and fails. */
+/** Timeout of each command, in milliseconds. */
 const timeout = 60_000
 
-/** `packed` and those of ours that it needs, which no registry has yet. */
-export const closureOf = (packed: Packed, all: ReadonlyArray<Packed>): ReadonlyArray<Packed> => {
+/** `packed` and the koredump packages that it depends on. They are not in a registry yet. */
+export const withDependencies = (packed: Packed, all: ReadonlyArray<Packed>): ReadonlyArray<Packed> => {
   const closure = new Set([packed])
   for (const { manifest } of closure) {
     const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
@@ -23,19 +23,19 @@ export const closureOf = (packed: Packed, all: ReadonlyArray<Packed>): ReadonlyA
   return [...closure]
 }
 
-/** What each program is asked, and what it has to say. */
-const questions = (
+/** The commands to run, with the expected output. */
+const expectedOutputs = (
   version: string,
   host: string
-): Readonly<Record<string, ReadonlyArray<readonly [args: ReadonlyArray<string>, answer: RegExp]>>> => {
-  const says = new RegExp(`^(?:\\S+ )?v?${version.replaceAll(".", "\\.")}$`, "m")
+): Readonly<Record<string, ReadonlyArray<readonly [args: ReadonlyArray<string>, output: RegExp]>>> => {
+  const versionOutput = new RegExp(`^(?:\\S+ )?v?${version.replaceAll(".", "\\.")}$`, "m")
   return {
     koredumpctl: [
-      [["version"], says],
+      [["version"], versionOutput],
       [["--local", "--root", host, "list"], /^- ID: core\.checkout\./m]
     ],
-    "kubectl-koredump": [[["--version"], says]],
-    "koredump-server": [[["--version"], says]]
+    "kubectl-koredump": [[["--version"], versionOutput]],
+    "koredump-server": [[["--version"], versionOutput]]
   }
 }
 
@@ -48,19 +48,19 @@ export class Installation {
   private constructor(manifest: Manifest, directory: string) {
     this.#manifest = manifest
     this.#directory = directory
-    // The Node that runs this is the one from npm; nothing else of the repository is on the PATH.
+    // Of the repository, the PATH contains only Node.js.
     const path = [join(directory, "node_modules/.bin"), dirname(process.execPath), "/usr/bin", "/bin"]
     this.#env = { HOME: directory, PATH: path.join(":") }
   }
 
-  /** Installs into `directory`, which is made. No script runs: none is needed. */
-  static async of(packed: Packed, all: ReadonlyArray<Packed>, directory: string): Promise<Installation> {
+  /** Creates `directory` and installs the package there, without running scripts. */
+  static async create(packed: Packed, all: ReadonlyArray<Packed>, directory: string): Promise<Installation> {
     await mkdir(directory)
     await writeFile(
       join(directory, "package.json"),
       JSON.stringify({ name: "project", version: "1.0.0", private: true, type: "module" })
     )
-    const tarballs = closureOf(packed, all).map(({ tarball }) => tarball)
+    const tarballs = withDependencies(packed, all).map(({ tarball }) => tarball)
     await exec("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs], {
       cwd: directory,
       timeout: 5 * timeout
@@ -73,37 +73,37 @@ export class Installation {
     return stdout + stderr
   }
 
-  /** Imports each public entry; answers their names. */
+  /** Imports each public entry. Returns their names. */
   async imports(): Promise<ReadonlyArray<string>> {
-    const entries = entriesOf(this.#manifest)
+    const entries = listEntries(this.#manifest)
     for (const entry of entries) {
       const program = `if (Object.keys(await import(${
         JSON.stringify(entry)
-      })).length === 0) throw new Error("is empty")`
+      })).length === 0) throw new Error("exports nothing")`
       await this.#run("node", ["--input-type=module", "--eval", program])
     }
     return entries
   }
 
-  /** Runs each program on the sample host at `host`; answers what was run. */
+  /** Runs each command on the sample host at `host`. Returns the commands. */
   async runs(host: string): Promise<ReadonlyArray<string>> {
     const names = Object.keys(this.#manifest.bin ?? {})
-    const asked = questions(this.#manifest.version, host)
+    const expected = expectedOutputs(this.#manifest.version, host)
     const ran: Array<string> = []
     for (const name of names) {
-      for (const [args, answer] of asked[name] ?? []) {
-        const said = await this.#run(name, args)
+      for (const [args, output] of expected[name] ?? []) {
+        const actual = await this.#run(name, args)
         const command = [name, ...args].join(" ").replace(host, "HOST")
-        if (!answer.test(said)) throw new Error(`${command} does not say ${answer}, but:\n${said}`)
+        if (!output.test(actual)) throw new Error(`${command}: expected ${output}, got:\n${actual}`)
         ran.push(command)
       }
-      if (!(name in asked)) throw new Error(`${name} is not known here: say how it is tried`)
+      if (!(name in expected)) throw new Error(`No check for the command ${name}. Add it to ${import.meta.filename}.`)
     }
     if (names.includes("koredump-server")) ran.push(await this.#serves(host))
     return ran
   }
 
-  /** The server serves the host's cores, and ends when it is told to. */
+  /** Starts the server, lists the core dumps of the host and stops the server. */
   async #serves(host: string): Promise<string> {
     const server = spawn("koredump-server", ["local", "--root", host, "--listen", "127.0.0.1:0"], {
       cwd: this.#directory,
@@ -119,18 +119,18 @@ export class Installation {
       url = /http:\/\/[^\s"/]+/.exec(line)?.[0]
       if (url !== undefined) break
     }
-    if (url === undefined) throw new Error(`koredump-server ended without an address:\n${log.join("\n")}`)
+    if (url === undefined) throw new Error(`koredump-server did not start:\n${log.join("\n")}`)
     server.stdout.resume()
     const cores = await fetch(`${url}/apiv1/cores`).then((response) => response.json()) as ReadonlyArray<unknown>
     server.kill("SIGTERM")
     const [code] = await ended
     if (cores.length === 0 || code !== 0) {
-      throw new Error(`koredump-server serves ${cores.length} cores and ends with ${code}`)
+      throw new Error(`koredump-server listed ${cores.length} core dumps and exited with code ${code}`)
     }
     return "koredump-server local --root HOST"
   }
 
-  /** npm's bill of materials of all that was installed. */
+  /** npm's SBOM of the installed packages. */
   async sbom(): Promise<Sbom> {
     const { stdout } = await exec("npm", ["sbom", "--sbom-format", "cyclonedx", "--sbom-type", "application"], {
       cwd: this.#directory,

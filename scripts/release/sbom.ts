@@ -1,11 +1,11 @@
 /**
- * Bills of materials in CycloneDX. npm tells what an installation brings; what our programs have bundled in them no
- * installation shows: that is told by the bundler and the lock file.
+ * Software bills of materials (SBOMs) in CycloneDX. npm lists installed packages. The packages in our bundles are not
+ * installed; they come from esbuild and the lock file.
  */
 import { randomUUID } from "node:crypto"
 import { type Lock } from "./versions.ts"
 
-/** A component of a bill of materials, as far as it is touched here. */
+/** A component of an SBOM. */
 export interface Component {
   readonly type: "library" | "application" | "container"
   readonly "bom-ref": string
@@ -16,7 +16,7 @@ export interface Component {
   readonly [other: string]: unknown
 }
 
-/** A bill of materials. */
+/** An SBOM. */
 export interface Sbom {
   readonly bomFormat: "CycloneDX"
   readonly specVersion: string
@@ -26,29 +26,29 @@ export interface Sbom {
   readonly [other: string]: unknown
 }
 
-/** Where the package of a file is, as the lock file has it: `node_modules/a/node_modules/b`, `packages/core`. */
-export const locationOf = (file: string): string => {
+/** The location of the package of a file in the lock file, such as `node_modules/a/node_modules/b` or `packages/core`. */
+export const findLocation = (file: string): string => {
   const location = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? /^packages\/[^/]+/.exec(file)?.[0]
-  if (location === undefined) throw new Error(`${file} belongs to no package`)
+  if (location === undefined) throw new Error(`${file} does not belong to a package`)
   return location
 }
 
-const licensesOf = (license: string | undefined): Pick<Component, "licenses"> =>
+const toLicenses = (license: string | undefined): Pick<Component, "licenses"> =>
   license === undefined
     ? {}
     : { licenses: [/[ (]/.test(license) ? { expression: license } : { license: { id: license } }] }
 
-const hashesOf = (integrity: string | undefined) =>
+const toHashes = (integrity: string | undefined) =>
   integrity?.startsWith("sha512-") === true
     ? {
       hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex") }]
     }
     : {}
 
-/** The package at `location` of the lock file; `names` are those of our own, by directory. */
-export const componentAt = (lock: Lock, names: ReadonlyMap<string, string>, location: string): Component => {
+/** The component for the package at `location` in the lock file. `names` are the koredump packages by directory. */
+export const readComponent = (lock: Lock, names: ReadonlyMap<string, string>, location: string): Component => {
   const { integrity, license, version } = lock.packages[location] ?? {}
-  if (version === undefined) throw new Error(`package-lock.json has no version of ${location}`)
+  if (version === undefined) throw new Error(`${location} has no version in package-lock.json`)
   const name = names.get(location) ?? location.replace(/^.*node_modules\//, "")
   return {
     type: "library",
@@ -57,15 +57,15 @@ export const componentAt = (lock: Lock, names: ReadonlyMap<string, string>, loca
     version,
     scope: "required",
     purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
-    ...hashesOf(integrity),
-    ...licensesOf(license)
+    ...toHashes(integrity),
+    ...toLicenses(license)
   }
 }
 
 const byRef = (a: Component, b: Component) => a["bom-ref"] < b["bom-ref"] ? -1 : 1
 
-/** The bill of `subject`: what is installed with it, and what is in its bundles. */
-export const sbomOf = (installed: Sbom, subject: Component, bundled: ReadonlyArray<Component>): Sbom => {
+/** The SBOM of `subject`: the packages that are installed with it, and those in its bundles. */
+export const createSbom = (installed: Sbom, subject: Component, bundled: ReadonlyArray<Component>): Sbom => {
   const ref = subject["bom-ref"]
   const components = new Map(
     [...bundled, ...installed.components].map((component) => [component["bom-ref"], component])

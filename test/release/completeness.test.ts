@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { shortcomings } from "../../scripts/release/completeness.ts"
+import { findPackageProblems } from "../../scripts/release/completeness.ts"
 import { type Manifest, type Packed } from "../../test-support/packages.ts"
 
 const manifest: Manifest = {
@@ -29,38 +29,46 @@ const packed: Packed = { directory: "packages/cli", tarball: "/cli.tgz", manifes
 const { description: _d, engines: _e, repository: _r, ...bare } = manifest
 const { bin: _b, ...library } = manifest
 
-describe("a package that is packed", () => {
+describe("findPackageProblems", () => {
   const table: ReadonlyArray<readonly [string, Partial<Packed>, ReadonlyArray<string>]> = [
-    ["has all", {}, []],
-    ["says nothing of itself", { manifest: bare }, [
+    ["accepts a complete package", {}, []],
+    ["reports missing fields", { manifest: bare }, [
       "@koredump/cli has no description",
-      "@koredump/cli has not the repository git+https://github.com/koredump/koredump.git",
-      "@koredump/cli has not the repository's directory packages/cli",
-      "@koredump/cli does not say which Node it needs (engines)"
+      "@koredump/cli does not have the repository git+https://github.com/koredump/koredump.git",
+      "@koredump/cli does not have the repository directory packages/cli",
+      "@koredump/cli does not declare a Node.js version (engines)"
     ]],
-    ["has another license", { manifest: { ...manifest, license: "MIT" } }, [
-      "@koredump/cli has not the license Apache-2.0"
+    ["reports a different license", { manifest: { ...manifest, license: "MIT" } }, [
+      "@koredump/cli does not have the license Apache-2.0"
     ]],
-    ["was moved", { directory: "packages/other" }, [
-      "@koredump/cli has not the repository's directory packages/other"
+    ["reports a different directory", { directory: "packages/other" }, [
+      "@koredump/cli does not have the repository directory packages/other"
     ]],
-    ["was not built", { files: files.filter(({ path }) => !path.startsWith("dist/")) }, [
-      "@koredump/cli lacks dist/index.d.ts",
-      "@koredump/cli lacks dist/index.js",
-      "@koredump/cli lacks dist/main.js",
-      "@koredump/cli lacks dist/THIRD-PARTY-LICENSES.txt"
+    ["reports a missing build", { files: files.filter(({ path }) => !path.startsWith("dist/")) }, [
+      "@koredump/cli does not contain dist/index.d.ts",
+      "@koredump/cli does not contain dist/index.js",
+      "@koredump/cli does not contain dist/main.js",
+      "@koredump/cli does not contain dist/THIRD-PARTY-LICENSES.txt"
     ]],
-    ["has no program", { manifest: library, files: files.filter(({ path }) => !path.endsWith(".txt")) }, []],
-    ["lacks texts", { files: files.slice(2) }, ["@koredump/cli lacks LICENSE", "@koredump/cli lacks README.md"]],
-    ["would run something at its installation", { manifest: { ...manifest, scripts: { postinstall: "x" } } }, [
-      "@koredump/cli runs a script at postinstall"
+    ["accepts a package without commands", {
+      manifest: library,
+      files: files.filter(({ path }) => !path.endsWith(".txt"))
+    }, []],
+    ["reports missing texts", { files: files.slice(2) }, [
+      "@koredump/cli does not contain LICENSE",
+      "@koredump/cli does not contain README.md"
     ]],
-    ["has what is not for users", { files: [...files, file("test/a.test.ts"), file("dist/bin/x", 2 ** 27)] }, [
-      "@koredump/cli has 134217728 bytes of dist/bin/x",
-      "@koredump/cli has test/a.test.ts, which is no part of it"
+    ["reports a script that runs during installation", { manifest: { ...manifest, scripts: { postinstall: "x" } } }, [
+      "@koredump/cli has a postinstall script"
+    ]],
+    ["reports files that do not belong to the package", {
+      files: [...files, file("test/a.test.ts"), file("dist/bin/x", 2 ** 27)]
+    }, [
+      "@koredump/cli contains dist/bin/x with 134217728 bytes, which is too large",
+      "@koredump/cli contains test/a.test.ts, which is not part of the package"
     ]]
   ]
   it.each(table)("%s", (_, change, expected) => {
-    assert.deepStrictEqual(shortcomings({ ...packed, ...change }), expected)
+    assert.deepStrictEqual(findPackageProblems({ ...packed, ...change }), expected)
   })
 })

@@ -3,12 +3,12 @@ import { build } from "esbuild"
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { licensesFile, licensesOf, thirdPartyLicenses } from "../../scripts/licenses.ts"
+import { collectLicenses, licensesFile, thirdPartyLicenses } from "../../scripts/licenses.ts"
 
 const bar = "=".repeat(80)
 const manifest = (name: string, version: string, license: string) => JSON.stringify({ name, version, license })
 
-/** A project with two packages that are used, one of them in two versions, and one that is not. */
+/** A project that uses two packages, one of them in two versions, and has an unused one. */
 const project: Readonly<Record<string, string>> = {
   "main.js": `import { a } from "@scope/a"; import { b } from "b"; import "unused"; console.log(a, b)`,
   "node_modules/@scope/a/package.json": manifest("@scope/a", "1.0.0", "MIT"),
@@ -52,11 +52,11 @@ const bundled = (directory: string) =>
     logLevel: "silent"
   })
 
-describe("the licences of a bundle", () => {
-  it("are those of all that is in it, and of nothing else", () =>
+describe("the licenses of a bundle", () => {
+  it("are those of exactly the packages in it", () =>
     inProject(project, async (directory) => {
       const { metafile } = await bundled(directory)
-      const expected = `Third parties' code in this program, each under its own licence.
+      const expected = `Licenses of third-party code in this program
 
 ${bar}\n@scope/a 1.0.0 (MIT)\n${bar}\n\nLicence of a.\n\nNotice of a.
 
@@ -64,21 +64,21 @@ ${bar}\nb 2.0.0 (ISC)\n${bar}\n\nLicence of b 2.
 
 ${bar}\nb 1.0.0 (ISC)\n${bar}\n\nLicence of b 1.\n\nNotice of b 1.\n`
       assert.strictEqual(await readFile(join(directory, "dist", licensesFile), "utf8"), expected)
-      const more = licensesOf([metafile!], directory, [join(directory, "node_modules/b")])
+      const more = collectLicenses([metafile!], directory, [join(directory, "node_modules/b")])
       assert.strictEqual(more, expected)
     }))
 
-  it("fail the build where a text is missing", () =>
+  it("fail the build if a text is missing", () =>
     inProject(project, async (directory) => {
       await rm(join(directory, "node_modules/b/COPYING"))
       const failure = await bundled(directory).then(() => "built", (error: Error) => error.message)
       assert.match(
         failure,
-        /b 1\.0\.0 \(ISC\) is bundled without the text of its licence: put it into .*licenses\/b\.txt/
+        /b 1\.0\.0 \(ISC\) is bundled, but its license text is missing\. Add it as .*licenses\/b\.txt/
       )
     }))
 
-  it("are taken from here where the package has none", () =>
+  it("come from scripts/licenses if a package has none", () =>
     inProject({
       "main.js": `import { xz } from "xz-decompress"; console.log(xz)`,
       "node_modules/xz-decompress/package.json": manifest("xz-decompress", "0.2.3", "MIT"),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Component, componentAt, locationOf, type Sbom, sbomOf } from "../../scripts/release/sbom.ts"
+import { type Component, createSbom, findLocation, readComponent, type Sbom } from "../../scripts/release/sbom.ts"
 
 const lock = {
   packages: {
@@ -9,19 +9,19 @@ const lock = {
     "node_modules/b": { version: "3.0.0", license: "MIT" }
   }
 }
-const at = (location: string) => componentAt(lock, new Map([["packages/cli", "@koredump/cli"]]), location)
+const at = (location: string) => readComponent(lock, new Map([["packages/cli", "@koredump/cli"]]), location)
 
-describe("a bill of materials", () => {
+describe("an SBOM", () => {
   it.each([
     ["packages/cli/src/main.ts", "packages/cli"],
     ["node_modules/b/dist/index.js", "node_modules/b"],
     ["node_modules/@scope/a/index.js", "node_modules/@scope/a"],
     ["node_modules/@scope/a/node_modules/b/index.js", "node_modules/@scope/a/node_modules/b"]
-  ])("knows where %s belongs", (file, location) => {
-    assert.strictEqual(locationOf(file), location)
+  ])("finds the package of %s", (file, location) => {
+    assert.strictEqual(findLocation(file), location)
   })
 
-  it("takes components from the lock file", () => {
+  it("reads components from the lock file", () => {
     assert.deepStrictEqual(at("node_modules/@scope/a"), {
       type: "library",
       "bom-ref": "@scope/a@2.0.0",
@@ -34,8 +34,8 @@ describe("a bill of materials", () => {
     })
     assert.deepStrictEqual(at("packages/cli").licenses, [{ license: { id: "Apache-2.0" } }])
     assert.strictEqual(at("node_modules/@scope/a/node_modules/b").purl, "pkg:npm/b@1.0.0")
-    assert.throws(() => at("node_modules/c"), "package-lock.json has no version of node_modules/c")
-    assert.throws(() => locationOf("scripts/version.ts"), "belongs to no package")
+    assert.throws(() => at("node_modules/c"), "node_modules/c has no version in package-lock.json")
+    assert.throws(() => findLocation("scripts/version.ts"), "does not belong to a package")
   })
 
   it("has what is installed and what is bundled, each once", () => {
@@ -57,7 +57,7 @@ describe("a bill of materials", () => {
       ]
     }
     const subject = at("packages/cli")
-    const sbom = sbomOf(installed, subject, [subject, at("node_modules/b"), at("node_modules/@scope/a")])
+    const sbom = createSbom(installed, subject, [subject, at("node_modules/b"), at("node_modules/@scope/a")])
     assert.deepStrictEqual(sbom.metadata, { timestamp: "now", component: subject })
     assert.deepStrictEqual(sbom.components.map(({ name }) => name), ["@scope/a", "b", "native"])
     assert.deepStrictEqual(sbom.dependencies, [

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import { inject } from "postject"
-import { licensesOf } from "../../../scripts/licenses.ts"
+import { collectLicenses } from "../../../scripts/licenses.ts"
 import { cliVersionDefine, withoutDocsPages } from "../tsup.config.ts"
 import { wrapper } from "./load.ts"
 import { addonFor, isPlatform, nodeFor, packagesBeside, type Platform, platforms, thisPlatform } from "./platform.ts"
@@ -116,7 +116,7 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
   })
   await writeFile(
     `${target}.licenses.txt`,
-    licensesOf(bundles.map(({ metafile }) => metafile), process.cwd(), packagesBeside())
+    collectLicenses(bundles.map(({ metafile }) => metafile), process.cwd(), packagesBeside())
   )
   await chmod(part, 0o755)
   await rename(part, target)
