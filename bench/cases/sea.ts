@@ -4,10 +4,10 @@ import { startNode, temporaryDirectory, timed, token, until } from "../support/p
 import { type Benchmark, figure } from "../support/Result.ts"
 import { makeCores, makeHost, makeJournal } from "../support/sampleCores.ts"
 
-/** Run time of the one-file koredumpctl, alternating with an empty Node.js process. */
+/** Run time of the single-file koredumpctl, alternating with an empty Node.js process. */
 export const sea: Benchmark = {
   name: "sea",
-  about: "run time of the one-file koredumpctl: version, and list of 100 cores; baseline: an empty Node.js process",
+  about: "run time of the single-file koredumpctl: version, and list of 100 cores; baseline: an empty Node.js process",
   run: async ({ quick }) => {
     using host = temporaryDirectory()
     makeHost(host.path)
@@ -28,7 +28,7 @@ export const sea: Benchmark = {
       for (const { argv, seconds } of runs) seconds.push((await timed(executable, argv)).seconds)
     }
     return runs.map(({ argv, seconds }) =>
-      figure(`koredumpctl ${argv[0]}, one file`, "s", seconds, {
+      figure(`koredumpctl ${argv[0]}, single file`, "s", seconds, {
         baseline: { name: "node -e 0", rounds: nothing },
         target: {
           text: "at most 0.2 s more",
