@@ -1,42 +1,25 @@
-/**
- * The one in-memory index: takes changes, numbers them, answers lists, and tells watchers what happened. Sources that
- * know their cores (a host, a cluster, a fake) feed it and answer from it: a list never waits for a disk or a node.
- */
 import { Clock, Effect, Equal, Metric, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
-import { type CoreRef, refKey } from "../model/CoreId.ts"
+import type { CoreRef } from "../model/CoreId.ts"
 import { ResourceVersionExpired } from "../model/Problem.ts"
+import { ChangeLog, type LoggedChange } from "./ChangeLog.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
-import { comparePositions, type CorePosition, decodeContinue, encodeContinue, toPosition } from "./CorePosition.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 import type { ChangesOptions, CoreList } from "./CoreSource.ts"
-import { formatResourceVersion, parseResourceVersion } from "./ResourceVersion.ts"
+import { OrderedCores } from "./OrderedCores.ts"
 
-interface Entry {
-  readonly core: CoreSummary
-  readonly position: CorePosition
-}
-
-/** One change: what was before and what is after; one of the two may be missing. */
-interface Change {
-  readonly version: number
-  readonly before: CoreSummary | undefined
-  readonly after: CoreSummary | undefined
-}
-
-/** Bounds of an index. */
+/** Limits of an index. */
 export interface CoreIndexOptions {
-  /** Most cores held; beyond it the oldest `missing` go first, then the oldest. */
+  /** Cores in the index. With more, the oldest cores in state `missing` are dropped first, then the oldest. Default: 100,000 */
   readonly maxCores?: number
-  /** Changes kept for watchers. One that falls further behind has to list again. */
+  /** Changes kept for watches. A watch that falls further behind ends, and its client lists again. Default: 16,384 */
   readonly maxChanges?: number
-  /** Told of each core that is dropped for the bound. */
+  /** Called with each core that is dropped because of `maxCores`. */
   readonly onEvict?: (core: CoreSummary) => void
 }
 
 const chunkSize = 512
-/** Often enough for who listens to tell a silent connection from a dead one within seconds. */
 const heartbeatMillis = 5000
 
 const overtaken = Metric.counter("koredump_watches_overtaken_total", {
@@ -44,262 +27,163 @@ const overtaken = Metric.counter("koredump_watches_overtaken_total", {
   incremental: true
 })
 
-/** See the module's text. All methods that change it are synchronous: a change is visible as soon as they return. */
+/**
+ * The index of cores in memory. It versions changes, and answers lists and watches. A source (of a host, of a cluster)
+ * feeds it and answers from it, so a list waits for no disk and no node. Methods that change the index are synchronous:
+ * a change is visible when they return.
+ */
 export class CoreIndex {
-  /** Tells this index from any other: versions of others are expired here, never misread. */
-  readonly #epoch: string
   readonly #maxCores: number
-  readonly #maxChanges: number
   readonly #onEvict: CoreIndexOptions["onEvict"]
-  readonly #byKey = new Map<string, Entry>()
-  /** By position, oldest first. */
-  #ordered: Array<Entry> = []
-  #missing = 0
-  /** The newest changes; the last one has version `#version`. */
-  readonly #log: Array<Change> = []
-  #version = 0
-  readonly #waiting = new Set<() => void>()
+  readonly #cores = new OrderedCores()
+  readonly #log: ChangeLog
   #evicted = 0
 
   private constructor(epoch: string, options: CoreIndexOptions) {
-    this.#epoch = epoch
     this.#maxCores = options.maxCores ?? 100_000
-    this.#maxChanges = options.maxChanges ?? 16_384
+    this.#log = new ChangeLog(epoch, options.maxChanges ?? 16_384)
     this.#onEvict = options.onEvict
   }
 
   static readonly make = (options: CoreIndexOptions = {}): Effect.Effect<CoreIndex> =>
     Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (n) => new CoreIndex(n.toString(36), options))
 
-  /** Cores held. */
+  /** Number of cores. */
   get size(): number {
-    return this.#byKey.size
+    return this.#cores.size
   }
 
-  /** Cores dropped so far because there were more than the bound. */
+  /** Number of cores dropped so far because of `maxCores`. */
   get evicted(): number {
     return this.#evicted
   }
 
   /** The version of the newest change. */
   get resourceVersion(): string {
-    return this.#versionText(this.#version)
+    return this.#log.toVersion(this.#log.sequence)
   }
 
   /** All cores, oldest first. */
-  *[Symbol.iterator](): IterableIterator<CoreSummary> {
-    for (const { core } of this.#ordered) yield core
+  [Symbol.iterator](): IterableIterator<CoreSummary> {
+    return this.#cores[Symbol.iterator]()
   }
 
+  /** The core with this reference. */
   get(ref: CoreRef): CoreSummary | undefined {
-    return this.#byKey.get(refKey(ref))?.core
+    return this.#cores.get(ref)
   }
 
-  /** Adds a core or replaces what was known of it. Nothing happens where nothing changed. */
+  /** Adds or replaces a core. Does nothing if the core has not changed. */
   put(core: UnversionedCore): void {
-    const before = this.#byKey.get(refKey(core))
-    if (before !== undefined && Equal.equals({ ...core, resourceVersion: before.core.resourceVersion }, before.core)) {
-      return
-    }
-    const after = { ...core, resourceVersion: this.#versionText(this.#version + 1) } as CoreSummary
-    if (before !== undefined) this.#take(before)
-    this.#insert({ core: after, position: toPosition(after, "timestamp") })
-    this.#append(before?.core, after)
-    if (this.#byKey.size > this.#maxCores) this.#evict()
+    const before = this.#cores.get(core)
+    if (before !== undefined && Equal.equals({ ...core, resourceVersion: before.resourceVersion }, before)) return
+    const after = { ...core, resourceVersion: this.#log.toVersion(this.#log.sequence + 1) } as CoreSummary
+    this.#cores.set(after)
+    this.#log.append(before, after)
+    if (this.#cores.size > this.#maxCores) this.#evict()
   }
 
-  /** Forgets a core. */
+  /** Removes a core. */
   remove(ref: CoreRef): void {
-    const before = this.#byKey.get(refKey(ref))
-    if (before === undefined) return
-    this.#take(before)
-    this.#append(before.core, undefined)
+    const before = this.#cores.delete(ref)
+    if (before !== undefined) this.#log.append(before, undefined)
   }
 
-  /** Forgets `missing` cores that crashed before `time` (microseconds since 1970). */
+  /** Removes the cores in state `missing` that crashed before `time` (microseconds since 1970). */
   removeMissingBefore(time: number): void {
-    if (this.#missing === 0) return
-    const old: Array<CoreSummary> = []
-    for (const { core, position } of this.#ordered) {
-      if (position.time >= time) break
-      if (core.state === "missing") old.push(core)
-    }
-    for (const core of old) this.remove(core)
+    for (const core of this.#cores.findMissingBefore(time)) this.remove(core)
   }
 
-  /** A page of the cores that match, in the order asked for. Nothing here is unreachable. */
+  /** The page of the matching cores that a query asks for. `unreachable` is empty. */
   list(query: CoreQuery = {}): CoreList {
-    const candidates = this.#candidates(query)
-    const entries = query.sort === "size"
-      ? candidates
-        .map(({ core }) => ({ core, position: toPosition(core, "size") }))
-        .toSorted((a, b) => comparePositions(a.position, b.position))
-      : candidates
-    const from = query.continue === undefined ? undefined : Option.getOrUndefined(decodeContinue(query, query.continue))
-    const limit = query.limit ?? Number.POSITIVE_INFINITY
-    const down = query.order === "desc"
-    const cores: Array<CoreSummary> = []
-    let last: CorePosition | undefined
-    let more = false
-    for (let i = 0; i < entries.length; i++) {
-      const { core, position } = entries[down ? entries.length - 1 - i : i]!
-      if (from !== undefined) {
-        const order = comparePositions(position, from)
-        if (down ? order >= 0 : order <= 0) continue
-      }
-      if (!matchesFilter(query, core)) continue
-      if (cores.length === limit) {
-        more = true
-        break
-      }
-      cores.push(core)
-      last = position
-    }
-    return {
-      cores,
-      resourceVersion: this.resourceVersion,
-      unreachable: [],
-      ...(more && last !== undefined ? { continue: encodeContinue(query, last) } : {})
-    }
+    return { ...this.#cores.list(query), resourceVersion: this.resourceVersion, unreachable: [] }
   }
 
   /**
-   * The changes that the filter shows, after a BOOKMARK: what enters its view is ADDED, what leaves it DELETED. A watcher holds no more
-   * than its place in the log; one that falls behind the log's bound ends with `ResourceVersionExpired`.
+   * The changes of the cores that match the filter: a core that starts to match is ADDED, one that no longer matches is
+   * DELETED. A watch holds only its position in the log. If it falls behind by more than the log holds, it fails with
+   * `ResourceVersionExpired`.
    */
-  changes(options: ChangesOptions = {}): Stream.Stream<CoreChange, ResourceVersionExpired> {
-    const filter = options.filter ?? {}
+  changes({ filter = {}, since }: ChangesOptions = {}): Stream.Stream<CoreChange, ResourceVersionExpired> {
     return Stream.suspend(() => {
-      if (options.since !== undefined) {
-        const since = this.#parseVersion(options.since)
-        return since === undefined || since < this.#version - this.#log.length
-          ? Stream.fail(expired)
-          // Told at once that it may go on, a watcher need not wait for something to happen.
-          : Stream.concat(Stream.succeed(this.#bookmark(since)), this.#follow(since, filter))
-      }
-      const version = this.#version
-      const present = this.list(filter).cores.map((object): CoreChange => ({ type: "ADDED", object }))
-      return Stream.fromIterable(present, { chunkSize }).pipe(
-        Stream.concat(Stream.sync(() => this.#bookmark(version))),
-        Stream.concat(this.#follow(version, filter))
-      )
+      if (since === undefined) return this.#replay(filter)
+      const sequence = this.#log.toSequence(since)
+      // The BOOKMARK confirms at once that the watch can resume.
+      return sequence === undefined
+        ? Stream.fail(expired)
+        : Stream.concat(Stream.succeed(this.#toBookmark(sequence)), this.#follow(sequence, filter))
     })
   }
 
-  /** The cores that a filter may let through, oldest first: those that it names, else all. */
-  #candidates({ id, node }: CoreFilter): ReadonlyArray<Entry> {
-    if (id === undefined || node === undefined) return this.#ordered
-    const keys = new Set(node.flatMap((node) => id.map((id) => `${node}/${id}`)))
-    return [...keys].flatMap((key) => this.#byKey.get(key) ?? [])
-      .toSorted((a, b) => comparePositions(a.position, b.position))
+  #replay(filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
+    const { sequence } = this.#log
+    const current = this.list(filter).cores.map((object): CoreChange => ({ type: "ADDED", object }))
+    return Stream.fromIterable(current, { chunkSize }).pipe(
+      Stream.concat(Stream.sync(() => this.#toBookmark(sequence))),
+      Stream.concat(this.#follow(sequence, filter))
+    )
   }
 
-  #follow(since: number, filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
-    // `told`: when the watcher last got anything. Changes that its filter hides do not put the heartbeat off.
+  /** The changes after a sequence number. A heartbeat is due when the watch has emitted nothing for a while. */
+  #follow(start: number, filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
     return Stream.unwrap(
       Effect.map(
         Clock.currentTimeMillis,
-        (started) =>
-          Stream.paginate({ seen: since, told: started }, ({ seen, told }) =>
-            Effect.gen({ self: this }, function*() {
-              const left = told + heartbeatMillis - (yield* Clock.currentTimeMillis)
-              const moved = left > 0 && Option.isSome(yield* Effect.timeoutOption(this.#movedPast(seen), left))
-              const now = yield* Clock.currentTimeMillis
-              if (!moved) {
-                return [[this.#bookmark(seen)], Option.some({ seen, told: now })] as const
-              }
-              const oldest = this.#version - this.#log.length
-              if (seen < oldest) {
-                yield* Metric.update(overtaken, 1)
-                return yield* expired
-              }
-              const changes = this.#log.slice(seen - oldest, seen - oldest + chunkSize)
-              const events = changes.flatMap((change) => this.#eventFor(change, filter))
-              return [
-                events,
-                Option.some({ seen: seen + changes.length, told: events.length > 0 ? now : told })
-              ] as const
-            }))
+        (now) =>
+          Stream.paginate(
+            { sequence: start, lastEmitted: now },
+            ({ lastEmitted, sequence }) =>
+              Effect.gen({ self: this }, function*() {
+                const left = lastEmitted + heartbeatMillis - (yield* Clock.currentTimeMillis)
+                const isChanged = left > 0 &&
+                  Option.isSome(yield* Effect.timeoutOption(this.#log.awaitAfter(sequence), left))
+                const now = yield* Clock.currentTimeMillis
+                if (!isChanged) {
+                  return [[this.#toBookmark(sequence)], Option.some({ sequence, lastEmitted: now })] as const
+                }
+                const changes = this.#log.readAfter(sequence, chunkSize)
+                if (changes === undefined) {
+                  yield* Metric.update(overtaken, 1)
+                  return yield* expired
+                }
+                const events = changes.flatMap((change) => this.#toEvents(change, filter))
+                return [
+                  events,
+                  // Changes that the filter hides do not delay the heartbeat.
+                  Option.some({
+                    sequence: sequence + changes.length,
+                    lastEmitted: events.length > 0 ? now : lastEmitted
+                  })
+                ] as const
+              })
+          )
       )
     )
   }
 
-  #eventFor({ after, before, version }: Change, filter: CoreFilter): ReadonlyArray<CoreChange> {
-    const was = before !== undefined && matchesFilter(filter, before)
-    const is = after !== undefined && matchesFilter(filter, after)
-    if (is) return [was ? { type: "MODIFIED", object: after, previous: before } : { type: "ADDED", object: after }]
-    if (was) return [{ type: "DELETED", object: { ...before, resourceVersion: this.#versionText(version) } }]
-    return []
-  }
-
-  #bookmark(version: number): CoreChange {
-    return { type: "BOOKMARK", object: { resourceVersion: this.#versionText(version) } }
-  }
-
-  /** Ends as soon as there is a change newer than `seen`; looks and waits in one step, so none slips between. */
-  #movedPast(seen: number): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      const wake = () => resume(Effect.void)
-      if (this.#version > seen) return wake()
-      this.#waiting.add(wake)
-      return Effect.sync(() => this.#waiting.delete(wake))
-    })
-  }
-
-  #append(before: CoreSummary | undefined, after: CoreSummary | undefined): void {
-    this.#version += 1
-    this.#log.push({ version: this.#version, before, after })
-    // Cut rarely and by much, so that the cost of a change stays constant.
-    if (this.#log.length > this.#maxChanges * 2) this.#log.splice(0, this.#log.length - this.#maxChanges)
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const wake of waiting) wake()
-  }
-
-  #insert(entry: Entry): void {
-    this.#byKey.set(refKey(entry.core), entry)
-    this.#ordered.splice(this.#placeOf(entry.position), 0, entry)
-    if (entry.core.state === "missing") this.#missing += 1
-  }
-
-  #take(entry: Entry): void {
-    this.#byKey.delete(refKey(entry.core))
-    this.#ordered.splice(this.#placeOf(entry.position), 1)
-    if (entry.core.state === "missing") this.#missing -= 1
-  }
-
-  /** Where the position stands, or would stand, in the order. */
-  #placeOf(position: CorePosition): number {
-    let low = 0
-    let high = this.#ordered.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (comparePositions(this.#ordered[middle]!.position, position) < 0) low = middle + 1
-      else high = middle
+  #toEvents({ after, before, sequence }: LoggedChange, filter: CoreFilter): ReadonlyArray<CoreChange> {
+    const didMatch = before !== undefined && matchesFilter(filter, before)
+    if (after !== undefined && matchesFilter(filter, after)) {
+      return [didMatch ? { type: "MODIFIED", object: after, previous: before } : { type: "ADDED", object: after }]
     }
-    return low
+    return didMatch
+      ? [{ type: "DELETED", object: { ...before, resourceVersion: this.#log.toVersion(sequence) } }]
+      : []
+  }
+
+  #toBookmark(sequence: number): CoreChange {
+    return { type: "BOOKMARK", object: { resourceVersion: this.#log.toVersion(sequence) } }
   }
 
   #evict(): void {
-    const victim = this.#missing > 0
-      ? this.#ordered.find(({ core }) => core.state === "missing")
-      : this.#ordered[0]
-    if (victim === undefined) return
+    const core = this.#cores.findLeastImportant()
+    if (core === undefined) return
     this.#evicted += 1
-    this.remove(victim.core)
-    this.#onEvict?.(victim.core)
-  }
-
-  #versionText(version: number): string {
-    return formatResourceVersion({ epoch: this.#epoch, sequence: version })
-  }
-
-  #parseVersion(text: string): number | undefined {
-    const version = parseResourceVersion(text)
-    return version?.epoch === this.#epoch && version.sequence <= this.#version ? version.sequence : undefined
+    this.remove(core)
+    this.#onEvict?.(core)
   }
 }
 
 const expired = new ResourceVersionExpired({
-  detail: "Changes since this version are no longer known. List again, and watch from the version of that list."
+  detail: "The changes since this version are no longer known. List again, and watch from the version of that list."
 })

@@ -1,0 +1,125 @@
+import { Option } from "effect"
+import type { CoreSummary } from "../model/Core.ts"
+import { type CoreRef, refKey } from "../model/CoreId.ts"
+import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
+import { comparePositions, type CorePosition, decodeContinue, encodeContinue, toPosition } from "./CorePosition.ts"
+import type { CoreQuery } from "./CoreQuery.ts"
+
+interface Entry {
+  readonly core: CoreSummary
+  readonly position: CorePosition
+}
+
+/** A page of cores, and where the next one starts. */
+export interface CorePage {
+  readonly cores: ReadonlyArray<CoreSummary>
+  readonly continue?: string
+}
+
+/** Cores by reference, ordered by the time of the crash. */
+export class OrderedCores {
+  readonly #byKey = new Map<string, Entry>()
+  /** Oldest first. */
+  readonly #ordered: Array<Entry> = []
+  #missing = 0
+
+  /** Number of cores. */
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  /** All cores, oldest first. */
+  *[Symbol.iterator](): IterableIterator<CoreSummary> {
+    for (const { core } of this.#ordered) yield core
+  }
+
+  /** The core with this reference. */
+  get(ref: CoreRef): CoreSummary | undefined {
+    return this.#byKey.get(refKey(ref))?.core
+  }
+
+  /** Adds or replaces a core. */
+  set(core: CoreSummary): void {
+    this.delete(core)
+    const entry = { core, position: toPosition(core) }
+    this.#byKey.set(refKey(core), entry)
+    this.#ordered.splice(this.#findIndex(entry.position), 0, entry)
+    if (core.state === "missing") this.#missing += 1
+  }
+
+  /** Deletes a core. Returns it if it existed. */
+  delete(ref: CoreRef): CoreSummary | undefined {
+    const entry = this.#byKey.get(refKey(ref))
+    if (entry === undefined) return undefined
+    this.#byKey.delete(refKey(ref))
+    this.#ordered.splice(this.#findIndex(entry.position), 1)
+    if (entry.core.state === "missing") this.#missing -= 1
+    return entry.core
+  }
+
+  /** The core to drop first: the oldest one in state `missing`, else the oldest one. */
+  findLeastImportant(): CoreSummary | undefined {
+    const entry = this.#missing > 0 ? this.#ordered.find(({ core }) => core.state === "missing") : this.#ordered[0]
+    return entry?.core
+  }
+
+  /** The cores in state `missing` that crashed before `time` (microseconds since 1970). */
+  findMissingBefore(time: number): ReadonlyArray<CoreSummary> {
+    const found: Array<CoreSummary> = []
+    if (this.#missing === 0) return found
+    for (const { core, position } of this.#ordered) {
+      if (position.time >= time) break
+      if (core.state === "missing") found.push(core)
+    }
+    return found
+  }
+
+  /** The page of the matching cores that a query asks for. */
+  list(query: CoreQuery): CorePage {
+    const candidates = this.#findCandidates(query)
+    const entries = query.sort === "size"
+      ? candidates
+        .map(({ core }) => ({ core, position: toPosition(core, "size") }))
+        .toSorted((a, b) => comparePositions(a.position, b.position))
+      : candidates
+    const start = query.continue === undefined
+      ? undefined
+      : Option.getOrUndefined(decodeContinue(query, query.continue))
+    const limit = query.limit ?? Number.POSITIVE_INFINITY
+    const isDescending = query.order === "desc"
+    const cores: Array<CoreSummary> = []
+    let last: CorePosition | undefined
+    for (let i = 0; i < entries.length; i++) {
+      const { core, position } = entries[isDescending ? entries.length - 1 - i : i]!
+      if (start !== undefined) {
+        const order = comparePositions(position, start)
+        if (isDescending ? order >= 0 : order <= 0) continue
+      }
+      if (!matchesFilter(query, core)) continue
+      if (cores.length === limit && last !== undefined) return { cores, continue: encodeContinue(query, last) }
+      cores.push(core)
+      last = position
+    }
+    return { cores }
+  }
+
+  /** The cores that can match a filter, oldest first. A filter with IDs and nodes needs no search. */
+  #findCandidates({ id, node }: CoreFilter): ReadonlyArray<Entry> {
+    if (id === undefined || node === undefined) return this.#ordered
+    const keys = new Set(node.flatMap((node) => id.map((id) => `${node}/${id}`)))
+    return [...keys].flatMap((key) => this.#byKey.get(key) ?? [])
+      .toSorted((a, b) => comparePositions(a.position, b.position))
+  }
+
+  /** The index of a position in the order, by binary search. */
+  #findIndex(position: CorePosition): number {
+    let low = 0
+    let high = this.#ordered.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (comparePositions(this.#ordered[middle]!.position, position) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
