@@ -1,16 +1,16 @@
 /**
- * What is known of a core dump, with the very keys that REST shows: the journal's own names (`COREDUMP_*`, `_HOSTNAME`)
- * beside those that koredump adds. A fact that is not known has no key.
+ * The model of a core dump. Its keys are those of the REST API: names from the journal (`COREDUMP_*`, `_HOSTNAME`) and
+ * names that koredump adds. Unknown values have no key.
  */
 import { Schema } from "effect"
 import { Compression, CoreId } from "./CoreId.ts"
 import { StackTrace } from "./StackTrace.ts"
 
 /**
- * - `present`: the file is there and whole
- * - `truncated`: the file is there, cut by a limit of the system
- * - `pending`: the file is there, the journal does not know it (yet)
- * - `missing`: the journal knows the crash, the file is gone or was never stored
+ * - `present`: the core file is complete.
+ * - `truncated`: the core file was cut by a size limit of the system.
+ * - `pending`: the core file exists, but there is no journal entry (yet).
+ * - `missing`: there is a journal entry, but the core file was deleted or never stored.
  */
 export const CoreState = Schema.Literals(["present", "truncated", "missing", "pending"])
 export type CoreState = typeof CoreState.Type
@@ -26,17 +26,17 @@ const Timestamp = Schema.String.pipe(
 
 const unversionedFields = {
   id: CoreId,
-  /** The Kubernetes node's name; the host's name where there is no Kubernetes. */
+  /** Name of the Kubernetes node. Without Kubernetes: name of the host. */
   node: Schema.String,
   state: CoreState,
-  /** Bytes on disk, as stored (compressed). Absent where no file is. */
+  /** Size of the core file in bytes, as stored (compressed). Absent without a core file. */
   size: optionalInt,
   compression: Compression,
-  /** `SIGSEGV in deep3 (crashme)`. */
+  /** Crash title, for example `SIGSEGV in deep3 (crashme)`. */
   title: optionalString,
-  /** Equal for crashes of one cause, see `crashSignature`. */
+  /** Crash signature: equal for crashes with the same cause, see `crashSignature`. */
   signature: optionalString,
-  /** Why there is no stored core (`missing`) or why it cannot be read, in words. */
+  /** Why the core file is not stored or not readable. */
   reason: optionalString,
   namespace: optionalString,
   pod: optionalString,
@@ -45,16 +45,16 @@ const unversionedFields = {
   container_id: optionalString,
   image_name: optionalString,
   image_id: optionalString,
-  /** `Deployment/web`. */
+  /** For example `Deployment/web`. */
   workload: optionalString,
-  /** Machine architecture as uname prints it: `x86_64`, `aarch64`. */
+  /** Machine architecture as printed by uname: `x86_64`, `aarch64`. */
   ARCH: optionalString,
   COREDUMP_PID: optionalInt,
   COREDUMP_UID: optionalInt,
   COREDUMP_GID: optionalInt,
   COREDUMP_SIGNAL: optionalInt,
   COREDUMP_SIGNAL_NAME: optionalString,
-  /** Time of the crash: RFC 3339 in UTC, with a fraction when known. */
+  /** Time of the crash: RFC 3339 in UTC, with a fraction if known. */
   COREDUMP_TIMESTAMP: Timestamp,
   COREDUMP_COMM: optionalString,
   COREDUMP_EXE: optionalString,
@@ -68,31 +68,31 @@ const unversionedFields = {
 
 const summaryFields = {
   ...unversionedFields,
-  /** Opaque version of this core, given by the index that serves it. */
+  /** Opaque version of the core's last change in the index that serves it. */
   resourceVersion: Schema.String
 }
 
-// Further fields of the journal: their names are systemd's and new ones come.
+// More fields of the journal. systemd chooses their names and adds new ones.
 const furtherFields = Schema.Record(Schema.String, Schema.Json)
 
-/** A core as a source knows it, before an index gives it a version. */
+/** A core summary without resource version, which the index adds. */
 export const UnversionedCore = Schema.StructWithRest(Schema.Struct(unversionedFields), [furtherFields])
 export type UnversionedCore = typeof UnversionedCore.Type
 
-/** A core as lists and watches show it: everything but the heavy fields. */
+/** A core in lists and watches: all fields except the heavy ones. */
 export const CoreSummary = Schema.StructWithRest(Schema.Struct(summaryFields), [furtherFields]).annotate({
   identifier: "CoreSummary"
 })
 export type CoreSummary = typeof CoreSummary.Type
 
-/** Everything known of one core. */
+/** A core with all fields. */
 export const CoreMetadata = Schema.StructWithRest(
   Schema.Struct({
     ...summaryFields,
-    /** The journal's text about the crash, with the stack trace. */
+    /** The journal's message about the crash, with the stack trace. */
     MESSAGE: optionalString,
     stack: Schema.optionalKey(StackTrace),
-    /** The process's environment, one `NAME=value` a line. Shown only to those who may download the core. */
+    /** Environment of the process, one `NAME=value` per line. Redacted without permission to download the core. */
     COREDUMP_ENVIRON: optionalString,
     COREDUMP_OPEN_FDS: optionalString,
     COREDUMP_PACKAGE_JSON: optionalString,
@@ -105,10 +105,10 @@ export type CoreMetadata = typeof CoreMetadata.Type
 
 const fieldNames = new Set([...Object.keys(summaryFields), "MESSAGE", "stack", "crio"])
 
-/** Whether a core can have a field of this name: one of the model's, or one that the journal may have. */
+/** Whether a core can have a field with this name: a field of the model, or a possible field of the journal. */
 export const isFieldName = (name: string): boolean => fieldNames.has(name) || /^[A-Z_][A-Z0-9_]{0,63}$/.test(name)
 
-/** Whether a field is left out of lists unless asked for: large, or secret. */
+/** Whether a field is heavy: large or confidential, and not part of lists unless requested. */
 export const isHeavyField = (name: string): boolean => name.startsWith("COREDUMP_PROC_") || heavyFields.has(name)
 
 const heavyFields = new Set([
@@ -120,7 +120,7 @@ const heavyFields = new Set([
   "crio"
 ])
 
-/** Microseconds since 1970 as RFC 3339 in UTC; a fraction only where there is one. Undefined outside years 0–9999. */
+/** Formats microseconds since 1970 as RFC 3339 in UTC. Returns undefined outside of the years 0 to 9999. */
 export const formatTimestamp = (micros: number): string | undefined => {
   const seconds = Math.floor(micros / 1_000_000)
   const date = new Date(seconds * 1000)
@@ -130,12 +130,12 @@ export const formatTimestamp = (micros: number): string | undefined => {
   return date.toISOString().slice(0, 19) + (fraction === "" ? "" : `.${fraction}`) + "Z"
 }
 
-/** The inverse of {@link formatTimestamp}; NaN for text that is no RFC 3339 time. */
+/** The inverse of {@link formatTimestamp}. Returns NaN for text that is not an RFC 3339 time. */
 export const parseTimestamp = (text: string): number => {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i.exec(text)
   if (match === null) return Number.NaN
   const [, seconds, fraction = "", zone] = match
-  // Date.parse takes 31 February for 3 March.
+  // Date.parse accepts 31 February as 3 March.
   const day = Number(seconds!.slice(8, 10))
   if (day > 28 && new Date(`${seconds!.slice(0, 10)}T00:00:00Z`).getUTCDate() !== day) return Number.NaN
   return Date.parse(`${seconds}${zone}`) * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6))
@@ -145,8 +145,8 @@ const encoder = new TextEncoder()
 const encoded = new WeakMap<object, Uint8Array>()
 
 /**
- * A core as JSON, in bytes. Summaries do not change, so each is encoded once: a list or a watch of thousands of cores
- * joins these bytes.
+ * Encodes a core as JSON bytes. Summaries are immutable, so each is encoded only once: lists and watches of thousands of
+ * cores concatenate the same bytes.
  */
 export const encodeCore = (core: CoreSummary): Uint8Array => {
   let bytes = encoded.get(core)

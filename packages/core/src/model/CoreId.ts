@@ -1,27 +1,26 @@
 /**
- * The identity of a core dump: the name of the file in which systemd-coredump keeps it.
- *
- * `core.<comm>.<uid>.<boot id>.<pid>.<usec>[.zst|.lz4|.xz]`, as written by systemd's `make_filename` (coredump.c).
- * A crash whose core was never stored has the name that its file would have had.
+ * Core IDs. The ID of a core is the name that systemd-coredump gives its file:
+ * `core.<comm>.<uid>.<boot id>.<pid>.<usec>[.zst|.lz4|.xz]`, from systemd's `make_filename` (coredump.c). A crash without
+ * a core file has the ID that the file would have had.
  */
 import { Option, Schema } from "effect"
 
-/** How a stored core is compressed, told by the extension of its file. `none` has no extension. */
+/** Compression of a core file, from its extension. `none` has no extension. */
 export const Compression = Schema.Literals(["zstd", "lz4", "xz", "none"])
 export type Compression = typeof Compression.Type
 
 const extensions = { zstd: ".zst", lz4: ".lz4", xz: ".xz", none: "" } as const satisfies Record<Compression, string>
 
-/** What a core's file name says. */
+/** The parts of a core ID. */
 export interface CoreIdParts {
-  /** The kernel's name of the process, at most 15 bytes; bytes that are not UTF-8 are replacement characters. */
+  /** Process name in the kernel, at most 15 bytes. Bytes that are not UTF-8 are replacement characters. */
   readonly comm: string
   readonly uid: number
-  /** Boot id, 32 lower-case hex digits. */
+  /** Boot ID: 32 lowercase hex digits. */
   readonly bootId: string
-  /** Process id as the host sees it. */
+  /** Process ID on the host. */
   readonly pid: number
-  /** Time of the crash as the name has it: microseconds since 1970, in whole seconds; some writers add six zeros. */
+  /** Time of the crash as in the name: microseconds since 1970, in full seconds. Some writers add six zeros. */
   readonly usec: bigint
   readonly compression: Compression
 }
@@ -30,7 +29,7 @@ const utf8Encoder = new TextEncoder()
 const utf8Decoder = new TextDecoder()
 const escapedBytes = new Set([..."\\./ "].map((char) => char.charCodeAt(0)))
 
-/** systemd's `xescape(s, "./ ")`: control bytes, bytes from 127 up, `\`, `.`, `/` and space become `\xHH`. */
+/** Like systemd's `xescape(s, "./ ")`: control bytes, bytes from 127, `\`, `.`, `/` and space become `\xHH`. */
 export const escapeComm = (comm: Uint8Array): string => {
   let escaped = ""
   for (const byte of comm) {
@@ -41,7 +40,7 @@ export const escapeComm = (comm: Uint8Array): string => {
   return escaped
 }
 
-/** The inverse of {@link escapeComm}: the bytes of the process's name. */
+/** The inverse of {@link escapeComm}: the bytes of the process name. */
 export const unescapeComm = (escaped: string): Uint8Array => {
   const bytes: Array<number> = []
   for (let i = 0; i < escaped.length;) {
@@ -56,16 +55,16 @@ export const unescapeComm = (escaped: string): Uint8Array => {
   return Uint8Array.from(bytes)
 }
 
-// The comm is what xescape leaves: printable ASCII without `.`, `/`, `\` and space, or `\xHH`.
+// xescape leaves printable ASCII without `.`, `/`, `\` and space, or `\xHH`.
 const pattern =
   /^core\.((?:[!-\-0-[\]-~]|\\x[0-9a-f]{2})*)\.(0|[1-9]\d{0,9})\.([0-9a-f]{32})\.([1-9]\d{0,9})\.(\d{1,22})(\.zst|\.lz4|\.xz)?$/
 
-const compressionOf = (extension: string | undefined): Compression =>
+const toCompression = (extension: string | undefined): Compression =>
   extension === ".zst" ? "zstd" : extension === ".lz4" ? "lz4" : extension === ".xz" ? "xz" : "none"
 
 /**
- * Reads a core's file name. `none` for any name that systemd-coredump would not have given, among them names whose
- * comm is escaped where it need not be: only then is {@link formatCoreId} its exact inverse.
+ * Parses a core ID. Returns `none` for names that systemd-coredump does not create, for example with a needlessly escaped
+ * comm. {@link formatCoreId} is the exact inverse.
  */
 export const parseCoreId = (name: string): Option.Option<CoreIdParts> => {
   const match = pattern.exec(name)
@@ -79,11 +78,11 @@ export const parseCoreId = (name: string): Option.Option<CoreIdParts> => {
     bootId,
     pid: Number(pid),
     usec: BigInt(usec),
-    compression: compressionOf(extension)
+    compression: toCompression(extension)
   })
 }
 
-/** Writes the file name that systemd-coredump gives to a core. A `comm` of bytes is taken as it is. */
+/** Formats a core ID like systemd-coredump. */
 export const formatCoreId = (
   parts: Omit<CoreIdParts, "comm"> & { readonly comm: string | Uint8Array }
 ): CoreId => {
@@ -92,36 +91,36 @@ export const formatCoreId = (
   return CoreId.make(stem + extensions[parts.compression])
 }
 
-/** A core's file name without the extension of its compression: what all forms of one core have in common. */
+/** A core ID without the extension of the compression. */
 export const coreStem = (name: string): string => name.replace(/\.(?:zst|lz4|xz)$/, "")
 
 /**
- * Time of the crash in microseconds since 1970. Real names with twelve zeros after the second are known
- * (containers/toolbox#543): a value past the year 5000 is taken as one of them.
+ * Time of the crash in microseconds since 1970. Some systems write twelve zeros after the seconds
+ * (containers/toolbox#543), so a time after the year 5000 is divided by a million.
  */
 export const coreIdMicros = (parts: CoreIdParts): number =>
   Number(parts.usec > 100_000_000_000_000_000n ? parts.usec / 1_000_000n : parts.usec)
 
-/** A core's file name, see {@link parseCoreId}. It never holds a `/` and is at most 255 bytes long. */
+/** A core ID, see {@link parseCoreId}. It contains no `/` and is at most 255 bytes long. */
 export const CoreId = Schema.String.pipe(
   Schema.check(
     Schema.makeFilter<string>((name) =>
       name.length <= 255 && Option.isSome(parseCoreId(name))
         ? undefined
-        : "must be the name of a core: core.<comm>.<uid>.<boot id>.<pid>.<usec>[.zst|.lz4|.xz]"
+        : "must be a core ID: core.<comm>.<uid>.<boot id>.<pid>.<usec>[.zst|.lz4|.xz]"
     )
   ),
   Schema.brand("CoreId")
 )
 export type CoreId = typeof CoreId.Type
 
-/** One core in a cluster. */
+/** Reference to a core in a cluster. */
 export const CoreRef = Schema.Struct({
-  /** The name of the Kubernetes node (or of the host) that keeps the core. */
+  /** Name of the Kubernetes node (or host) that stores the core. */
   node: Schema.String,
   id: CoreId
 })
 export type CoreRef = typeof CoreRef.Type
 
-/** A key for maps: neither part can hold the separator. */
+/** A unique key of a core for maps. A core ID contains no `/`. */
 export const refKey = (ref: CoreRef): string => `${ref.node}/${ref.id}`

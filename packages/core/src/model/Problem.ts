@@ -1,6 +1,6 @@
 /**
- * Every way in which a request can fail, as RFC 9457 problems: the same classes are the errors of the services and the
- * bodies that REST answers. Branch on the class, its `_tag` or its `type`; never on the text.
+ * All failures of a request, as RFC 9457 problems. The same classes are the errors of the services and the response bodies
+ * of the REST API. Branch on the class, its `_tag` or its `type`, never on the text.
  */
 import { type Option, Schema } from "effect"
 import { HttpApiError } from "effect/http-api"
@@ -9,161 +9,161 @@ const problemType = <const Code extends string>(code: Code) => `https://koredump
 
 const optionalString = Schema.optionalKey(Schema.String)
 
-/** A parameter of the query is unknown or malformed; `parameter` names it. */
+/** A query parameter is unknown or invalid. `parameter` is its name. */
 export class InvalidQuery extends HttpApiError.Problem<InvalidQuery>()("InvalidQuery", {
   type: problemType("invalid-query"),
   status: 400,
-  title: "The query is not valid"
+  title: "Invalid query"
 }, { parameter: Schema.String }) {}
 
-/** The request is malformed in another way than its query. */
+/** The request is invalid, apart from its query. */
 export class BadRequest extends HttpApiError.Problem<BadRequest>()("BadRequest", {
   type: problemType("bad-request"),
   status: 400,
-  title: "The request is not valid"
+  title: "Invalid request"
 }) {}
 
-/** No token, or one that is not accepted. */
+/** The bearer token is missing or invalid. */
 export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", {
   type: problemType("unauthorized"),
   status: 401,
-  title: "A valid bearer token is required"
+  title: "Authentication required"
 }) {}
 
-/** The caller is known, and may not do this. */
+/** The caller is authenticated and lacks a permission. */
 export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
   type: problemType("forbidden"),
   status: 403,
-  title: "Not allowed"
+  title: "Permission denied"
 }) {}
 
-/** This server does not delete. */
+/** Deletion is disabled on this server. */
 export class DeletionDisabled extends HttpApiError.Problem<DeletionDisabled>()("DeletionDisabled", {
   type: problemType("deletion-disabled"),
   status: 403,
   title: "Deletion is disabled on this server"
 }) {}
 
-/** No such core, or none that the caller may see. */
+/** The core does not exist, or the caller has no permission to see it. */
 export class CoreNotFound extends HttpApiError.Problem<CoreNotFound>()("CoreNotFound", {
   type: problemType("core-not-found"),
   status: 404,
-  title: "No such core"
+  title: "Core not found"
 }, { node: optionalString, id: Schema.String }) {}
 
-/** The crash is known, its core is not there: `detail` says why, as far as known. */
+/** The crash is known, but its core file is not stored. `detail` is the reason, if known. */
 export class CoreNotStored extends HttpApiError.Problem<CoreNotStored>()("CoreNotStored", {
   type: problemType("core-not-stored"),
   status: 404,
-  title: "The core of this crash is not stored"
+  title: "Core file not stored"
 }, { node: optionalString, id: Schema.String }) {}
 
-/** No such route. */
+/** The route does not exist. */
 export class RouteNotFound extends HttpApiError.Problem<RouteNotFound>()("RouteNotFound", {
   type: problemType("not-found"),
   status: 404,
-  title: "No such resource"
+  title: "Not found"
 }) {}
 
-/** The route exists, the method does not; the header `Allow` has those that do. */
+/** The route does not support the method. The header `Allow` lists the supported methods. */
 export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()("MethodNotAllowed", {
   type: problemType("method-not-allowed"),
   status: 405,
   title: "Method not allowed"
 }, { allow: Schema.Array(Schema.String) }) {}
 
-/** No representation that the request's `Accept` takes. */
+/** The request's `Accept` header matches no available format. */
 export class NotAcceptable extends HttpApiError.Problem<NotAcceptable>()("NotAcceptable", {
   type: problemType("not-acceptable"),
   status: 406,
   title: "Not acceptable"
 }) {}
 
-/** The watch cannot go on from this version: list again, and watch from there. */
+/** A watch cannot resume from this version. List again, and watch from the version of that list. */
 export class ResourceVersionExpired extends HttpApiError.Problem<ResourceVersionExpired>()("ResourceVersionExpired", {
   type: problemType("resource-version-expired"),
   status: 410,
-  title: "The resource version is too old"
+  title: "Resource version expired"
 }) {}
 
-/** The file is not (or no longer) the one that the request's condition names. */
+/** A condition of the request (`If-Match`, `If-Unmodified-Since`) does not hold for the core file. */
 export class PreconditionFailed extends HttpApiError.Problem<PreconditionFailed>()("PreconditionFailed", {
   type: problemType("precondition-failed"),
   status: 412,
-  title: "The core has changed"
+  title: "The core file has changed"
 }) {}
 
-/** The core cannot be decompressed here. */
+/** The server cannot decompress the core. */
 export class UnsupportedCompression extends HttpApiError.Problem<UnsupportedCompression>()("UnsupportedCompression", {
   type: problemType("unsupported-compression"),
   status: 415,
-  title: "The core's compression is not supported"
+  title: "Compression not supported"
 }, { compression: Schema.String }) {}
 
-/** The range asked for lies outside the file, which has `size` bytes. */
+/** The requested range is outside of the file. `size` is the size of the file in bytes. */
 export class RangeNotSatisfiable extends HttpApiError.Problem<RangeNotSatisfiable>()("RangeNotSatisfiable", {
   type: problemType("range-not-satisfiable"),
   status: 416,
-  title: "The range is not satisfiable"
+  title: "Range not satisfiable"
 }, { size: Schema.Int }) {}
 
-/** As many downloads run as are allowed; the header `Retry-After` says when to ask again. */
+/** The limit of concurrent downloads is reached. The header `Retry-After` says when to retry. */
 export class TooManyDownloads extends HttpApiError.Problem<TooManyDownloads>()("TooManyDownloads", {
   type: problemType("too-many-downloads"),
   status: 429,
-  title: "Too many downloads at once"
+  title: "Too many concurrent downloads"
 }) {}
 
-/** As many watches run as are allowed. */
+/** The limit of concurrent watches is reached. The header `Retry-After` says when to retry. */
 export class TooManyWatches extends HttpApiError.Problem<TooManyWatches>()("TooManyWatches", {
   type: problemType("too-many-watches"),
   status: 429,
-  title: "Too many watches at once"
+  title: "Too many concurrent watches"
 }) {}
 
-/** A defect, or a failure of the server's own host; the log has more under `requestId`. */
+/** A bug in koredump, or a failure of the server's host. Search the server's log for `requestId`. */
 export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", {
   type: problemType("internal-error"),
   status: 500,
   title: "Internal error"
 }, { requestId: optionalString }) {}
 
-/** The file is there and the server cannot read it (permissions, input/output error, corrupt content). */
+/** The core file exists, but the server cannot read it: permission denied, input/output error, or corrupt content. */
 export class CoreUnreadable extends HttpApiError.Problem<CoreUnreadable>()("CoreUnreadable", {
   type: problemType("core-unreadable"),
   status: 500,
-  title: "The core cannot be read"
+  title: "Core file not readable"
 }, { node: optionalString, id: Schema.String }) {}
 
-/** Whoever should answer (a node, or for a client the server) answered wrongly or not at all. */
+/** A node (for a client: the server) is unreachable or returned an invalid response. */
 export class NodeFailed extends HttpApiError.Problem<NodeFailed>()("NodeFailed", {
   type: problemType("node-failed"),
   status: 502,
-  title: "No proper answer"
+  title: "Upstream request failed"
 }, { node: optionalString }) {}
 
-/** The list was asked to be complete (`strict=true`) and is not. */
+/** A list with `strict=true` lacks the cores of some nodes. */
 export class PartialList extends HttpApiError.Problem<PartialList>()("PartialList", {
   type: problemType("partial-list"),
   status: 502,
-  title: "Some nodes cannot be reached"
+  title: "Some nodes are unreachable"
 }, { nodes: Schema.Array(Schema.String) }) {}
 
-/** The server cannot answer yet, or a part that it needs is down. */
+/** The server is starting, or something that it depends on is unavailable. */
 export class NotReady extends HttpApiError.Problem<NotReady>()("NotReady", {
   type: problemType("not-ready"),
   status: 503,
   title: "Not ready"
 }) {}
 
-/** Whoever should answer did not do so in time. */
+/** A node (for a client: the server) did not respond in time. */
 export class NodeTimeout extends HttpApiError.Problem<NodeTimeout>()("NodeTimeout", {
   type: problemType("node-timeout"),
   status: 504,
-  title: "No answer in time"
+  title: "Upstream request timed out"
 }, { node: optionalString }) {}
 
-/** All problems: the error type of every `CoreSource`. */
+/** The error type of every `CoreSource`. */
 export const Problem = Schema.Union([
   InvalidQuery,
   BadRequest,
@@ -190,15 +190,15 @@ export const Problem = Schema.Union([
 ])
 export type Problem = typeof Problem.Type
 
-/** Whether the same may succeed a little later. */
+/** Whether the same request can succeed after a short time. */
 export const isTransient = (problem: { readonly _tag: string }): boolean => transientTags.has(problem._tag)
 
 const transientTags = new Set(["InternalError", "NodeFailed", "NodeTimeout", "NotReady", "TooManyDownloads"])
 
 const decodeProblem = Schema.decodeUnknownOption(Problem)
 
-/** The problem that a body of `application/problem+json` holds; none for problems of others. */
+/** Decodes a response body of type `application/problem+json`. Returns `none` for problems of other software. */
 export const problemFromJson = (body: unknown): Option.Option<Problem> => decodeProblem(body)
 
-/** A problem as its JSON body, as REST sends it and the ERROR event of a watch carries it. */
+/** Encodes a problem as JSON, for response bodies and the ERROR event of a watch. */
 export const problemToJson: (problem: Problem) => unknown = Schema.encodeSync(Problem)

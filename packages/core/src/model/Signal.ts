@@ -1,4 +1,4 @@
-/** Signals of Linux on all architectures that systemd-coredump and Kubernetes share (signal(7)). */
+/** Linux signals, see signal(7). The numbers are the same on all architectures that Kubernetes supports. */
 const names: Readonly<Record<number, string>> = {
   1: "SIGHUP",
   2: "SIGINT",
@@ -35,10 +35,10 @@ const names: Readonly<Record<number, string>> = {
 
 const numbers = new Map(Object.entries(names).map(([number, name]) => [name, Number(number)]))
 
-/** `11` → `SIGSEGV`; undefined for numbers without a name of their own (real-time signals). */
+/** `11` → `SIGSEGV`. Returns undefined for numbers without a name, for example of real-time signals. */
 export const signalName = (number: number): string | undefined => names[number]
 
-/** `SIGSEGV`, `segv` or `11` → `11`; undefined for anything else. */
+/** `SIGSEGV`, `segv` or `11` → `11`. Returns undefined for other text. */
 export const signalNumber = (text: string): number | undefined => {
   if (/^\d{1,3}$/.test(text)) return Number(text)
   const name = text.toUpperCase()

@@ -1,6 +1,6 @@
 /**
- * Stack traces, as systemd-coredump writes them into the MESSAGE of its journal entry (elfutils' view of the core),
- * and the signature by which crashes of one cause are told from others.
+ * Stack traces from the MESSAGE of systemd-coredump's journal entries (written by elfutils), and crash signatures, which
+ * group crashes with the same cause.
  */
 import { Option, Schema } from "effect"
 import { Digest } from "effect/crypto"
@@ -8,29 +8,29 @@ import { Hex } from "effect/encoding"
 
 const optionalString = Schema.optionalKey(Schema.String)
 
-/** One frame. What the unwinder did not find out is absent. */
+/** A stack frame. Values that the unwinder could not determine are absent. */
 export const StackFrame = Schema.Struct({
-  /** `0x00007f3c1a2b3c4d`. */
+  /** For example `0x00007f3c1a2b3c4d`. */
   address: Schema.String,
   function: optionalString,
   /** File name or path of the ELF object. */
   module: optionalString,
-  /** Offset of the address in the module, `0x1139`. */
+  /** Offset of the address in the module, for example `0x1139`. */
   offset: optionalString,
-  /** Build id of the module, hex. */
+  /** Build ID of the module in hex. */
   build_id: optionalString
 })
 export type StackFrame = typeof StackFrame.Type
 
-/** One thread, innermost frame first. */
+/** A thread. The first frame is the innermost one. */
 export const StackThread = Schema.Struct({
-  /** Thread id, as the crashed process's own host sees it. */
+  /** Thread ID on the host. */
   tid: Schema.Int,
   frames: Schema.Array(StackFrame)
 })
 export type StackThread = typeof StackThread.Type
 
-/** All threads; the one that crashed is the first. */
+/** All threads. The first one crashed. */
 export const StackTrace = Schema.Struct({ threads: Schema.Array(StackThread) })
 export type StackTrace = typeof StackTrace.Type
 
@@ -38,33 +38,33 @@ const threadLine = /^\s*Stack trace of thread (\d{1,10}):/
 const frameStart = /^\s*#\d+\s+(0x[0-9a-f]+) /
 const hexNumber = /^0x[0-9a-f]+$/
 
-// Bounds for text from outside: a stack overflow leaves thousands of frames, a server hundreds of threads, and names
-// come from the symbol table of whatever crashed.
+// Limits for untrusted text: a stack overflow has thousands of frames, a server hundreds of threads, and names come from
+// the symbol table of the crashed program.
 const maxThreads = 1024
 const maxFrames = 1024
 const maxLine = 4096
 
-const known = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text
+const dropUnknown = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text
 
-const linesOf = (message: string) => message.split("\n").map((line) => line.slice(0, maxLine))
+const toLines = (message: string) => message.split("\n").map((line) => line.slice(0, maxLine))
 
-// A file that is gone since the process began, replaced by a newer one perhaps.
+// The kernel's mark for a file that was deleted or replaced after the process started.
 const deleted = / \(deleted\)(?=(?: \+ 0x[0-9a-f]+)?\)$)/
 
 /**
- * `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`; `n/a` stands for what is unknown. C++ names hold spaces and
- * parentheses, so the module is what stands in the last ones, but for a ` (deleted)` behind it.
+ * Parses `#0  0x000055e0c0b7d139 deep3 (crashme + 0x1139)`, where `n/a` means unknown. C++ names contain spaces and
+ * parentheses, so the module is in the last parentheses, apart from a ` (deleted)` after it.
  */
 const parseFrame = (line: string): StackFrame | undefined => {
   const start = frameStart.exec(line)
   if (start === null) return undefined
   const rest = line.slice(start[0].length).trimEnd().replace(deleted, "")
   const open = rest.endsWith(")") ? rest.lastIndexOf(" (") : -1
-  const name = known(open === -1 ? rest : rest.slice(0, open))
+  const name = dropUnknown(open === -1 ? rest : rest.slice(0, open))
   const place = open === -1 ? "" : rest.slice(open + 2, -1)
   const plus = place.lastIndexOf(" + ")
   const hasOffset = plus !== -1 && hexNumber.test(place.slice(plus + 3))
-  const module = known(hasOffset ? place.slice(0, plus) : place)
+  const module = dropUnknown(hasOffset ? place.slice(0, plus) : place)
   return {
     address: start[1]!,
     ...(name === undefined ? {} : { function: name }),
@@ -73,7 +73,9 @@ const parseFrame = (line: string): StackFrame | undefined => {
   }
 }
 
-/** `Module libc.so.6 with build-id 0123…`; some versions say `Found module`, `[dso]`, a package, or put a colon. */
+/**
+ * Parses `Module libc.so.6 with build-id 0123…`. Some versions write `Found module`, `[dso]`, a package name or a colon.
+ */
 const parseModule = (line: string): readonly [string, string] | undefined => {
   const text = line.trim().replace(/^Found module /, "Module ")
   const at = text.lastIndexOf(" with build-id")
@@ -92,20 +94,20 @@ const ModuleWithBuildId = Schema.Struct({ buildId: Schema.String })
 const decodeModules = Schema.decodeOption(Schema.fromJsonString(Modules))
 const isModuleWithBuildId = Schema.is(ModuleWithBuildId)
 
-/** The build ids that the journal's COREDUMP_PACKAGE_JSON tells (systemd 249 and later), by name of the module. */
+/** Module names and build IDs from COREDUMP_PACKAGE_JSON (systemd 249 and later). */
 const packageBuildIds = (json: string | undefined): ReadonlyArray<readonly [string, string]> =>
   Object.entries(Option.getOrElse(decodeModules(json ?? "{}"), () => ({}))).flatMap(([module, about]) =>
     isModuleWithBuildId(about) ? [[basename(module), about.buildId] as const] : []
   )
 
 /**
- * Parses a journal MESSAGE; build ids come from it or from COREDUMP_PACKAGE_JSON. Undefined where it holds no stack
- * trace. Lines that are not known are passed over.
+ * Parses a journal MESSAGE. Build IDs come from it or from COREDUMP_PACKAGE_JSON. Returns undefined if the message
+ * contains no stack trace. Ignores unknown lines.
  */
 export const parseStackTrace = (message: string, packageJson?: string): StackTrace | undefined => {
   const buildIds = new Map(packageBuildIds(packageJson))
   const threads: Array<{ readonly tid: number; readonly frames: Array<StackFrame> }> = []
-  for (const line of linesOf(message)) {
+  for (const line of toLines(message)) {
     const thread = threadLine.exec(line)
     if (thread !== null) {
       if (threads.length === maxThreads) break
@@ -128,13 +130,13 @@ export const parseStackTrace = (message: string, packageJson?: string): StackTra
 
 const architecturePrefix = "ELF object binary architecture: "
 
-/** The architecture of the crashed program as uname prints it (`x86_64`), where the MESSAGE says it. */
+/** The architecture of the crashed program as printed by uname (`x86_64`). Undefined if the MESSAGE does not contain it. */
 export const parseArchitecture = (message: string): string | undefined => {
-  const line = linesOf(message).find((line) => line.trimStart().startsWith(architecturePrefix))
+  const line = toLines(message).find((line) => line.trimStart().startsWith(architecturePrefix))
   return line === undefined ? undefined : machines[line.trim().slice(architecturePrefix.length)]
 }
 
-// libelf's names (ebl) of the architectures that Kubernetes runs on
+// libelf's names (ebl) of the architectures that Kubernetes supports.
 const machines: Readonly<Record<string, string>> = {
   "AMD x86-64": "x86_64",
   "AARCH64": "aarch64",
@@ -147,8 +149,8 @@ const machines: Readonly<Record<string, string>> = {
 
 const basename = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
-// Frames that every abort or failed check has on top: they say how the process ended, not where the fault is.
-const plumbing = new Set([
+// Innermost frames of every abort or failed check. They show how the process ended, not where the bug is.
+const abortFunctions = new Set([
   "__pthread_kill_implementation",
   "__pthread_kill_internal",
   "__pthread_kill",
@@ -169,22 +171,22 @@ const plumbing = new Set([
   "__restore_rt"
 ])
 
-/** The frames that tell crashes apart: those of the crashed thread, without what every abort has on top. */
-const tellingFrames = (stack: StackTrace): ReadonlyArray<StackFrame> => {
+/** The frames of the crashed thread, without the innermost frames that every abort has. */
+const toSignificantFrames = (stack: StackTrace): ReadonlyArray<StackFrame> => {
   const frames = stack.threads[0]?.frames ?? []
-  const named = frames.findIndex((frame) => frame.function !== undefined && !plumbing.has(frame.function))
+  const named = frames.findIndex((frame) => frame.function !== undefined && !abortFunctions.has(frame.function))
   const above = named === -1 ? frames : frames.slice(0, named)
   const last = above.findLastIndex((frame) => frame.function !== undefined)
-  // Unnamed frames of the same module beside them are glibc's own (`n/a (libc.so.6 + 0x8a)` without symbols).
+  // Adjacent unnamed frames of the same module belong to glibc (`n/a (libc.so.6 + 0x8a)` without symbols).
   const start = frames.findIndex((frame, i) =>
     i > last && (last === -1 || frame.function !== undefined || frame.module !== frames[last]!.module)
   )
   return frames.slice(Math.max(start, 0))
 }
 
-/** `SIGSEGV in deep3 (crashme)`; without a named frame `SIGSEGV in crashme`. */
+/** The crash title: `SIGSEGV in deep3 (crashme)`, or `SIGSEGV in crashme` without a named frame. */
 export const crashTitle = (signal: string, program: string, stack: StackTrace | undefined): string => {
-  const name = stack === undefined ? undefined : tellingFrames(stack)[0]?.function
+  const name = stack === undefined ? undefined : toSignificantFrames(stack)[0]?.function
   return name === undefined ? `${signal} in ${program}` : `${signal} in ${name} (${program})`
 }
 
@@ -192,18 +194,18 @@ const signatureVersion = "v1"
 const signatureFrames = 5
 
 /**
- * What crashes of one cause have in common: the executable and, of the innermost frames, function and module, never
- * addresses. The version in front says by which rules it was made; signatures compare only within one version.
- * Undefined without a stack trace.
+ * The crash signature, which crashes with the same cause have in common. It is computed from the executable and from
+ * function and module of the innermost frames, not from addresses. It starts with the version of the algorithm: only
+ * signatures of the same version are comparable. Undefined without a stack trace.
  */
 export const crashSignature = (exe: string, stack: StackTrace | undefined): string | undefined => {
   if (stack === undefined) return undefined
-  const frames = tellingFrames(stack).slice(0, signatureFrames)
+  const frames = toSignificantFrames(stack).slice(0, signatureFrames)
   if (frames.length === 0) return undefined
   const text = [
     exe.replace(/ \(deleted\)$/, ""),
     ...frames.map((frame) => `${frame.function ?? "?"}@${basename(frame.module ?? "?")}`)
   ].join("\n")
-  // A name for a group, not a proof: MD5, the one digest that needs neither a host nor an effect.
+  // MD5 is sufficient to name a group, and the only digest that is synchronous on all platforms.
   return `${signatureVersion}-${Hex.encode(Digest.md5.implementation!(new TextEncoder().encode(text)))}`
 }

@@ -185,5 +185,5 @@ export class CoreIndex {
 }
 
 const expired = new ResourceVersionExpired({
-  detail: "The changes since this version are no longer known. List again, and watch from the version of that list."
+  detail: "The changes since this version are no longer available. List again, and watch from the version of that list."
 })

@@ -1,7 +1,7 @@
 /**
- * `CoreSource`: everything that holds core dumps is one, everything that shows, serves or fetches them consumes one.
- * This host (`@koredump/node-source`), a server at some URL (`@koredump/client`), cores that a test scripts
- * (`@koredump/core/testing`): all alike. Those who write their own source run the contract suite of `/testing` on it.
+ * `CoreSource` is the interface to core dumps, wherever they are stored: on this host (`@koredump/node-source`), behind a
+ * koredump server (`@koredump/client`), or in a test (`@koredump/core/testing`). If you implement a source, run the
+ * contract suite of `@koredump/core/testing` on it.
  */
 import { Context, type Effect, Schema, type Scope, type Stream } from "effect"
 import type { CoreMetadata, CoreSummary } from "../model/Core.ts"
@@ -11,68 +11,68 @@ import type { Problem } from "../model/Problem.ts"
 import type { CoreFilter } from "./CoreFilter.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 
-/** The answer to a list. */
+/** The result of a list. */
 export interface CoreList {
-  /** In the order asked for; oldest first unless said. */
+  /** In the requested order. Default: oldest first. */
   readonly cores: ReadonlyArray<CoreSummary>
-  /** A watch from this version misses nothing that came after this list. */
+  /** A watch from this version misses no change after this list. */
   readonly resourceVersion: string
-  /** Nodes whose part may be missing or old. */
+  /** Nodes whose cores are missing or may be out of date. */
   readonly unreachable: ReadonlyArray<string>
-  /** Present when there are more: ask with it for the next page. */
+  /** Start of the next page. Absent on the last page. */
   readonly continue?: string
 }
 
-/** A part of a file: bytes from `start` up to, not including, `end`. */
+/** A part of a file: the bytes from `start` up to but not including `end`. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
-/** A stored core, opened: what is known of the file, and its bytes. Valid as long as the scope it was opened in. */
+/** An open core file. Valid until the scope in which it was opened closes. */
 export interface CoreFile {
   readonly ref: CoreRef
-  /** Bytes, as stored. */
+  /** Size in bytes, as stored (compressed). */
   readonly size: number
   readonly compression: Compression
   /** Milliseconds since 1970. */
   readonly lastModified: number
-  /** A strong HTTP entity tag, quotes included: equal only for the same bytes. */
+  /** A strong HTTP entity tag, including quotes. Equal only for the same bytes. */
   readonly etag: string
-  /** The file as stored, or a part of it. A file that turns out shorter fails; it never just ends. */
+  /** The file as stored, or a part of it. If the file is shorter than expected, the stream fails. */
   readonly bytes: (range?: ByteRange) => Stream.Stream<Uint8Array, Problem>
-  /** The core itself, decompressed. Corrupt, cut or empty files fail; they never just end. */
+  /** The decompressed core. If the file is corrupt, truncated or empty, the stream fails. */
   readonly decompressed: Stream.Stream<Uint8Array, Problem>
   /**
-   * Fills the caller's buffer from `position` on and answers how many bytes it got (0: end of file). Only sources that
-   * have the file at hand offer it: a server sends large files from two reused buffers with it.
+   * Reads from `position` into a buffer. Returns the number of bytes read, 0 at the end of the file. Only for sources on
+   * the host of the file: the server uses it to send large files from two reused buffers.
    */
   readonly read?: (into: Uint8Array, position: number) => Promise<number>
   /**
-   * The file or a part of it, step by step: each call of the reader fills some of the caller's buffer and answers how
-   * many bytes it got (0: that was all); the signal ends its waiting. Only sources that get the file over a connection offer it: a server passes large
-   * files on through two reused buffers with it.
+   * Opens a reader for the file or a part of it. Each call of the reader reads into a buffer and returns the number of
+   * bytes read, 0 at the end. The signal aborts a call that waits for data. Only for sources that receive the file over a
+   * connection: the server uses it to forward large files through two reused buffers.
    */
   readonly reader?: (
     range?: ByteRange
   ) => Effect.Effect<(into: Uint8Array, signal: AbortSignal) => Promise<number>, Problem, Scope.Scope>
 }
 
-/** How things stand with one node. */
+/** The status of a node. */
 export const NodeStatus = Schema.Struct({
   name: Schema.String,
   address: Schema.optionalKey(Schema.String),
   state: Schema.Literals(["ready", "syncing", "unreachable"]),
-  /** Since when it has been in this state, RFC 3339. */
+  /** Start of the current state, RFC 3339. */
   since: Schema.String,
-  /** When it was last heard of, RFC 3339. */
+  /** Time of the last message from the node, RFC 3339. */
   lastContact: Schema.optionalKey(Schema.String),
-  /** Cores known, stored or not. */
+  /** Number of cores, including those that are not stored. */
   cores: Schema.Int,
-  /** Bytes that stored cores take. */
+  /** Size of all stored cores in bytes. */
   bytes: Schema.Int,
   lastError: Schema.optionalKey(Schema.String),
-  /** What this node lacks, in words: no journal, no coredump directory. */
+  /** Why the node works with reduced function, for example "Journal not readable: journalctl not found." */
   warnings: Schema.optionalKey(Schema.Array(Schema.String)),
   agentVersion: Schema.optionalKey(Schema.String),
   /** `kernel.core_pattern` of the node. */
@@ -80,27 +80,28 @@ export const NodeStatus = Schema.Struct({
 }).annotate({ identifier: "NodeStatus" })
 export type NodeStatus = typeof NodeStatus.Type
 
-/** Where a watch starts, and what it shows. */
+/** Where a stream of changes starts, and which cores it contains. */
 export interface ChangesOptions {
-  /** A version that a list or an event gave. Without it the present cores come first, as ADDED, then a BOOKMARK. */
+  /** Resource version of a list or an event. Without it, the current cores come first, as ADDED, then a BOOKMARK. */
   readonly since?: string
   readonly filter?: CoreFilter
 }
 
-/** Access to core dumps, wherever they are. */
+/** Access to core dumps. */
 export class CoreSource extends Context.Service<CoreSource, {
-  /** The cores that match. Answered from memory. */
+  /** Lists the cores that match the query, from memory. */
   readonly list: (query: CoreQuery) => Effect.Effect<CoreList, Problem>
-  /** Everything known of one core, heavy fields included. */
+  /** Returns all fields of a core, including heavy fields. */
   readonly get: (ref: CoreRef) => Effect.Effect<CoreMetadata, Problem>
-  /** Opens the stored core. */
+  /** Opens the core file. */
   readonly open: (ref: CoreRef) => Effect.Effect<CoreFile, Problem, Scope.Scope>
-  /** Deletes the stored core. The journal's entry stays: a core that has one is `missing` afterwards. */
+  /** Deletes the core file. The journal entry remains: a core that has one is in state `missing` afterwards. */
   readonly remove: (ref: CoreRef) => Effect.Effect<void, Problem>
   /**
    * What happens from `since` on, without end; a BOOKMARK comes at once, and at least every 30 seconds. Fails with
    * `ResourceVersionExpired` where it cannot go on without a gap.
    */
   readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreChange, Problem>
+  /** Returns the status of each node. */
   readonly nodes: Effect.Effect<ReadonlyArray<NodeStatus>, Problem>
 }>()("@koredump/core/CoreSource") {}

@@ -1,14 +1,13 @@
-/** What is measured of an index, whoever feeds it. */
 import { Effect, Metric } from "effect"
 import type { CoreIndex } from "./CoreIndex.ts"
 
-const coresGauge = Metric.gauge("koredump_cores", { description: "Cores known, by state" })
+const coresGauge = Metric.gauge("koredump_cores", { description: "Cores in the index, by state" })
 const evictedCores = Metric.counter("koredump_cores_evicted_total", {
-  description: "Cores forgotten because there were more than the bound",
+  description: "Cores dropped from the index because of its limit",
   incremental: true
 })
 
-/** Brings the metrics up to date each time that it runs. */
+/** Updates the metrics of an index. Run it at intervals. */
 export const measureIndex = (index: CoreIndex): Effect.Effect<void> => {
   let evicted = 0
   return Effect.gen(function*() {

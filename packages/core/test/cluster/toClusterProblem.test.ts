@@ -43,7 +43,7 @@ const cases: ReadonlyArray<readonly [Problem, Problem]> = [
     new NodeFailed({ node: "node-1", detail: "The node refuses the cluster's own access: No." })
   ],
   [new NotReady({ detail: "Soon." }), new NodeFailed({ node: "node-1", detail: "The node answered: Soon." })],
-  [new BadRequest(), new NodeFailed({ node: "node-1", detail: "The node answered: The request is not valid" })],
+  [new BadRequest(), new NodeFailed({ node: "node-1", detail: "The node answered: Invalid request" })],
   [
     new InternalError({ requestId: "r" }),
     new NodeFailed({ node: "node-1", detail: "The node answered: Internal error" })
