@@ -2,24 +2,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { AccessDecisions } from "../../src/access/AccessDecisions.ts"
 
-describe("Rights", () => {
-  it.effect("keep no more refusals than so many, and what is allowed", () =>
+describe("AccessDecisions", () => {
+  it.effect("limits the number of stored denials, and keeps what is allowed", () =>
     Effect.gen(function*() {
-      let asked = 0
-      const rights = new AccessDecisions(({ namespace }) =>
+      let requests = 0
+      const decisions = new AccessDecisions(({ namespace }) =>
         Effect.sync(() => {
-          asked += 1
+          requests += 1
           return namespace === "a"
         })
       )
-      yield* rights.decideNamespaces(["a"])
+      yield* decisions.decideNamespaces(["a"])
       for (let i = 0; i < 25; i++) {
-        yield* rights.decideNamespaces(Array.from({ length: 1000 }, (_, n) => `other-${i}-${n}`))
+        yield* decisions.decideNamespaces(Array.from({ length: 1000 }, (_, n) => `other-${i}-${n}`))
       }
-      asked = 0
-      assert.deepStrictEqual(yield* rights.review("all"), [])
-      assert.isAtMost(asked, 10_000)
-      assert.isTrue(rights.allowsNamespace("a"))
-      assert.isFalse(rights.allowsNamespace("other-0-0"))
+      requests = 0
+      assert.deepStrictEqual(yield* decisions.review("all"), [])
+      assert.isAtMost(requests, 10_000)
+      assert.isTrue(decisions.allowsNamespace("a"))
+      assert.isFalse(decisions.allowsNamespace("other-0-0"))
     }))
 })

@@ -3,101 +3,101 @@ import { type ChangesOptions, watchCores } from "@koredump/core"
 import type { FakeRule } from "@koredump/core/testing"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { authorized, layers, nodeViewer, putAll, viewer } from "./authorized.ts"
-import { away, observe, put, set, watch } from "./watched.ts"
+import { authorized, layers, nodeViewer, putAll, viewer } from "./fixtures.ts"
+import { observe, put, setRules, setUnavailable, watch } from "./observeWatch.ts"
 
-describe("a watch of everything", () => {
+describe("a watch with permission for all cores or all pods", () => {
   it.effect.each<[string, ReadonlyArray<FakeRule>, ReadonlyArray<string>, ChangesOptions]>([
-    ["all", [viewer(), nodeViewer], ["ADDED a", "ADDED b", "ADDED host", "ADDED pending"], {}],
+    ["all cores", [viewer(), nodeViewer], ["ADDED a", "ADDED b", "ADDED host", "ADDED pending"], {}],
     ["the cores of all pods", [viewer()], ["ADDED a", "ADDED b", "ADDED pending"], {}],
-    ["a namespace, by the right to all", [viewer()], ["ADDED a"], { filter: { namespace: ["a"] } }]
-  ])("%s: a right that is withdrawn ends it", ([, rules, expected, options]) =>
+    ["the cores of one namespace", [viewer()], ["ADDED a"], { filter: { namespace: ["a"] } }]
+  ])("shows %s, and expires when permission is withdrawn", ([, rules, expected, options]) =>
     Effect.gen(function*() {
-      yield* set(...rules)
+      yield* setRules(...rules)
       yield* putAll
-      const { end, told } = yield* watch(options)
-      assert.deepStrictEqual((yield* told).toSorted(), expected)
+      const { outcome, takeEvents } = yield* watch(options)
+      assert.deepStrictEqual(takeEvents().toSorted(), expected)
       yield* put("a", { pid: 1, fields: { title: "changed" } })
-      assert.deepStrictEqual(yield* told, ["MODIFIED a"])
+      assert.deepStrictEqual(takeEvents(), ["MODIFIED a"])
       yield* TestClock.adjust("1 hour")
-      assert.isUndefined(end())
-      yield* set(viewer("a"))
+      assert.isUndefined(outcome())
+      yield* setRules(viewer("a"))
       yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(end(), "ResourceVersionExpired")
+      assert.strictEqual(outcome(), "ResourceVersionExpired")
       yield* put("a", { pid: 61 })
-      assert.deepStrictEqual(yield* told, [])
+      assert.deepStrictEqual(takeEvents(), [])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("a client that goes on is told the difference", () =>
+  it.effect("sends the difference to a client that reconnects after permissions changed", () =>
     Effect.gen(function*() {
       yield* putAll
       const source = yield* authorized()
-      const { end, told } = yield* observe(watchCores(source))
-      assert.lengthOf(yield* told, 4)
-      yield* set(viewer("a"))
+      const { outcome, takeEvents } = yield* observe(watchCores(source))
+      assert.lengthOf(takeEvents(), 4)
+      yield* setRules(viewer("a"))
       yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual((yield* told).toSorted(), ["DELETED b", "DELETED host", "DELETED pending"])
-      yield* set(viewer("a"), nodeViewer)
+      assert.deepStrictEqual(takeEvents().toSorted(), ["DELETED b", "DELETED host", "DELETED pending"])
+      yield* setRules(viewer("a"), nodeViewer)
       yield* TestClock.adjust("30 seconds")
-      assert.deepStrictEqual(yield* told, ["ADDED host"])
-      assert.isUndefined(end())
+      assert.deepStrictEqual(takeEvents(), ["ADDED host"])
+      assert.isUndefined(outcome())
     }).pipe(Effect.provide(layers([viewer(), nodeViewer]))))
 
-  it.effect("a core that turns out to be a pod's enters the view of who may see pods'", () =>
+  it.effect("shows a core of the node as soon as it turns out to be of a pod", () =>
     Effect.gen(function*() {
-      const { told } = yield* watch()
+      const { takeEvents } = yield* watch()
       yield* put("host", { pid: 1 })
       yield* put("host", { pid: 1, fields: { namespace: "a" } })
       yield* put("host", { pid: 1, fields: { namespace: "a", title: "changed" } })
       yield* put("host", { pid: 1 })
-      assert.deepStrictEqual(yield* told, ["ADDED host", "MODIFIED host", "DELETED host"])
+      assert.deepStrictEqual(takeEvents(), ["ADDED host", "MODIFIED host", "DELETED host"])
     }).pipe(Effect.provide(layers([viewer()]))))
 })
 
-describe("a watch whose authorizer is away", () => {
+describe("a watch while the authorizer is unavailable", () => {
   it.effect.each<[string, ReadonlyArray<FakeRule>]>([
-    ["by namespace", [viewer("a")]],
-    ["of everything", [viewer(), nodeViewer]]
-  ])("%s: goes on after a moment, ends with NotReady after longer", ([, rules]) =>
+    ["of one namespace", [viewer("a")]],
+    ["of all cores", [viewer(), nodeViewer]]
+  ])("%s continues after 4 seconds, and fails with NotReady after 12 seconds", ([, rules]) =>
     Effect.gen(function*() {
-      yield* set(...rules)
+      yield* setRules(...rules)
       yield* putAll
-      const { end, told } = yield* watch()
-      yield* told
-      yield* away(true)
+      const { outcome, takeEvents } = yield* watch()
+      takeEvents()
+      yield* setUnavailable(true)
       yield* TestClock.adjust("4 seconds")
-      yield* away(false)
+      yield* setUnavailable(false)
       yield* TestClock.adjust("10 seconds")
       yield* put("a", { pid: 71 })
-      assert.deepStrictEqual(yield* told, ["ADDED a"])
-      assert.isUndefined(end())
-      yield* away(true)
+      assert.deepStrictEqual(takeEvents(), ["ADDED a"])
+      assert.isUndefined(outcome())
+      yield* setUnavailable(true)
       yield* TestClock.adjust("12 seconds")
-      assert.strictEqual(end(), "NotReady")
+      assert.strictEqual(outcome(), "NotReady")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("ends as well where there is no answer at all", () =>
+  it.effect("fails with NotReady if the authorizer does not respond", () =>
     Effect.gen(function*() {
       let silent = false
       const source = yield* authorized({
         authorizer: { isAllowed: () => Effect.suspend(() => silent ? Effect.never : Effect.succeed(true)) }
       })
-      const { end } = yield* observe(source.changes())
+      const { outcome } = yield* observe(source.changes())
       silent = true
       yield* TestClock.adjust("11 seconds")
-      assert.isUndefined(end())
+      assert.isUndefined(outcome())
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(end(), "NotReady")
+      assert.strictEqual(outcome(), "NotReady")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("shows nothing that is not decided", () =>
+  it.effect("shows nothing before access is decided", () =>
     Effect.gen(function*() {
-      const { told } = yield* watch()
-      yield* away(true)
+      const { takeEvents } = yield* watch()
+      yield* setUnavailable(true)
       yield* put("a", { pid: 1 })
-      assert.deepStrictEqual(yield* told, [])
-      yield* away(false)
+      assert.deepStrictEqual(takeEvents(), [])
+      yield* setUnavailable(false)
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* told, ["ADDED a"])
+      assert.deepStrictEqual(takeEvents(), ["ADDED a"])
     }).pipe(Effect.provide(layers([viewer("a")]))))
 })

@@ -8,10 +8,10 @@ import {
   layerFakeCoreSource
 } from "@koredump/core/testing"
 import { Context, Effect, Layer } from "effect"
-import { authorized, places } from "./authorized.ts"
+import { authorized, places } from "./fixtures.ts"
 
-/** The fake behind the decorator; every core gets these fields. */
-const decorated = (authorizer: Layer.Layer<Authorizer>, fields: (pid: number) => Record<string, string>) =>
+/** A fake source with access checks. Every core gets these fields. */
+const makeAuthorizedFake = (authorizer: Layer.Layer<Authorizer>, fields: (pid: number) => Record<string, string>) =>
   Layer.effectContext(Effect.gen(function*() {
     const fake = yield* FakeCores
     const cores = FakeCores.of({
@@ -26,7 +26,7 @@ const everything: FakeRule = {
   resources: ["coredumps", "coredumps/content", "nodecoredumps", "nodecoredumps/content"]
 }
 
-describe("authorizeCoreSource keeps the CoreSource contract", () => {
+describe("authorizeCoreSource meets the CoreSource contract", () => {
   const byNamespace: ReadonlyArray<FakeRule> = [
     { ...everything, namespace: "a" },
     { ...everything, namespace: "b" },
@@ -34,9 +34,10 @@ describe("authorizeCoreSource keeps the CoreSource contract", () => {
     { verbs: ["list"], resources: ["nodecoredumps"] }
   ]
   for (const { name, run } of coreSourceContract) {
-    it.effect(`${name}, where all is allowed`, () => run.pipe(Effect.provide(decorated(layerAllowAll, () => ({})))))
-    it.effect(`${name}, where all namespaces are allowed one by one`, () =>
-      run.pipe(Effect.provide(decorated(
+    it.effect(`${name}, with permission for everything`, () =>
+      run.pipe(Effect.provide(makeAuthorizedFake(layerAllowAll, () => ({})))))
+    it.effect(`${name}, with permission for each namespace`, () =>
+      run.pipe(Effect.provide(makeAuthorizedFake(
         layerFakeAuthorizer(byNamespace),
         (pid) => pid % 2 === 0 ? places.a : places.b
       ))))

@@ -2,17 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { type AccessRequest, authorizeCoreSource, Authorizer, CoreId, type CoreQuery, CoreSource } from "@koredump/core"
 import { FakeCores, type FakeRule, FakeRules } from "@koredump/core/testing"
 import { Effect, Stream } from "effect"
-import { ann, authorized, coreOf, layers, nodeViewer, type Place, putAll, viewer } from "./authorized.ts"
+import { ann, authorized, layers, makeCore, nodeViewer, type Place, putAll, viewer } from "./fixtures.ts"
 
 const allPlaces: ReadonlyArray<Place> = ["a", "b", "host", "pending"]
 
-const tagOf = <A, R>(effect: Effect.Effect<A, { readonly _tag: string }, R>) =>
+const getTag = <A, R>(effect: Effect.Effect<A, { readonly _tag: string }, R>) =>
   effect.pipe(Effect.flip, Effect.map((error) => error._tag), Effect.orElseSucceed(() => "ok"))
 
-const messageOf = <A>(effect: Effect.Effect<A, { readonly message: string }>) =>
+const getMessage = <A>(effect: Effect.Effect<A, { readonly message: string }>) =>
   Effect.map(Effect.flip(effect), ({ message }) => message)
 
-const commsOf = (query: CoreQuery = {}) =>
+const listComms = (query: CoreQuery = {}) =>
   Effect.gen(function*() {
     const { cores } = yield* (yield* authorized()).list(query)
     return cores.map(({ COREDUMP_COMM }) => COREDUMP_COMM)
@@ -26,7 +26,7 @@ const rule = (verb: AccessRequest["verb"], resource: Resource, namespace?: strin
   ...(namespace === undefined ? {} : { namespace })
 })
 
-// Where a right may be held, and the places whose cores it covers.
+// Targets of a permission, and the places whose cores they include.
 const scopes: ReadonlyArray<
   readonly [string, "coredumps" | "nodecoredumps", string | undefined, ReadonlyArray<Place>]
 > = [
@@ -35,10 +35,10 @@ const scopes: ReadonlyArray<
   ["another namespace", "coredumps", "c", []],
   ["all namespaces", "coredumps", undefined, ["a", "b", "pending"]],
   ["nodes", "nodecoredumps", undefined, ["host"]],
-  ["nodes, by mistake in a namespace", "nodecoredumps", "a", []]
+  ["nodes, wrongly with a namespace", "nodecoredumps", "a", []]
 ]
 
-const rights: ReadonlyArray<readonly [AccessRequest["verb"], "" | "/content"]> = [
+const permissions: ReadonlyArray<readonly [AccessRequest["verb"], "" | "/content"]> = [
   ["list", ""],
   ["watch", ""],
   ["get", ""],
@@ -58,18 +58,18 @@ const outcomes = (place: Place) =>
     return {
       list: (yield* source.list({})).cores.some(({ id }) => id === ref.id),
       watch: added.some((event) => event.type === "ADDED" && event.object.id === ref.id),
-      get: yield* tagOf(source.get(ref)),
+      get: yield* getTag(source.get(ref)),
       environ: yield* source.get(ref).pipe(
         Effect.map((core) => "COREDUMP_ENVIRON" in core),
         Effect.orElseSucceed(() => false)
       ),
-      open: yield* tagOf(Effect.scoped(source.open(ref))),
-      remove: yield* tagOf(source.remove(ref))
+      open: yield* getTag(Effect.scoped(source.open(ref))),
+      remove: yield* getTag(source.remove(ref))
     }
   })
 
-describe("authorizeCoreSource: verb × scope × place", () => {
-  for (const [verb, subresource] of rights) {
+describe("authorizeCoreSource: permission × target × owner of the core", () => {
+  for (const [verb, subresource] of permissions) {
     for (const [scope, resource, namespace, covered] of scopes) {
       for (const place of allPlaces) {
         it.effect(`${verb} ${resource}${subresource} in ${scope}, core of ${place}`, () => {
@@ -82,7 +82,7 @@ describe("authorizeCoreSource: verb × scope × place", () => {
                 list: has("list"),
                 watch: has("watch"),
                 get: has("get") ? "ok" : visible ? "Forbidden" : "CoreNotFound",
-                // Neither alone is enough for the environment, nor for the core.
+                // Environment and core file require two permissions.
                 environ: false,
                 open: visible ? "Forbidden" : "CoreNotFound",
                 remove: visible ? "Forbidden" : "CoreNotFound"
@@ -97,7 +97,7 @@ describe("authorizeCoreSource: verb × scope × place", () => {
 
   for (const [scope, resource, namespace, covered] of scopes) {
     for (const place of allPlaces) {
-      it.effect(`content and deletion for one who sees all, in ${scope}, core of ${place}`, () =>
+      it.effect(`content and deletion for a caller who sees all cores, in ${scope}, core of ${place}`, () =>
         outcomes(place).pipe(
           Effect.map((seen) => {
             const has = covered.includes(place)
@@ -120,7 +120,7 @@ describe("authorizeCoreSource: verb × scope × place", () => {
     }
   }
 
-  it.effect("what is hidden and what does not exist are told apart by nothing", () =>
+  it.effect("fails for hidden cores exactly as for cores that do not exist", () =>
     Effect.gen(function*() {
       const { b } = yield* putAll
       const source = yield* authorized()
@@ -132,18 +132,18 @@ describe("authorizeCoreSource: verb × scope × place", () => {
       }
     }).pipe(Effect.provide(layers([viewer("a")]))))
 
-  it.effect("says who may not do what, where", () =>
+  it.effect("names the user and the missing permission", () =>
     Effect.gen(function*() {
       const { a, host } = yield* putAll
       const source = yield* authorized()
       assert.include(
-        yield* messageOf(Effect.scoped(source.open(a))),
+        yield* getMessage(Effect.scoped(source.open(a))),
         "User \"ann\" has no permission to get coredumps/content in namespace \"a\"."
       )
-      assert.include(yield* messageOf(source.remove(host)), "User \"ann\" has no permission to delete nodecoredumps.")
+      assert.include(yield* getMessage(source.remove(host)), "User \"ann\" has no permission to delete nodecoredumps.")
     }).pipe(Effect.provide(layers([viewer("a"), nodeViewer]))))
 
-  it.effect("metadata is decided by what it says itself, not by what the list said before", () =>
+  it.effect("decides on metadata by its own namespace, not by that of the list", () =>
     Effect.gen(function*() {
       const { a } = yield* putAll
       const source = yield* CoreSource
@@ -151,35 +151,35 @@ describe("authorizeCoreSource: verb × scope × place", () => {
         { ...source, get: (ref) => Effect.map(source.get(ref), (core) => ({ ...core, namespace: "b" })) },
         { principal: ann, authorizer: yield* Authorizer }
       )
-      assert.strictEqual(yield* tagOf(later.get(a)), "CoreNotFound")
+      assert.strictEqual(yield* getTag(later.get(a)), "CoreNotFound")
     }).pipe(Effect.provide(layers([viewer("a")]))))
 })
 
 describe("authorizeCoreSource: lists", () => {
   it.effect.each<[string, ReadonlyArray<FakeRule>, CoreQuery, ReadonlyArray<Place> | "Forbidden"]>([
     ["nothing allowed", [], {}, []],
-    ["nothing allowed, namespace named", [], { namespace: ["a"] }, "Forbidden"],
-    ["nothing allowed, namespace named that has no cores", [], { namespace: ["nowhere"] }, "Forbidden"],
+    ["nothing allowed, a namespace in the filter", [], { namespace: ["a"] }, "Forbidden"],
+    ["nothing allowed, a namespace without cores in the filter", [], { namespace: ["nowhere"] }, "Forbidden"],
     ["one namespace", [viewer("a")], {}, ["a"]],
-    ["one namespace, named", [viewer("a")], { namespace: ["a"] }, ["a"]],
-    ["one namespace, another named", [viewer("a")], { namespace: ["b"] }, "Forbidden"],
-    ["one namespace, both named", [viewer("a")], { namespace: ["b", "a"] }, ["a"]],
+    ["one namespace, in the filter", [viewer("a")], { namespace: ["a"] }, ["a"]],
+    ["one namespace, another one in the filter", [viewer("a")], { namespace: ["b"] }, "Forbidden"],
+    ["one namespace, two in the filter", [viewer("a")], { namespace: ["b", "a"] }, ["a"]],
     ["one namespace and nodes", [viewer("a"), nodeViewer], {}, ["a", "host"]],
-    ["nodes only, namespace named", [nodeViewer], { namespace: ["a"] }, "Forbidden"],
+    ["nodes only, a namespace in the filter", [nodeViewer], { namespace: ["a"] }, "Forbidden"],
     ["all namespaces", [viewer()], {}, ["a", "b", "pending"]],
-    ["all namespaces, one named", [viewer()], { namespace: ["b"] }, ["b"]],
+    ["all namespaces, one in the filter", [viewer()], { namespace: ["b"] }, ["b"]],
     ["all", [viewer(), nodeViewer], {}, ["a", "b", "host", "pending"]],
-    ["the filter goes on to count", [viewer("a"), viewer("b")], { comm: ["b", "host"] }, ["b"]],
-    ["text that only others have", [viewer("a")], { q: "db-0" }, []],
-    ["rules of somebody else", [{ ...viewer(), user: "bob" }], {}, []]
-  ])("%s", ([, rules, query, expected]) =>
+    ["two namespaces, programs in the filter", [viewer("a"), viewer("b")], { comm: ["b", "host"] }, ["b"]],
+    ["one namespace, text of a hidden core in the filter", [viewer("a")], { q: "db-0" }, []],
+    ["permissions of another user", [{ ...viewer(), user: "bob" }], {}, []]
+  ])("lists the visible cores: %s", ([, rules, query, expected]) =>
     Effect.gen(function*() {
       yield* putAll
-      const comms = yield* commsOf(query).pipe(Effect.catch(({ _tag }) => Effect.succeed(_tag)))
+      const comms = yield* listComms(query).pipe(Effect.catch(({ _tag }) => Effect.succeed(_tag)))
       assert.deepStrictEqual<unknown>(Array.isArray(comms) ? comms.toSorted() : comms, expected)
     }).pipe(Effect.provide(layers(rules))))
 
-  it.effect("names unreachable nodes to those alone who may see cores", () =>
+  it.effect("names unreachable nodes only to callers who may see cores", () =>
     Effect.gen(function*() {
       yield* putAll
       const source = yield* CoreSource
@@ -201,21 +201,21 @@ describe("authorizeCoreSource: lists", () => {
       }
     }).pipe(Effect.provide(layers())))
 
-  it.effect("asks everywhere first, then once for each namespace", () =>
+  it.effect("checks permission for all namespaces first, then for each namespace once", () =>
     Effect.gen(function*() {
       const { put } = yield* FakeCores
       const { reviews, set } = yield* FakeRules
-      for (let pid = 1; pid <= 50; pid++) yield* put(coreOf(pid % 2 === 0 ? "a" : "b", { pid }))
-      yield* commsOf()
+      for (let pid = 1; pid <= 50; pid++) yield* put(makeCore(pid % 2 === 0 ? "a" : "b", { pid }))
+      yield* listComms()
       const asked = (yield* reviews).map(({ namespace, resource }) => namespace ?? resource)
       assert.deepStrictEqual(asked.slice(0, 2), ["coredumps", "nodecoredumps"])
       assert.deepStrictEqual(asked.slice(2).toSorted(), ["a", "b"])
       yield* set([viewer(), nodeViewer])
-      yield* commsOf()
+      yield* listComms()
       assert.lengthOf(yield* reviews, 6)
     }).pipe(Effect.provide(layers([viewer("a")]))))
 
-  it.effect("has the first core of a namespace that comes while it asks", () =>
+  it.effect("contains the first core of a namespace that appears while access is decided", () =>
     Effect.gen(function*() {
       const { a } = yield* putAll
       const source = yield* CoreSource
@@ -225,7 +225,7 @@ describe("authorizeCoreSource: lists", () => {
         ...source,
         list: (query) =>
           Effect.andThen(
-            ++lists === 2 ? put(coreOf("a", { pid: 9, fields: { namespace: "new" } })) : Effect.void,
+            ++lists === 2 ? put(makeCore("a", { pid: 9, fields: { namespace: "new" } })) : Effect.void,
             source.list(query)
           )
       }, { principal: ann, authorizer: yield* Authorizer })
@@ -234,7 +234,7 @@ describe("authorizeCoreSource: lists", () => {
       assert.strictEqual(cores[0]?.id, a.id)
     }).pipe(Effect.provide(layers([viewer("a"), viewer("new")]))))
 
-  it.effect("hands on the source's own list to those who may see all", () =>
+  it.effect("returns the list of the source to a caller who may see all cores", () =>
     Effect.gen(function*() {
       yield* putAll
       const list = yield* (yield* CoreSource).list({})
@@ -242,11 +242,11 @@ describe("authorizeCoreSource: lists", () => {
       for (const [i, core] of list.cores.entries()) assert.strictEqual(seen.cores[i], core)
     }).pipe(Effect.provide(layers([viewer(), nodeViewer]))))
 
-  it.effect("pages are full, and together the whole, in every order", () =>
+  it.effect("returns full pages that together are the full list, in every order", () =>
     Effect.gen(function*() {
       const { put } = yield* FakeCores
       for (let pid = 1; pid <= 30; pid++) {
-        yield* put(coreOf((["a", "b", "host"] as const)[pid % 3]!, {
+        yield* put(makeCore((["a", "b", "host"] as const)[pid % 3]!, {
           pid,
           time: 1_700_000_000_000_000 + (pid % 7) * 1_000_000,
           content: new Uint8Array(pid % 5 + 1)
@@ -278,7 +278,7 @@ describe("authorizeCoreSource: lists", () => {
       assert.notProperty(yield* source.list({ limit: 10 }), "continue")
     }).pipe(Effect.provide(layers([viewer("a")]))))
 
-  it.effect("fails where the rules cannot be asked for, as everything does", () =>
+  it.effect("fails in every operation while the authorizer is unavailable", () =>
     Effect.gen(function*() {
       const { a } = yield* putAll
       yield* (yield* FakeRules).down(true)
@@ -293,14 +293,14 @@ describe("authorizeCoreSource: lists", () => {
         nodes: source.nodes
       }
       for (const [name, operation] of Object.entries(operations)) {
-        assert.strictEqual(yield* tagOf(operation), "NotReady", name)
+        assert.strictEqual(yield* getTag(operation), "NotReady", name)
       }
     }).pipe(Effect.provide(layers([viewer(), nodeViewer]))))
 
-  it.effect("nodes are for those who may list nodes' cores", () =>
+  it.effect("returns nodes only with permission to list the cores of nodes", () =>
     Effect.gen(function*() {
       yield* putAll
-      assert.strictEqual(yield* tagOf((yield* authorized()).nodes), "Forbidden")
+      assert.strictEqual(yield* getTag((yield* authorized()).nodes), "Forbidden")
       yield* (yield* FakeRules).set([nodeViewer])
       assert.strictEqual((yield* (yield* authorized()).nodes)[0]?.name, "node-1")
     }).pipe(Effect.provide(layers([viewer()]))))

@@ -1,30 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import { errorCode, toSingleLine } from "@koredump/core"
 
-describe("excerpt", () => {
+describe("toSingleLine", () => {
   it.each<[string, string, string]>([
     ["short", "no such host", "no such host"],
     ["several lines, control characters", "  a\r\n\tb\u0007\u202ec\n", "a b c"],
     ["too long", "x".repeat(300), `${"x".repeat(19)}…`],
     ["exactly as long", "x".repeat(20), "x".repeat(20)],
     ["longer by space alone", `x${" ".repeat(300)}y`, "x"]
-  ])("%s", (_, text, expected) => assert.strictEqual(toSingleLine(text, 20), expected))
+  ])("shortens text: %s", (_, text, expected) => assert.strictEqual(toSingleLine(text, 20), expected))
 })
 
 const coded = (code: unknown) => Object.assign(new Error("failed"), { code })
 
 describe("errorCode", () => {
   it.each<[string, unknown, string | undefined]>([
-    ["its own", coded("ECONNREFUSED"), "ECONNREFUSED"],
+    ["of the error", coded("ECONNREFUSED"), "ECONNREFUSED"],
     ["of the cause", new TypeError("fetch failed", { cause: coded("ENOTFOUND") }), "ENOTFOUND"],
     ["of the first of several", new AggregateError([coded("ETIMEDOUT"), coded("EPIPE")]), "ETIMEDOUT"],
-    ["none", new Error("failed"), undefined],
-    ["no code", coded("not a code\n"), undefined],
-    ["a number", coded(5), undefined],
-    ["no error", "ECONNREFUSED", undefined]
-  ])("%s", (_, error, expected) => assert.strictEqual(errorCode(error), expected))
+    ["of an error without code", new Error("failed"), undefined],
+    ["of an error with an invalid code", coded("not a code\n"), undefined],
+    ["of an error with a numeric code", coded(5), undefined],
+    ["of a value that is no error", "ECONNREFUSED", undefined]
+  ])("finds the code %s", (_, error, expected) => assert.strictEqual(errorCode(error), expected))
 
-  it("does not go round and round", () => {
+  it("stops at circular causes", () => {
     const error: { cause?: unknown } = {}
     error.cause = error
     assert.isUndefined(errorCode(error))

@@ -10,7 +10,7 @@ describe("isBearerToken", () => {
     ["ümlaut", false],
     ["x".repeat(maxTokenLength), true],
     ["x".repeat(maxTokenLength + 1), false]
-  ])("%s", (text, expected) => assert.strictEqual(isBearerToken(text), expected))
+  ])("checks %j", (text, expected) => assert.strictEqual(isBearerToken(text), expected))
 })
 
 describe("isLoopbackHost", () => {
@@ -27,5 +27,5 @@ describe("isLoopbackHost", () => {
     ["128.0.0.1", false],
     ["0.0.0.0", false],
     ["", false]
-  ])("%s", (host, expected) => assert.strictEqual(isLoopbackHost(host), expected))
+  ])("checks %s", (host, expected) => assert.strictEqual(isLoopbackHost(host), expected))
 })

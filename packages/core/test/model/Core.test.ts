@@ -10,36 +10,36 @@ describe("formatTimestamp", () => {
     [1_645_604_596_250_000, "2022-02-23T08:23:16.25Z"],
     [1_645_604_596_000_001, "2022-02-23T08:23:16.000001Z"],
     [0, "1970-01-01T00:00:00Z"]
-  ])("%d", (micros, text) => {
+  ])("formats %d", (micros, text) => {
     assert.strictEqual(formatTimestamp(micros), text)
     assert.strictEqual(parseTimestamp(text), micros)
   })
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, 1e22, -1e17])(
-    "nothing for %d",
+    "returns undefined for %d",
     (micros) => assert.isUndefined(formatTimestamp(micros))
   )
 
   it.each(["", "2022-02-23", "2022-02-23 08:23:16Z", "2022-02-23T08:23:16", "1645604596"])(
-    "%j is no time",
+    "does not parse %j",
     (text) => assert.isNaN(parseTimestamp(text))
   )
 
   it.prop(
-    "and back",
+    "is the inverse of parseTimestamp",
     [Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 4e15 })))],
     ([micros]) => assert.strictEqual(parseTimestamp(formatTimestamp(micros)!), micros)
   )
 })
 
-it("heavy fields", () => {
+it("distinguishes heavy fields", () => {
   for (const name of ["COREDUMP_PROC_MAPS", "COREDUMP_ENVIRON", "MESSAGE", "stack", "COREDUMP_OPEN_FDS"]) {
     assert.isTrue(isHeavyField(name), name)
   }
   for (const name of ["COREDUMP_EXE", "id", "COREDUMP_CGROUP"]) assert.isFalse(isHeavyField(name), name)
 })
 
-it("signals by name and number", () => {
+it("converts signal names and numbers", () => {
   assert.strictEqual(signalName(11), "SIGSEGV")
   assert.isUndefined(signalName(40))
   for (const text of ["SIGSEGV", "sigsegv", "segv", "11"]) assert.strictEqual(signalNumber(text), 11)
@@ -58,26 +58,26 @@ const summary = {
 }
 const decodeSummary: (input: unknown) => CoreSummary = Schema.decodeUnknownSync(CoreSummary)
 
-it("a summary keeps fields that it does not know, and refuses what cannot be", () => {
+it("keeps unknown fields of a summary, and rejects invalid values", () => {
   assert.deepStrictEqual<unknown>(decodeSummary(summary), summary)
   for (const wrong of [{ id: "../x" }, { COREDUMP_TIMESTAMP: "now" }, { COREDUMP_PID: "1" }, { state: "gone" }]) {
     assert.throws(() => decodeSummary({ ...summary, ...wrong }))
   }
 })
 
-it("q looks into every text but the version", () => {
+it("searches the text q in all string fields except the resource version", () => {
   const core = decodeSummary(summary)
   for (const q of ["app", "APP", "node-1", "journal"]) assert.isTrue(matchesFilter({ q }, core), q)
   for (const q of ["epoch-1", "nothing"]) assert.isFalse(matchesFilter({ q }, core), q)
 })
 
 describe("problems", () => {
-  it.each(Problem.members.map((member) => [member.name, member] as const))("%s has a type of its own", (_, member) => {
+  it.each(Problem.members.map((member) => [member.name, member] as const))("%s has a unique type", (_, member) => {
     const types = Problem.members.map(typeOf)
     assert.strictEqual(types.filter((type) => type === typeOf(member)).length, 1)
   })
 
-  it("survive the way over the wire", () => {
+  it("decode from their JSON form", () => {
     const problem = new RangeNotSatisfiable({ size: 7, detail: "too far" })
     const json = JSON.parse(JSON.stringify(problemToJson(problem)))
     assert.strictEqual(json.type, "https://koredump.dev/problems/range-not-satisfiable")
@@ -86,7 +86,7 @@ describe("problems", () => {
     assert.isTrue(back._tag === "Some" && back.value instanceof RangeNotSatisfiable && back.value.size === 7)
   })
 
-  it("of others are none of ours", () => {
+  it("do not decode from problems of other software", () => {
     for (const body of [null, "x", {}, { type: "about:blank", status: 404, title: "Not Found" }]) {
       assert.strictEqual(problemFromJson(body)._tag, "None")
     }
@@ -94,7 +94,7 @@ describe("problems", () => {
 })
 
 function typeOf(member: (typeof Problem.members)[number]): string {
-  // Every problem's own members are among these.
+  // The required members of all problems.
   const problem = new member({ id: "x", parameter: "x", size: 1, allow: [], compression: "x", nodes: [] } as never)
   return problem.type
 }

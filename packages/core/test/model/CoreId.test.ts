@@ -6,7 +6,7 @@ import { CoreId } from "../../src/model/CoreId.ts"
 const boot = "751c449cf1bc47708e93be6dfdbb55a0"
 
 describe("parseCoreId", () => {
-  // Real names: `../shared/design` facts and the fixtures of node-source
+  // Names from real systems.
   it.each([
     [`core.deep.0.${boot}.12118.1795425477000000.zst`, "deep", 0, 12_118, "zstd"],
     [`core.web\\x20server\\x2ev1.0.${boot}.12243.1795425478000000.zst`, "web server.v1", 0, 12_243, "zstd"],
@@ -15,7 +15,7 @@ describe("parseCoreId", () => {
     [`core.a\\x2fb\\x20c.0.${boot}.12303.1795425478000000`, "a/b c", 0, 12_303, "none"],
     [`core.\\x5c001\\x5c377\\x5c"%#?&+.0.${boot}.12323.1795425478000000.zst`, "\\001\\377\\\"%#?&+", 0, 12_323, "zstd"],
     [`core..0.${boot}.1.1795425478000000`, "", 0, 1, "none"]
-  ])("%s", (name, comm, uid, pid, compression) => {
+  ])("parses %s", (name, comm, uid, pid, compression) => {
     const parts = Option.getOrThrow(parseCoreId(name))
     assert.deepStrictEqual(
       { comm: parts.comm, uid: parts.uid, pid: parts.pid, bootId: parts.bootId, compression: parts.compression },
@@ -31,7 +31,7 @@ describe("parseCoreId", () => {
     ["a raw dot", `core.a.b.0.${boot}.1.1000000`],
     ["a slash", `core.a/b.0.${boot}.1.1000000`],
     ["a parent directory", `core.../../x.0.${boot}.1.1000000`],
-    ["an escape that need not be", `core.\\x61.0.${boot}.1.1000000`],
+    ["a needless escape", `core.\\x61.0.${boot}.1.1000000`],
     ["an escape in upper case", `core.\\x2E.0.${boot}.1.1000000`],
     ["half an escape", `core.\\x2.0.${boot}.1.1000000`],
     ["a raw byte", `core.kwörker.0.${boot}.1.1000000`],
@@ -40,10 +40,10 @@ describe("parseCoreId", () => {
     ["leading zeros", `core.deep.00.${boot}.1.1000000`],
     ["a line end", `core.deep.0.${boot}.1.1000000\n`],
     ["nothing", ""]
-  ])("refuses %s", (_, name) => assert.isTrue(Option.isNone(parseCoreId(name))))
+  ])("rejects %s", (_, name) => assert.isTrue(Option.isNone(parseCoreId(name))))
 
   it.prop(
-    "is the inverse of formatCoreId, for all bytes that a comm can hold",
+    "is the inverse of formatCoreId for all bytes of a comm",
     {
       comm: Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 255 })))).pipe(
         Schema.check(Schema.isMaxLength(15))
@@ -75,7 +75,7 @@ describe("parseCoreId", () => {
     }
   )
 
-  it.prop("never throws, and accepts only what formats back to itself", [Schema.String], ([text]) => {
+  it.prop("never throws, and accepts only text that formats to itself", [Schema.String], ([text]) => {
     const parts = Option.getOrUndefined(parseCoreId(text))
     if (parts !== undefined) assert.strictEqual(formatCoreId(parts), text)
   })
@@ -85,13 +85,13 @@ describe("coreIdMicros", () => {
   it.each([
     ["1795425477000000", 1_795_425_477_000_000],
     ["1598546178000000000000", 1_598_546_178_000_000]
-  ])("%s", (usec, micros) =>
+  ])("converts %s", (usec, micros) =>
     assert.strictEqual(
       coreIdMicros(Option.getOrThrow(parseCoreId(`core.x.0.${boot}.1.${usec}`))),
       micros
     ))
 })
 
-it("CoreId is bounded", () => {
+it("limits the length of a core ID", () => {
   assert.isFalse(Schema.is(CoreId)(`core.${"a".repeat(300)}.0.${boot}.1.1000000`))
 })

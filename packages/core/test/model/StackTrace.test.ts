@@ -66,7 +66,7 @@ Stack trace of thread 10462:
 `
 
 describe("parseStackTrace", () => {
-  it("reads frames, innermost first", () => {
+  it("parses frames, the innermost first", () => {
     assert.deepStrictEqual(parseStackTrace(deep)?.threads.map(({ frames, tid }) => [tid, frames.length]), [[12_118, 4]])
     assert.deepStrictEqual(parseStackTrace(deep)?.threads[0]?.frames[0], {
       address: "0x00005567864a917b",
@@ -76,11 +76,11 @@ describe("parseStackTrace", () => {
     })
   })
 
-  it("reads all threads, the crashed one first", () => {
+  it("parses all threads, the crashed one first", () => {
     assert.deepStrictEqual(parseStackTrace(threads)?.threads.map(({ tid }) => tid), [12_171, 12_158])
   })
 
-  it("reads C++ names, build ids, and frames of which little is known", () => {
+  it("parses C++ names, build IDs and frames with unknown parts", () => {
     assert.deepStrictEqual(parseStackTrace(withModules)?.threads[0]?.frames, [
       {
         address: "0x0000000000401136",
@@ -97,7 +97,7 @@ describe("parseStackTrace", () => {
     ])
   })
 
-  it("knows a module whose file is gone", () =>
+  it("parses a module whose file was deleted", () =>
     assert.deepStrictEqual(parseStackTrace(removed)?.threads[0]?.frames[3], {
       address: "0x000055f3381c7186",
       module: "/opt/demo/bin/del eted",
@@ -105,17 +105,17 @@ describe("parseStackTrace", () => {
       build_id: "0a1b"
     }))
 
-  it("takes build ids from COREDUMP_PACKAGE_JSON, whatever else stands there", () => {
+  it("reads build IDs from COREDUMP_PACKAGE_JSON and ignores other content", () => {
     const json = "{\"elfType\":\"coredump\",\"/opt/app/bin/app\":{\"type\":\"deb\",\"buildId\":\"1234\"},\"x\":null}"
     assert.strictEqual(parseStackTrace(withModules, json)?.threads[0]?.frames[1]?.build_id, "1234")
     for (const other of ["", "null", "[]", "{"]) assert.isDefined(parseStackTrace(deep, other))
   })
 
-  it("is undefined where there is none", () => {
+  it("returns undefined without a stack trace", () => {
     for (const message of [notStored, "", "#0 0x1 f (m + 0x1)"]) assert.isUndefined(parseStackTrace(message))
   })
 
-  it("is bounded, in output and in time", () => {
+  it("limits output and time", () => {
     const frames = Array.from({ length: 5000 }, (_, i) => `#${i}  0x1 f${" (".repeat(2000)} + 0x1)`).join("\n")
     const stack = parseStackTrace(`Stack trace of thread 1:\n${frames}\n` + "Stack trace of thread 2:\n".repeat(5000))
     assert.strictEqual(stack?.threads[0]?.frames.length, 1024)
@@ -123,7 +123,7 @@ describe("parseStackTrace", () => {
   })
 })
 
-it("parseArchitecture", () => {
+it("parses the architecture", () => {
   assert.strictEqual(parseArchitecture(deep), "x86_64")
   assert.isUndefined(parseArchitecture(notStored))
   assert.isUndefined(parseArchitecture("ELF object binary architecture: something new"))
@@ -148,25 +148,25 @@ describe("crashTitle", () => {
 const signature = (message: string, exe = "/opt/demo/bin/deep") => crashSignature(exe, parseStackTrace(message))
 
 describe("crashSignature", () => {
-  it("has a version", () => assert.match(signature(deep)!, /^v1-[0-9a-f]{32}$/))
+  it("starts with a version", () => assert.match(signature(deep)!, /^v1-[0-9a-f]{32}$/))
 
-  it("does not depend on addresses, offsets, process ids, or a path in front of the module", () => {
+  it("does not depend on addresses, offsets, process IDs or the directory of a module", () => {
     const again = deep.replaceAll("0x00005567864a", "0x0000aaaabbbb").replaceAll("12118", "99")
       .replaceAll("(deep + 0x11", "(/opt/demo/bin/deep + 0x22")
     assert.strictEqual(signature(again), signature(deep))
     assert.strictEqual(signature(deep, "/opt/demo/bin/deep (deleted)"), signature(deep))
   })
 
-  it("tells causes apart", () => {
+  it("differs for different causes", () => {
     assert.notStrictEqual(signature(deep.replace("deep3", "other")), signature(deep))
     assert.notStrictEqual(signature(deep, "/opt/demo/bin/other"), signature(deep))
     assert.notStrictEqual(signature(aborted), signature(deep))
   })
 
-  it("passes over what every abort has on top", () => {
+  it("ignores the innermost frames of an abort", () => {
     const otherLibc = aborted.replace("__pthread_kill_implementation", "pthread_kill").replace("__GI_raise", "raise")
     assert.strictEqual(signature(otherLibc), signature(aborted))
   })
 
-  it("is absent without a stack", () => assert.isUndefined(signature(notStored)))
+  it("returns undefined without a stack trace", () => assert.isUndefined(signature(notStored)))
 })

@@ -117,7 +117,7 @@ const numbers = Schema.optionalKey(
 )
 const seconds = Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 4e9 }))))
 
-it.prop("encodeCoreQuery writes what decodeCoreQuery reads", {
+it.prop("decodes an encoded query", {
   namespace: texts,
   pod: texts,
   exe: texts,

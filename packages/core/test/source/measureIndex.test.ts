@@ -19,7 +19,7 @@ const core = (pid: number, state: "present" | "missing"): UnversionedCore => ({
 })
 
 describe("measureIndex", () => {
-  it.effect("tells what is held by state, and what was forgotten, each once", () =>
+  it.effect("counts the cores by state, and each dropped core once", () =>
     Effect.gen(function*() {
       const index = yield* CoreIndex.make({ maxCores: 2 })
       const measure = measureIndex(index)

@@ -32,8 +32,8 @@ const bookmark = (resourceVersion: string): CoreEvent => ({ type: "BOOKMARK", ob
 const broken = Stream.fail(new NodeFailed())
 const expired = Stream.fail(new ResourceVersionExpired())
 
-/** A source whose watches are the given streams, one after the other; the last goes on without end. */
-const scripted = (connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>) => {
+/** A source whose watches are the given streams, one after the other. After the last one, watches never end. */
+const makeSource = (connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>) => {
   const asked: Array<ChangesOptions> = []
   const times: Array<number> = []
   const changes = (options: ChangesOptions = {}) => {
@@ -47,20 +47,20 @@ const scripted = (connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>)
   return { asked, times, source: { changes } as CoreSource["Service"] }
 }
 
-const text = (event: CoreEvent) =>
+const formatEvent = (event: CoreEvent) =>
   event.type === "BOOKMARK"
     ? `BOOKMARK ${event.object.resourceVersion}`
     : `${event.type} ${event.object.COREDUMP_PID} ${event.object.resourceVersion}`
 
-/** What a watch over the connections tells, and what it asks for; hours pass. */
-const watched = Effect.fnUntraced(function*(
+/** Runs a watch over the connections for three hours. Returns its events, and the options of each connection. */
+const runWatch = Effect.fnUntraced(function*(
   connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>,
   options?: WatchOptions
 ) {
-  const { asked, source, times } = scripted(connections)
-  const told: Array<string> = []
+  const { asked, source, times } = makeSource(connections)
+  const events: Array<string> = []
   const fiber = yield* watchCores(source, options).pipe(
-    Stream.runForEach((event) => Effect.sync(() => told.push(text(event)))),
+    Stream.runForEach((event) => Effect.sync(() => events.push(formatEvent(event)))),
     Effect.result,
     Effect.forkChild
   )
@@ -68,47 +68,47 @@ const watched = Effect.fnUntraced(function*(
   const ended = fiber.pollUnsafe()
   yield* Fiber.interrupt(fiber)
   const failure = ended?._tag === "Success" && Result.isFailure(ended.value) ? ended.value.failure._tag : undefined
-  return { asked: asked.map(({ since }) => since), times, told, failure }
+  return { asked: asked.map(({ since }) => since), times, events, failure }
 })
 
 describe("watchCores", () => {
-  it.effect("resumes from the last version seen", () =>
+  it.effect("resumes from the last version", () =>
     Effect.gen(function*() {
-      const { asked, told } = yield* watched([
+      const { asked, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-1"), bookmark("a-7")), broken),
         Stream.concat(Stream.make(added(2, "a-8")), broken),
         Stream.empty
       ])
-      assert.deepStrictEqual(told, ["ADDED 1 a-1", "BOOKMARK a-7", "ADDED 2 a-8"])
+      assert.deepStrictEqual(events, ["ADDED 1 a-1", "BOOKMARK a-7", "ADDED 2 a-8"])
       assert.deepStrictEqual(asked, [undefined, "a-7", "a-8", "a-8"])
     }))
 
-  it.effect("does not resume within the first replay, and repeats nothing", () =>
+  it.effect("replays again if the first replay fails, and repeats no event", () =>
     Effect.gen(function*() {
-      const { asked, told } = yield* watched([
+      const { asked, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-5")), broken),
         Stream.make(added(1, "a-5"), added(2, "a-3"), bookmark("a-5"))
       ])
-      assert.deepStrictEqual(told, ["ADDED 1 a-5", "ADDED 2 a-3", "BOOKMARK a-5"])
+      assert.deepStrictEqual(events, ["ADDED 1 a-5", "ADDED 2 a-3", "BOOKMARK a-5"])
       assert.deepStrictEqual(asked, [undefined, undefined, "a-5"])
     }))
 
-  it.effect("after an expired version tells only the difference", () =>
+  it.effect("emits only the difference after the version has expired", () =>
     Effect.gen(function*() {
-      const { asked, told } = yield* watched([
+      const { asked, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-1"), added(2, "a-2"), added(3, "a-3"), bookmark("a-3")), expired),
         Stream.concat(
           Stream.make(added(1, "b-1"), added(3, "b-2", { title: "SIGSEGV" }), added(4, "b-3"), bookmark("b-3")),
           Stream.never
         )
       ])
-      assert.deepStrictEqual(told.slice(4), ["MODIFIED 3 b-2", "ADDED 4 b-3", "DELETED 2 b-3", "BOOKMARK b-3"])
+      assert.deepStrictEqual(events.slice(4), ["MODIFIED 3 b-2", "ADDED 4 b-3", "DELETED 2 b-3", "BOOKMARK b-3"])
       assert.deepStrictEqual(asked, [undefined, undefined])
     }))
 
-  it.effect("begins anew at once where its version has expired, however long it was away", () =>
+  it.effect("replays without delay when the version has expired, even after a long outage", () =>
     Effect.gen(function*() {
-      const { asked, times } = yield* watched([
+      const { asked, times } = yield* runWatch([
         Stream.concat(Stream.make(bookmark("a-1")), broken),
         ...Array.from({ length: 8 }, () => broken),
         expired,
@@ -119,27 +119,27 @@ describe("watchCores", () => {
       assert.isAbove(times.at(-2)! - times.at(-3)!, 1000)
     }))
 
-  it.effect("waits where that goes on and on", () =>
+  it.effect("delays reconnects when versions expire again and again", () =>
     Effect.gen(function*() {
-      const { asked } = yield* watched(
+      const { asked } = yield* runWatch(
         Array.from({ length: 20_000 }, () => Stream.concat(Stream.make(bookmark("a-1")), expired))
       )
       assert.isBelow(asked.length, 2 * 3 * 3600)
     }))
 
-  it.effect("compares with what the caller shows, where its version has expired", () =>
+  it.effect("compares with the shown cores when the version has expired", () =>
     Effect.gen(function*() {
-      const { asked, told } = yield* watched([
+      const { asked, events } = yield* runWatch([
         expired,
         Stream.concat(Stream.make(added(1, "b-1"), bookmark("b-1")), Stream.never)
       ], { since: "a-2", shown: [core(1, "a-1"), core(2, "a-2")] })
-      assert.deepStrictEqual(told, ["DELETED 2 b-1", "BOOKMARK b-1"])
+      assert.deepStrictEqual(events, ["DELETED 2 b-1", "BOOKMARK b-1"])
       assert.deepStrictEqual(asked, ["a-2", undefined])
     }))
 
-  it.effect("waits longer and longer, then every 10 seconds at most", () =>
+  it.effect("reconnects with a growing delay of up to 10 seconds", () =>
     Effect.gen(function*() {
-      const { asked } = yield* watched([
+      const { asked } = yield* runWatch([
         Stream.concat(Stream.make(bookmark("a-1")), broken),
         ...Array.from({ length: 5000 }, () => broken)
       ])
@@ -147,14 +147,14 @@ describe("watchCores", () => {
       assert.isBelow(asked.length, 3 * 3600 / 7)
     }))
 
-  it.effect("fails where it never began, and where the failure will not pass", () =>
+  it.effect("fails before the first event, and with permanent problems", () =>
     Effect.gen(function*() {
-      assert.strictEqual((yield* watched([broken])).failure, "NodeFailed")
+      assert.strictEqual((yield* runWatch([broken])).failure, "NodeFailed")
       const forbidden = Stream.concat(Stream.make(bookmark("a-1")), Stream.fail(new Forbidden()))
-      assert.strictEqual((yield* watched([forbidden])).failure, "Forbidden")
+      assert.strictEqual((yield* runWatch([forbidden])).failure, "Forbidden")
     }))
 
-  it.effect("goes on over a source of this process that has dropped the version", () =>
+  it.effect("continues over a source in this process that has dropped the version", () =>
     Effect.gen(function*() {
       const cores = yield* FakeCores
       const source = yield* CoreSource

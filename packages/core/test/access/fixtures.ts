@@ -1,4 +1,4 @@
-/** The fake source behind the decorator: cores of two namespaces, of the node, and of nobody knows whom. */
+/** A fake source with cores of two namespaces, of the node and of an unknown owner, and the caller `ann`. */
 import { authorizeCoreSource, type AuthorizeOptions, Authorizer, CoreSource, type Principal } from "@koredump/core"
 import {
   type FakeCore,
@@ -11,9 +11,9 @@ import { Effect, Layer } from "effect"
 
 export const ann: Principal = { username: "ann", groups: ["devs"] }
 
-export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+export const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Where a core belongs, and what it needs: `pending` the right to all namespaces, `host` that to nodes' cores. */
+/** Owners of cores: `pending` requires permission for all namespaces, `host` for the cores of nodes. */
 export const places = {
   a: { namespace: "a", pod: "web-0" },
   b: { namespace: "b", pod: "db-0" },
@@ -23,29 +23,29 @@ export const places = {
 
 export type Place = keyof typeof places
 
-/** A core that belongs there; its program has the name of the place. */
-export const coreOf = (place: Place, core: FakeCore = {}): FakeCore => ({
+/** A core of a place. Its program has the name of the place. */
+export const makeCore = (place: Place, core: FakeCore = {}): FakeCore => ({
   comm: place,
-  content: bytesOf(place),
+  content: toBytes(place),
   ...core,
   fields: { ...places[place], COREDUMP_ENVIRON: "SECRET=1", ...core.fields }
 })
 
-/** The decorator for a principal, over what is provided. */
+/** The source as `ann` may see it. */
 export const authorized = (options: Partial<AuthorizeOptions> = {}) =>
   Effect.gen(function*() {
     const source = yield* CoreSource
     return authorizeCoreSource(source, { principal: ann, authorizer: yield* Authorizer, ...options })
   })
 
-/** Puts one core of each place. */
+/** Adds one core of each place. */
 export const putAll = Effect.gen(function*() {
   const { put } = yield* FakeCores
   return {
-    a: yield* put(coreOf("a", { pid: 1 })),
-    b: yield* put(coreOf("b", { pid: 2 })),
-    host: yield* put(coreOf("host", { pid: 3 })),
-    pending: yield* put(coreOf("pending", { pid: 4 }))
+    a: yield* put(makeCore("a", { pid: 1 })),
+    b: yield* put(makeCore("b", { pid: 2 })),
+    host: yield* put(makeCore("host", { pid: 3 })),
+    pending: yield* put(makeCore("pending", { pid: 4 }))
   }
 })
 
@@ -54,10 +54,12 @@ export const layers = (rules: ReadonlyArray<FakeRule> = []) =>
 
 const verbs = ["list", "watch", "get"] as const
 
-/** Rules as one writes them in Kubernetes. */
+/** Permission to see the cores of pods, in one namespace or in all. */
 export const viewer = (namespace?: string): FakeRule => ({
   verbs,
   resources: ["coredumps"],
   ...(namespace === undefined ? {} : { namespace })
 })
+
+/** Permission to see the cores of nodes. */
 export const nodeViewer: FakeRule = { verbs, resources: ["nodecoredumps"] }
