@@ -8,7 +8,7 @@ import { ReplayDiff } from "../source/ReplayDiff.ts"
 const heartbeatMillis = 5_000
 
 /** Options of a {@link WatchView}. */
-export interface WatchViewOptions {
+interface WatchViewOptions {
   /** Whether the caller may see the core. */
   readonly isVisible: (core: CoreSummary) => boolean
   /** Whether to remember what is shown. Without it, the watch must end when permissions change. */

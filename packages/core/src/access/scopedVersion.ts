@@ -7,7 +7,7 @@ import { addScope, isNewerVersion, splitScope } from "../source/ResourceVersion.
 import type { AccessDecisions } from "./AccessDecisions.ts"
 
 /** The permission that a scope was decided by. */
-export type ScopeVerb = "list" | "watch"
+type ScopeVerb = "list" | "watch"
 
 /** A resource version of the source, with the scope of the caller. */
 export interface ScopedVersion {

@@ -4,7 +4,7 @@ import { Base64Url } from "effect/encoding"
 import { type CoreSummary, parseTimestamp } from "../model/Core.ts"
 
 /** Sort key and direction of a list. Default: ascending by timestamp. */
-export interface CoreOrder {
+interface CoreOrder {
   readonly sort?: "timestamp" | "size"
   readonly order?: "asc" | "desc"
 }

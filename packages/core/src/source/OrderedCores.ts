@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /** A page of cores, and where the next one starts. */
-export interface CorePage {
+interface CorePage {
   readonly cores: ReadonlyArray<CoreSummary>
   readonly continue?: string
 }

@@ -1,7 +1,7 @@
 import type { CoreEvent } from "../model/CoreEvent.ts"
 
 /** Where a {@link ReplayDiff} starts, and its limits. */
-export interface ReplayDiffOptions {
+interface ReplayDiffOptions {
   /** Resource version from which the first connection resumes. Default: none, it replays the current cores. */
   readonly since?: string | undefined
   /** A longer resource version is not kept: the next connection replays. Default: no limit. */
