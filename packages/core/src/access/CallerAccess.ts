@@ -64,7 +64,7 @@ export class CallerAccess {
     return new Forbidden({ detail: `User "${this.#principal.username}" has no permission to ${request}.` })
   }
 
-  /** Returns the namespaces that are allowed. Fails if none is. */
+  /** Returns the allowed namespaces. Fails if there are none. */
   requireNamespaces(
     permission: Permission,
     decisions: AccessDecisions,
