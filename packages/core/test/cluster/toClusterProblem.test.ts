@@ -35,7 +35,7 @@ const cases: ReadonlyArray<readonly [Problem, Problem]> = [
     new Unauthorized(),
     new NodeFailed({
       node: "node-1",
-      detail: "The node refuses the cluster's own access: A valid bearer token is required"
+      detail: "The node refuses the cluster's own access: Authentication required"
     })
   ],
   [
