@@ -2,7 +2,7 @@
 import { createRequire } from "node:module"
 import { resolve } from "node:path"
 import { Script } from "node:vm"
-import { keepYoungGenerationSmall } from "../src/youngGeneration.ts"
+import { keepYoungGenerationSmall } from "../src/limitYoungGeneration.ts"
 
 /** What stands around a bundle, so that it is a function of what modules of Node have. */
 export const wrapper = { head: "(function(require, __filename, module, exports) {", foot: "})" } as const

@@ -3,9 +3,9 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { makeRun, type RunOptions } from "./cli.ts"
-import { exitCodeOf } from "./Failure.ts"
-import { Screen } from "./output/Screen.ts"
-import { layerSource } from "./Source.ts"
+import { layerSource } from "./connection/layerSource.ts"
+import { exitCodeOf } from "./text/CommandError.ts"
+import { Screen } from "./text/Screen.ts"
 
 /** Runs the command line of this process to its end. */
 export const main = (options: RunOptions = {}): void => {

@@ -1,7 +1,7 @@
 /** Sets up V8, then loads the program and runs it. */
+import { engineProblem } from "./checkNodejsVersion.ts"
 import type { RunOptions } from "./cli.ts"
-import { engineProblem } from "./engineProblem.ts"
-import { keepYoungGenerationSmall } from "./youngGeneration.ts"
+import { keepYoungGenerationSmall } from "./limitYoungGeneration.ts"
 
 export const start = async (options: RunOptions = {}): Promise<void> => {
   const problem = engineProblem(options.kubectl === true ? "kubectl-koredump" : "koredumpctl", process.versions.node)

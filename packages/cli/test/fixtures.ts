@@ -9,8 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeRun } from "../src/cli.ts"
 import type { Connection } from "../src/commands/root.ts"
-import { exitCodeOf } from "../src/Failure.ts"
-import { Screen } from "../src/output/Screen.ts"
+import { exitCodeOf } from "../src/text/CommandError.ts"
+import { Screen } from "../src/text/Screen.ts"
 
 /** 2023-11-14 22:13:20 UTC, in microseconds. */
 export const noon = 1_700_000_000_000_000

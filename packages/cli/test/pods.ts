@@ -1,5 +1,5 @@
 /** Pods of koredump's own, as the API server tells of them. */
-import type { KoredumpPod } from "../src/Deployed.ts"
+import type { KoredumpPod } from "../src/status/Deployment.ts"
 
 /** A pod of the chart; `why` it is not ready, if it is not. */
 export const pod = (

@@ -2,11 +2,11 @@
 import { CoreNotStored, CoreSource, type CoreSummary } from "@koredump/core"
 import { Effect, Result } from "effect"
 import { Command, Flag } from "effect/cli"
-import { findSummaries, listStored, showCores } from "../Candidates.ts"
-import { batchFailure, exitCodes, Failure, fromProblem, partial, usage } from "../Failure.ts"
-import { checkSelection, flag, queryOf, selectionFlags } from "../flags.ts"
-import { complain, note, print, Screen } from "../output/Screen.ts"
-import { plural, visible } from "../output/text.ts"
+import { findSummaries, listStored, showCores } from "../cores/findCores.ts"
+import { checkSelection, flag, queryOf, selectionFlags } from "../cores/flags.ts"
+import { batchFailure, exitCodes, Failure, fromProblem, partial, usage } from "../text/CommandError.ts"
+import { plural, visible } from "../text/escape.ts"
+import { complain, note, print, Screen } from "../text/Screen.ts"
 import { explained } from "./root.ts"
 
 const parallel = 4

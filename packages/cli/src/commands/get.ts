@@ -1,10 +1,10 @@
 /** `koredumpctl get` */
 import { Effect, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
-import { findCores, listStored } from "../Candidates.ts"
-import { partial, usage } from "../Failure.ts"
-import { checkSelection, flag, queryOf, selectionFlags } from "../flags.ts"
-import { note, Screen } from "../output/Screen.ts"
+import { findCores, listStored } from "../cores/findCores.ts"
+import { checkSelection, flag, queryOf, selectionFlags } from "../cores/flags.ts"
+import { partial, usage } from "../text/CommandError.ts"
+import { note, Screen } from "../text/Screen.ts"
 import { explained } from "./root.ts"
 
 const flags = {
@@ -42,7 +42,7 @@ export const get = Command.make(
     yield* checkOutput(output, all)
     const query = yield* queryOf(filter)
     // With the decompressors, which other verbs need not load.
-    const { fetchAll, fetchOne, fetchToStdout } = yield* Effect.promise(() => import("../Fetch.ts"))
+    const { fetchAll, fetchOne, fetchToStdout } = yield* Effect.promise(() => import("../cores/downloadCores.ts"))
     if (all) {
       const stored = yield* listStored(query)
       if (stored.cores.length === 0) return yield* note("No cores to fetch.")

@@ -2,11 +2,11 @@
 import { type CoreList, type CoreQuery, CoreSource, watchCores } from "@koredump/core"
 import { Clock, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
-import { noteUnreachable } from "../Candidates.ts"
-import { partial, usage } from "../Failure.ts"
-import { allNamespacesFlag, filterFlags, flag, newestFlag, queryOf } from "../flags.ts"
-import { type ListFormat, listFormats, renderEvents, renderList } from "../output/list.ts"
-import { note, print, Screen } from "../output/Screen.ts"
+import { noteUnreachable } from "../cores/findCores.ts"
+import { allNamespacesFlag, filterFlags, flag, newestFlag, queryOf } from "../cores/flags.ts"
+import { type ListFormat, listFormats, renderEvents, renderList } from "../cores/renderList.ts"
+import { partial, usage } from "../text/CommandError.ts"
+import { note, print, Screen } from "../text/Screen.ts"
 import { explained } from "./root.ts"
 
 const flags = {

@@ -2,11 +2,11 @@
 import { CoreSource, type NodeStatus } from "@koredump/core"
 import { Clock, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { partial } from "../Failure.ts"
-import { formatNodes } from "../output/nodes.ts"
-import { note, print, Screen } from "../output/Screen.ts"
-import { formatJson, formatNdjson, formatYaml } from "../output/structured.ts"
-import { visible } from "../output/text.ts"
+import { formatNodes } from "../status/nodesTable.ts"
+import { partial } from "../text/CommandError.ts"
+import { visible } from "../text/escape.ts"
+import { note, print, Screen } from "../text/Screen.ts"
+import { formatJson, formatNdjson, formatYaml } from "../text/structured.ts"
 import { explained, nodesForbidden } from "./root.ts"
 
 const formats = ["table", "wide", "json", "ndjson", "yaml", "name"] as const

@@ -2,9 +2,9 @@
 import type { Forbidden, Problem } from "@koredump/core"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Failure, fromProblem, isProblem } from "../Failure.ts"
-import { flag } from "../flags.ts"
-import { isServiceAccount } from "../serviceAccountToken.ts"
+import { isServiceAccount } from "../connection/serviceAccountToken.ts"
+import { flag } from "../cores/flags.ts"
+import { Failure, fromProblem, isProblem } from "../text/CommandError.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)

@@ -1,8 +1,8 @@
 /** `koredumpctl version` */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { print } from "../output/Screen.ts"
-import { cliVersion } from "../version.ts"
+import { cliVersion } from "../text/cliVersion.ts"
+import { print } from "../text/Screen.ts"
 
 export const version = Command.make(
   "version",

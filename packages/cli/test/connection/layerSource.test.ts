@@ -1,0 +1,34 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { CoreSource } from "@koredump/core"
+import { Effect, Option, Redacted } from "effect"
+import type { Connection } from "../../src/commands/root.ts"
+import { layerSource } from "../../src/connection/layerSource.ts"
+import { connection, environment, noScreen } from "../fixtures.ts"
+
+describe("layerSource", () => {
+  const wrong: ReadonlyArray<readonly [string, Partial<Connection>]> = [
+    ["--local with --server", { local: true, server: Option.some("http://x") }],
+    ["--root without --local", { root: Option.some("/mnt") }],
+    ["a token with a line end", { token: Option.some(Redacted.make("s3cret\nx")) }],
+    ["--token with --as-service-account", {
+      token: Option.some(Redacted.make("s3cret")),
+      asServiceAccount: Option.some("demo/reader")
+    }],
+    ["a certificate authority that is not there", { certificateAuthority: Option.some("/nonexistent/ca.crt") }],
+    ["a certificate authority that is none", { certificateAuthority: Option.some(import.meta.filename) }]
+  ]
+  for (const [name, options] of wrong) {
+    it.effect(`${name} is wrong usage`, () =>
+      Effect.gen(function*() {
+        const failure = yield* CoreSource.use((source) => source.list({})).pipe(
+          Effect.provide(layerSource(connection(options))),
+          Effect.flip,
+          Effect.provide([NodeServices.layer, environment({}), noScreen])
+        )
+        assert(failure._tag === "Failure")
+        assert.strictEqual(failure.exitCode, 2)
+        assert.notInclude(JSON.stringify(failure), "s3cret")
+      }))
+  }
+})

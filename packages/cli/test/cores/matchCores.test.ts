@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import { choose, matching, readNaming } from "../../src/cores/matchCores.ts"
+import { core } from "../fixtures.ts"
+
+const boot = "e36680b3d32e4f4f9899d72d34fe5fb3"
+const idOf = (comm: string, pid: number, extension = ".zst") =>
+  `core.${comm}.0.${boot}.${pid}.1638186984000000${extension}`
+
+const web = core({ id: idOf("web", 10), COREDUMP_COMM: "web", COREDUMP_EXE: "/usr/bin/web", COREDUMP_PID: 10 })
+const web2 = core({ id: idOf("web", 11), COREDUMP_COMM: "web", COREDUMP_EXE: "/opt/web", COREDUMP_PID: 11 })
+const lost = core({
+  id: idOf("db", 12, ""),
+  COREDUMP_COMM: "db",
+  COREDUMP_EXE: "/usr/bin/db",
+  COREDUMP_PID: 12,
+  state: "missing"
+})
+const db = core({ id: idOf("db", 13), COREDUMP_COMM: "db", COREDUMP_EXE: "/usr/bin/db", COREDUMP_PID: 13 })
+// a program that is called like another's process id
+const ten = core({ id: idOf("10", 99), COREDUMP_COMM: "10", COREDUMP_EXE: "/bin/10", COREDUMP_PID: 99 })
+const long = core({
+  id: idOf("a-program-with-", 14),
+  COREDUMP_COMM: "a-program-with-",
+  COREDUMP_EXE: "/b/a-program-with-a-name",
+  COREDUMP_PID: 14
+})
+const all = [web, web2, lost, db, ten, long]
+
+describe("readNaming", () => {
+  const id = idOf("web", 10)
+  const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+    [["node-1", id], "Ref"],
+    [[id], "Names"],
+    [[id, id], "Names"],
+    [["web", "db"], "Names"],
+    [["node-1", "../../etc/passwd"], "Names"],
+    [[], "Names"]
+  ]
+  for (const [operands, expected] of cases) {
+    it(`${operands.join(" ") || "nothing"} → ${expected}`, () => {
+      assert.strictEqual(readNaming(operands)._tag, expected)
+    })
+  }
+})
+
+describe("matching", () => {
+  const cases: ReadonlyArray<readonly [string, ReadonlyArray<unknown>]> = [
+    [web.id, [web]],
+    [`core.web.0.${boot}.10.1638186984000000`, [web]],
+    [idOf("web", 10, ".lz4"), [web]],
+    ["core.web.", [web, web2]],
+    [`core.web.0.${boot}.11`, [web2]],
+    ["10", [web]],
+    ["99", [ten]],
+    ["web", [web, web2]],
+    ["/opt/web", [web2]],
+    ["a-program-with-", [long]],
+    ["a-program-with-a-name", [long]],
+    ["we", []],
+    ["/usr/bin", []],
+    ["", []]
+  ]
+  for (const [name, expected] of cases) {
+    it(`${JSON.stringify(name)} fits ${expected.length}`, () => {
+      assert.deepStrictEqual(matching(name, all), expected)
+    })
+  }
+})
+
+describe("choose", () => {
+  const both = { newest: false, stored: true }
+  it("takes the only one", () => {
+    assert.deepStrictEqual(choose([web], both), { _tag: "One", core: web })
+  })
+  it("tells none", () => {
+    assert.deepStrictEqual(choose([], { newest: true, stored: true }), { _tag: "None" })
+  })
+  it("does not choose between several", () => {
+    assert.deepStrictEqual(choose([web, web2], both), { _tag: "Ambiguous", candidates: [web, web2] })
+  })
+  it("takes the newest if asked", () => {
+    assert.deepStrictEqual(choose([web, web2], { ...both, newest: true }), { _tag: "One", core: web2 })
+  })
+  it("prefers what is stored, where that is wanted", () => {
+    assert.deepStrictEqual(choose([db, lost], { newest: true, stored: true }), { _tag: "One", core: db })
+    assert.deepStrictEqual(choose([db, lost], { newest: true, stored: false }), { _tag: "One", core: lost })
+    assert.deepStrictEqual(choose([lost], both), { _tag: "One", core: lost })
+  })
+})

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { parse } from "yaml"
+import { hasHidden } from "../../src/text/escape.ts"
+import { formatJson, formatNdjson, formatYaml } from "../../src/text/structured.ts"
+import { core } from "../fixtures.ts"
+
+const hostile = {
+  plain: "demo",
+  colors: "\u001b[31m\u009b\u202e\u007f\u2028",
+  lines: "one\ntwo\n",
+  hostileLines: "one\n\u001b[2Jtwo",
+  ambiguous: ["yes", "0123", "1e3", "null", "~", "2022-02-23T08:23:16Z", "- a: b # c", ""],
+  nested: { number: 1, flag: true, nothing: null }
+}
+
+describe("formatJson", () => {
+  it("is the same value, with nothing for a terminal to act upon", () => {
+    assert.deepStrictEqual(JSON.parse(formatJson(hostile)), hostile)
+    assert.isFalse(hasHidden(formatJson(hostile)))
+  })
+})
+
+describe("formatNdjson", () => {
+  it("is one core a line", () => {
+    const lines = formatNdjson([core(), core({ COREDUMP_CMDLINE: "a\nb" })]).split("\n")
+    assert.strictEqual(lines.length, 2)
+    assert.strictEqual(JSON.parse(lines[1]!).COREDUMP_CMDLINE, "a\nb")
+  })
+})
+
+describe("formatYaml", () => {
+  it.effect("is the same value for readers of YAML 1.1 and 1.2", () =>
+    Effect.gen(function*() {
+      const text = yield* formatYaml(hostile)
+      assert.isFalse(hasHidden(text))
+      assert.deepStrictEqual(parse(text), hostile)
+      assert.deepStrictEqual(parse(text, { version: "1.1" }), hostile)
+    }))
+
+  it.effect("shows text of several lines as such", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* formatYaml({ MESSAGE: "one\ntwo" }), "MESSAGE: |-\n  one\n  two")
+    }))
+})
