@@ -7,17 +7,17 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readon
 
 export const cliVersionDefine = { KOREDUMP_CLI_VERSION: JSON.stringify(version) }
 
-// Effect's HTTP API can serve documentation pages of megabytes, which it imports on demand. A client never does.
+// Documentation pages of Effect's HTTP API, several megabytes, which a client never serves.
 export const withoutDocsPages = withoutModule(/\/internal\/httpApi(Scalar|Swagger)\.(ts|js)$/)
 
-// One bundle with all that it needs: fast to load. What few runs need (YAML, this host's cores, decompressors, Kubernetes) is
-// imported on demand and becomes chunks of its own.
+// One bundle with all dependencies, which is fast to load. Code that only some commands need (YAML, cores of this host,
+// decompressors, Kubernetes) is imported on demand and becomes separate chunks.
 export default defineConfig({
   entry: ["src/main.ts", "src/kubectl-koredump.ts"],
   format: ["esm"],
   splitting: true,
   minify: true,
-  // The one file, which takes long to make, stays.
+  // Keep the single file, which is slow to build.
   clean: ["!bin/**"],
   target: "node22",
   platform: "node",
@@ -30,7 +30,7 @@ export default defineConfig({
     options.legalComments = "eof"
   },
   banner: {
-    // CommonJS packages in the bundle ask for Node's modules with require.
+    // CommonJS packages in the bundle load built-in modules with require.
     js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`
   }
 })

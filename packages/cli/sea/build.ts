@@ -1,10 +1,11 @@
 /**
- * koredumpctl as one file that needs nothing beside it, a single executable application of Node:
+ * Builds koredumpctl as a single file that needs no other files (a single executable application of Node.js):
  *
  *     npm run build:cli-binary [-- --platform linux-arm64] [--out FILE] [--node FILE]
  *
- * Without --out it is packages/cli/dist/bin/koredumpctl-PLATFORM. --node is the Node to make it of, stripped perhaps, but
- * of the version that runs this. Beside it, in FILE.licenses.txt, are the licences of what is in it.
+ * `--out` defaults to packages/cli/dist/bin/koredumpctl-PLATFORM. `--node` is the Node.js executable to use. It can be
+ * stripped, but must have the same version as the Node.js that runs this script. The licenses of the contents are written
+ * to FILE.licenses.txt.
  */
 import { build, type Plugin } from "esbuild"
 import { execFile } from "node:child_process"
@@ -19,14 +20,22 @@ import { inject } from "postject"
 import { collectLicenses } from "../../../scripts/licenses.ts"
 import { cliVersionDefine, withoutDocsPages } from "../tsup.config.ts"
 import { wrapper } from "./load.ts"
-import { addonFor, isPlatform, nodeFor, packagesBeside, type Platform, platforms, thisPlatform } from "./platform.ts"
+import {
+  fetchAddon,
+  fetchNodejs,
+  findBundledPackages,
+  isPlatform,
+  type Platform,
+  platforms,
+  thisPlatform
+} from "./platform.ts"
 
 const exec = promisify(execFile)
 const here = import.meta.dirname
 
-/** What comes out of the one file's assets, not out of the bundle. */
-const fromAssets: Plugin = {
-  name: "from-assets",
+/** Modules that are loaded from the assets, not from the bundle. */
+const loadFromAssets: Plugin = {
+  name: "load-from-assets",
   setup: (build) => {
     build.onResolve({ filter: /\/xattrBinding\.ts$/ }, () => ({ path: join(here, "xattrBinding.ts") }))
     build.onResolve(
@@ -45,20 +54,20 @@ const bundle = (entry: string, outfile: string, wrap: { readonly head: string; r
     platform: "node",
     target: "node24",
     minify: true,
-    // ASCII takes one byte a character in memory, and no decoding.
+    // ASCII takes one byte per character in memory, and needs no decoding.
     charset: "ascii",
     legalComments: "eof",
     metafile: true,
     conditions: ["@koredump/source"],
     define: cliVersionDefine,
-    plugins: [withoutDocsPages, fromAssets],
+    plugins: [withoutDocsPages, loadFromAssets],
     banner: { js: wrap.head },
     footer: { js: wrap.foot },
     logLevel: "warning"
   })
 
-/** A list over HTTP runs most of what any command needs. */
-const warmUp = async (program: string, cache: string) => {
+/** Creates the code cache. Listing cores from a server runs most of the code that any command needs. */
+const createCodeCache = async (program: string, cache: string) => {
   const cores = [{
     id: "core.demo.0.e36680b3d32e4f4f9899d72d34fe5fb3.1.1638186984000000.zst",
     node: "node-1",
@@ -80,7 +89,7 @@ const warmUp = async (program: string, cache: string) => {
   await once(server, "listening")
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const argv = ["list", "-o", "table", "--server", url, "--token", "t"]
-  await exec(process.execPath, [join(here, "warmUp.ts"), program, cache, ...argv])
+  await exec(process.execPath, [join(here, "createCodeCache.ts"), program, cache, ...argv])
   server.close()
 }
 
@@ -95,14 +104,14 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
     await bundle(join(here, "program.ts"), program, wrapper),
     await bundle("@kubernetes/client-node", kubernetes, wrapper)
   ]
-  // Made for one kind of processor; elsewhere V8 compiles anew at each start.
-  if (platform === thisPlatform) await warmUp(program, cache)
+  // The code cache works only on the platform that created it. Without it, V8 compiles the code at each start.
+  if (platform === thisPlatform) await createCodeCache(program, cache)
   else await writeFile(cache, "")
   const assets = {
     "program.js": program,
     "program.cache": cache,
     "kubernetes.js": kubernetes,
-    "xattr.node": await addonFor(platform, directory)
+    "xattr.node": await fetchAddon(platform, directory)
   }
   const config = join(directory, "config.json")
   await writeFile(config, JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true }))
@@ -116,7 +125,7 @@ const buildFor = async (platform: Platform, node: string, target: string, direct
   })
   await writeFile(
     `${target}.licenses.txt`,
-    collectLicenses(bundles.map(({ metafile }) => metafile), process.cwd(), packagesBeside())
+    collectLicenses(bundles.map(({ metafile }) => metafile), process.cwd(), findBundledPackages())
   )
   await chmod(part, 0o755)
   await rename(part, target)
@@ -126,15 +135,15 @@ const { values: { node, out, platform } } = parseArgs({
   options: { node: { type: "string" }, out: { type: "string" }, platform: { type: "string", default: thisPlatform } }
 })
 if (!isPlatform(platform)) {
-  process.stderr.write(`It can be built for ${platforms.join(" and ")} with --platform, not for ${platform}.\n`)
+  process.stderr.write(`Invalid value for --platform: "${platform}". Expected: ${platforms.join(" or ")}.\n`)
   process.exit(2)
 }
-// npm changes into the package before it runs this.
-const path = (given: string) => resolve(process.env.INIT_CWD ?? ".", given)
-const target = out === undefined ? join(here, "../dist/bin", `koredumpctl-${platform}`) : path(out)
+// npm runs this script in the directory of the package. INIT_CWD is the directory of the user.
+const resolvePath = (path: string) => resolve(process.env.INIT_CWD ?? ".", path)
+const target = out === undefined ? join(here, "../dist/bin", `koredumpctl-${platform}`) : resolvePath(out)
 const directory = await mkdtemp(join(tmpdir(), "koredumpctl-build-"))
 try {
-  const base = node === undefined ? await nodeFor(platform, directory) : path(node)
+  const base = node === undefined ? await fetchNodejs(platform, directory) : resolvePath(node)
   await buildFor(platform, base, target, directory)
   process.stdout.write(`${target}: ${((await stat(target)).size / 1e6).toFixed(0)} MB\n`)
 } finally {

@@ -1,5 +1,5 @@
 /**
- * In place of @kubernetes/client-node, which is larger than all else together: V8 reads it only where it is needed.
+ * Replaces @kubernetes/client-node, which is larger than everything else together. V8 loads it only when it is needed.
  */
 import type * as Client from "@kubernetes/client-node"
 import { bundleAsset } from "./assets.ts"

@@ -1,4 +1,4 @@
-/** The start of the one file: all else is in its assets. */
+/** The entry point of the single file. It loads the program from the assets. */
 import { asset, bundleAsset } from "./assets.ts"
 import { load } from "./load.ts"
 

@@ -1,5 +1,5 @@
 declare module "postject" {
-  /** Puts a resource into an executable file. */
+  /** Adds a resource to an executable file. */
   export const inject: (
     file: string,
     resource: string,

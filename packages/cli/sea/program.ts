@@ -1,4 +1,4 @@
-/** The program of the one file; as `kubectl-koredump` (a link is enough) it is kubectl's plugin. */
+/** The program of the single file. A link to it named `kubectl-koredump` is a kubectl plugin. */
 import { basename } from "node:path"
 import { start } from "../src/start.ts"
 

@@ -1,4 +1,4 @@
-/** In place of node-source's module of this name: the addon comes out of the one file, but is loaded from a file only. */
+/** Replaces the module of this name in node-source. Node.js loads native addons only from files, so the asset is copied to one. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,7 +6,7 @@ import { asset } from "./assets.ts"
 
 export const loadXattrBinding = (): unknown => {
   const addon = asset("xattr.node")
-  // Nobody else can write into it, and the file goes at once.
+  // Only this user can write to the directory. The file is deleted immediately.
   const directory = mkdtempSync(join(tmpdir(), "koredumpctl-"))
   try {
     const file = join(directory, "xattr.node")

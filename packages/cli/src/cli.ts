@@ -1,4 +1,3 @@
-/** koredumpctl, put together: verbs, source, output. */
 import type { CoreSource } from "@koredump/core"
 import { Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import { CliConfig, Command, Flag, GlobalFlag } from "effect/cli"
@@ -7,17 +6,19 @@ import { get } from "./commands/get.ts"
 import { info } from "./commands/info.ts"
 import { list } from "./commands/list.ts"
 import { nodes } from "./commands/nodes.ts"
-import { type Connection, root } from "./commands/root.ts"
+import { root } from "./commands/root.ts"
 import { status } from "./commands/status.ts"
 import { version } from "./commands/version.ts"
+import type { Connection } from "./connection/Connection.ts"
 import { readKubeContext } from "./connection/readKubeContext.ts"
 import { DefaultNamespace } from "./cores/flags.ts"
+import { layerPresenter } from "./layerPresenter.ts"
 import { normalizeArgv } from "./normalizeArgv.ts"
 import { cliVersion } from "./text/cliVersion.ts"
-import { exitCodes, Failure } from "./text/CommandError.ts"
-import { complain, layerPresenter } from "./text/Screen.ts"
+import { CommandError, failed } from "./text/CommandError.ts"
+import { printError } from "./text/messages.ts"
 
-// The built-in one has the alias -v, which is `--verbose` here.
+// The built-in flag has the alias -v, which is `--verbose` here.
 const versionFlag = GlobalFlag.Action({
   flag: Flag.Boolean("version").pipe(
     Flag.withDescription("Show the version"),
@@ -27,33 +28,35 @@ const versionFlag = GlobalFlag.Action({
   run: GlobalFlag.Version.run
 })
 
-const verbosity = ({ verbose }: Connection) =>
+const layerLogging = ({ verbose }: Connection) =>
   Layer.mergeAll(
     Layer.succeed(References.MinimumLogLevel, verbose ? "Debug" : "None"),
     Layer.succeed(Logger.LogToStderr, true)
   )
 
-/** As a plugin of kubectl the kubeconfig says which namespace is meant. */
+/** The namespace of the kubeconfig's context, which kubectl plugins use by default. */
 const layerKubectlNamespace = (connection: Connection) =>
   Layer.effect(
     DefaultNamespace,
     Effect.map(FileSystem.FileSystem, (fs) =>
       connection.local ? Effect.undefined : readKubeContext(connection).pipe(
         Effect.map(Option.match({ onNone: () => undefined, onSome: ({ namespace }) => namespace ?? "default" })),
-        Effect.mapError(({ message }) => new Failure({ exitCode: exitCodes.failed, message, hint: "Say -n or -A." })),
+        Effect.mapError(({ message }) =>
+          failed(message, "Select a namespace with -n NAMESPACE, or all namespaces with -A.")
+        ),
         Effect.provideService(FileSystem.FileSystem, fs)
       ))
   )
 
-/** How the program was called. */
+/** How the program was started. */
 export interface RunOptions {
-  /** As `kubectl koredump`. */
+  /** As a kubectl plugin (`kubectl koredump`). Default: false */
   readonly kubectl?: boolean
 }
 
-/** Runs a command line over the sources that `layerSource` makes of the options. All that fails has been said. */
+/** Returns a function that runs a command line. It prints all errors; the exit code depends on the error. */
 export const makeRun = <R>(
-  layerSource: (connection: Connection) => Layer.Layer<CoreSource, Failure, R>,
+  layerSource: (connection: Connection) => Layer.Layer<CoreSource, CommandError, R>,
   { kubectl = false }: RunOptions = {}
 ) => {
   const source = Layer.unwrap(Effect.map(root, layerSource))
@@ -67,17 +70,20 @@ export const makeRun = <R>(
       status.pipe(Command.provide(source)),
       version
     ]),
-    Command.provide(verbosity),
+    Command.provide(layerLogging),
     Command.provide((connection) => kubectl ? layerKubectlNamespace(connection) : Layer.empty)
   )
   const parseAndRun = Command.runWith(command, { version: cliVersion })
   return (argv: ReadonlyArray<string>) =>
     parseAndRun(normalizeArgv(argv)).pipe(
       Effect.tapError((error) =>
-        error instanceof Failure && error.message !== "" ? complain(error.message, error.hint) : Effect.void
+        error instanceof CommandError && error.message !== "" ? printError(error.message, error.hint) : Effect.void
       ),
       Effect.tapDefect((defect) =>
-        complain(`Unexpected: ${String(defect)}`, "This is a defect of koredumpctl: please report it, with -v.")
+        printError(
+          `Internal error: ${String(defect)}`,
+          "This is a bug in koredumpctl. Please report it, with the output of the same command with -v."
+        )
       ),
       Effect.provide([
         layerPresenter,

@@ -1,11 +1,5 @@
-/**
- * The command line as koredumpctl's users write it, brought into the form that the parser takes: the verb first, each
- * option by itself with its value attached. Bundled options (`-1d`), values attached to them (`-ndemo`), options before
- * the verb and the option `-1` (a negative number to the parser) all mean what they did in the Python koredump.
- */
-
-/** Options that take no value. All others take one; the test holds this against the commands themselves. */
-export const switches: ReadonlySet<string> = new Set([
+/** Options without a value. All other options have one. A test compares this set with the commands. */
+export const booleanOptions: ReadonlySet<string> = new Set([
   "A",
   "a",
   "all",
@@ -29,7 +23,11 @@ export const switches: ReadonlySet<string> = new Set([
 
 const shortNames: Readonly<Record<string, string>> = { 1: "--newest" }
 
-/** See the module's text. What it does not understand it leaves to the parser to complain about. */
+/**
+ * Converts a command line to the form that the parser supports: the command first, then separate options with their values
+ * attached. As in koredump 0.4, users can combine short options (`-1d`), attach values (`-ndemo`), place options before the
+ * command, and use `-1` (which the parser takes for a number). Unknown options are left for the parser to report.
+ */
 export const normalizeArgv = (argv: ReadonlyArray<string>): ReadonlyArray<string> => {
   const options: Array<string> = []
   const words: Array<string> = []
@@ -47,12 +45,12 @@ export const normalizeArgv = (argv: ReadonlyArray<string>): ReadonlyArray<string
     } else if (arg.startsWith("--")) {
       const name = arg.slice(2)
       if (name.includes("=")) options.push(arg)
-      // `=true`, or the parser would take a following word such as `true` for its value.
-      else option(arg, switches.has(name) ? "true" : rest.shift())
+      // Without `=true`, the parser would take a following word such as `true` as the value.
+      else option(arg, booleanOptions.has(name) ? "true" : rest.shift())
     } else if (arg.startsWith("-") && arg.length > 1) {
       for (let i = 1; i < arg.length; i++) {
         const char = arg[i]!
-        if (char === "1" || switches.has(char)) {
+        if (char === "1" || booleanOptions.has(char)) {
           option(shortNames[char] ?? `-${char}`, "true")
           continue
         }
@@ -63,10 +61,10 @@ export const normalizeArgv = (argv: ReadonlyArray<string>): ReadonlyArray<string
     } else words.push(arg)
   }
 
-  const [verb, ...operands] = words
-  // Everything that is no option comes after `--`: a core may be named `-1`, or `-x` after a `--` of the user's.
+  const [command, ...operands] = words
+  // Operands come after `--`, because a program can be named `-x`.
   return [
-    ...(verb === undefined ? [] : [verb]),
+    ...(command === undefined ? [] : [command]),
     ...options,
     ...(operands.length === 0 ? [] : ["--", ...operands])
   ]

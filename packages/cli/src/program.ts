@@ -1,15 +1,14 @@
-/** The program: argv in, exit code out. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { makeRun, type RunOptions } from "./cli.ts"
 import { layerSource } from "./connection/layerSource.ts"
-import { exitCodeOf } from "./text/CommandError.ts"
 import { Screen } from "./text/Screen.ts"
+import { toExitCode } from "./toExitCode.ts"
 
-/** Runs the command line of this process to its end. */
+/** Runs the command line of this process, and exits. */
 export const main = (options: RunOptions = {}): void => {
-  // Whoever reads has seen enough (`| head`): that is no failure.
+  // The reader has closed the pipe (`| head`), which is not an error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? 0 : 1)
   })
@@ -19,9 +18,9 @@ export const main = (options: RunOptions = {}): void => {
     NodeRuntime.runMain({
       disableErrorReporting: true,
       teardown: (exit, onExit) => {
-        const code = exitCodeOf(exit)
+        const code = toExitCode(exit)
         onExit(code)
-        // A program that was to get credentials, and did not in time, would keep this one. All that was printed goes first.
+        // Exits even if an exec plugin that timed out is still running. The empty write waits for earlier output.
         process.stdout.write("", () => process.exit(code))
       }
     })

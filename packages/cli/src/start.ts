@@ -1,15 +1,18 @@
-/** Sets up V8, then loads the program and runs it. */
-import { engineProblem } from "./checkNodejsVersion.ts"
+import { checkNodejsVersion } from "./checkNodejsVersion.ts"
 import type { RunOptions } from "./cli.ts"
-import { keepYoungGenerationSmall } from "./limitYoungGeneration.ts"
+import { limitYoungGeneration } from "./limitYoungGeneration.ts"
 
+/** Checks Node.js and configures V8, then loads and runs the program. */
 export const start = async (options: RunOptions = {}): Promise<void> => {
-  const problem = engineProblem(options.kubectl === true ? "kubectl-koredump" : "koredumpctl", process.versions.node)
-  if (problem !== undefined) {
-    process.stderr.write(`${problem}\n`)
+  const message = checkNodejsVersion(
+    options.kubectl === true ? "kubectl-koredump" : "koredumpctl",
+    process.versions.node
+  )
+  if (message !== undefined) {
+    process.stderr.write(`${message}\n`)
     process.exit(1)
   }
-  keepYoungGenerationSmall()
+  limitYoungGeneration()
   const { main } = await import("./program.ts")
   main(options)
 }

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { bundle, loadedAtStart, publicEntries } from "../../../test-support/bundle.ts"
 
 describe("the package's boundaries", () => {
-  it("publishes the program alone", async () => {
+  it("exports nothing but the program", async () => {
     assert.deepStrictEqual(await publicEntries("cli"), [])
   })
 
-  it("takes in no server", async () => {
+  it("does not include a server", async () => {
     const { packages } = await bundle("./packages/cli/src/main.ts", "node")
     assert.deepStrictEqual(packages.filter((name) => name.startsWith("@koredump/")), [
       "@koredump/cli",
@@ -18,7 +18,7 @@ describe("the package's boundaries", () => {
     ])
   })
 
-  it("loads what few runs need on demand", async () => {
+  it("loads rarely used code on demand", async () => {
     const loaded = await loadedAtStart("./packages/cli/src/program.ts")
     assert.deepStrictEqual(loaded.filter((name) => name.startsWith("@koredump/")), [
       "@koredump/cli",
@@ -29,7 +29,7 @@ describe("the package's boundaries", () => {
   })
 
   it.each(["main", "kubectl-koredump"])(
-    "%s says what it thinks of this Node before it loads what an old one cannot",
+    "%s checks the version of Node.js before it loads the program",
     async (name) => {
       assert.deepStrictEqual(await loadedAtStart(`./packages/cli/src/${name}.ts`), ["@koredump/cli"])
     }

@@ -1,19 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import manifest from "../package.json" with { type: "json" }
-import { engineProblem } from "../src/checkNodejsVersion.ts"
+import { checkNodejsVersion } from "../src/checkNodejsVersion.ts"
 
-const needed = /^>=(\d+\.\d+)\.0$/.exec(manifest.engines.node)![1]!
+const required = /^>=(\d+\.\d+)\.0$/.exec(manifest.engines.node)![1]!
 
-describe("engineProblem", () => {
-  it.each([`${needed}.0`, "22.20.1", "23.0.0", "24.21.0", "26.1.0-nightly20260101", process.versions.node])(
-    "is content with %s",
-    (version) => assert.isUndefined(engineProblem("koredumpctl", version))
+describe("checkNodejsVersion", () => {
+  it.each([`${required}.0`, "22.20.1", "23.0.0", "24.21.0", "26.1.0-nightly20260101", process.versions.node])(
+    "accepts %s",
+    (version) => assert.isUndefined(checkNodejsVersion("koredumpctl", version))
   )
 
-  it.each(["22.18.9", "22.2.0", "21.30.0", "20.20.2", "18.20.8", "9.99.0"])("refuses %s", (version) => {
+  it.each(["22.18.9", "22.2.0", "21.30.0", "20.20.2", "18.20.8", "9.99.0"])("rejects %s", (version) => {
     assert.strictEqual(
-      engineProblem("koredumpctl", version),
-      `koredumpctl needs Node ${needed} or newer; this is ${version}.`
+      checkNodejsVersion("koredumpctl", version),
+      `koredumpctl requires Node.js ${required} or newer, but this is Node.js ${version}.`
     )
   })
 })

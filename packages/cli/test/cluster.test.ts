@@ -5,11 +5,11 @@ import { join } from "node:path"
 import { json } from "node:stream/consumers"
 import { hasOpenssl, makeAuthority } from "../../../test-support/certificates.ts"
 import { core, kubeconfig, temporaryDirectory } from "./fixtures.ts"
-import { listening, run, serving } from "./processes.ts"
+import { run, startKoredump, startServer } from "./processes.ts"
 
 const list = ["list", "-o", "name"]
 
-const withToken = (directory: string, cluster: Readonly<Record<string, unknown>> = {}) =>
+const writeKubeconfig = (directory: string, cluster: Readonly<Record<string, unknown>> = {}) =>
   kubeconfig(directory, {
     current: "c",
     contexts: [{ name: "c", user: "u", namespace: "demo" }],
@@ -18,60 +18,66 @@ const withToken = (directory: string, cluster: Readonly<Record<string, unknown>>
   })
 
 describe("the program on a cluster", () => {
-  it.live("sends the kubeconfig's token where a server wants one", () =>
+  it.live("sends the token of the kubeconfig if the server requires one", () =>
     Effect.gen(function*() {
-      const KUBECONFIG = withToken(yield* temporaryDirectory)
-      const { tokens, url } = yield* serving({ token: "user-token" })
+      const KUBECONFIG = writeKubeconfig(yield* temporaryDirectory)
+      const { tokens, url } = yield* startKoredump({ token: "user-token" })
       const { code, stderr, stdout } = yield* run([...list, "-v", "--server", url], { env: { KUBECONFIG } })
       assert.deepStrictEqual([code, stdout], [0, `${core().id}\n`], stderr)
       assert.deepStrictEqual(tokens, [undefined, "Bearer user-token"])
       assert.notInclude(stderr, "user-token")
 
-      const open = yield* serving({})
+      const open = yield* startKoredump({})
       assert.strictEqual((yield* run([...list, "--server", open.url], { env: { KUBECONFIG } })).code, 0)
       assert.deepStrictEqual(open.tokens, [undefined])
     }))
 
-  it.live("says why it has no token, and exits with 5", () =>
+  it.live("explains why it has no token, and exits with 5", () =>
     Effect.gen(function*() {
-      const { url } = yield* serving({ token: "another" })
+      const { url } = yield* startKoredump({ token: "another" })
       const none = yield* run([...list, "--server", url])
       assert.strictEqual(none.code, 5)
-      assert.match(none.stderr, /wants a valid token.*\n {2}Give one with --token or in KOREDUMP_TOKEN/)
-      const KUBECONFIG = withToken(yield* temporaryDirectory)
+      assert.match(
+        none.stderr,
+        /Authentication required \(401\)\. .*\n {2}Pass a token with --token or KOREDUMP_TOKEN\.\n$/
+      )
+      const KUBECONFIG = writeKubeconfig(yield* temporaryDirectory)
       const refused = yield* run([...list, "--server", url], { env: { KUBECONFIG } })
       assert.strictEqual(refused.code, 5)
-      assert.match(refused.stderr, /The token of the kubeconfig's context "c" is not accepted\./)
+      assert.match(
+        refused.stderr,
+        /Authentication required \(401\)\. The server rejected the token of the kubeconfig's context "c"\.\n/
+      )
       const missing = yield* run([...list, "--server", url, "--kubeconfig", "/nonexistent/x"])
       assert.strictEqual(missing.code, 5)
-      assert.match(missing.stderr, /There is no kubeconfig \/nonexistent\/x\./)
+      assert.match(missing.stderr, /Kubeconfig not found: \/nonexistent\/x\./)
     }))
 
-  it.live("gets a short-lived token of a service account", () =>
+  it.live("requests a short-lived token for a service account", () =>
     Effect.gen(function*() {
-      const asked: Array<unknown> = []
+      const requests: Array<unknown> = []
       const answers: Record<string, readonly [number, unknown]> = {
         reader: [201, { kind: "TokenRequest", status: { token: "short-lived" } }],
         other: [403, { kind: "Status", code: 403, message: "ann cannot create serviceaccounts/token" }],
         odd: [201, { kind: "TokenRequest" }]
       }
-      const kubernetes = yield* listening((request, response) => {
+      const kubernetes = yield* startServer((request, response) => {
         void json(request).then((body) => {
-          asked.push([request.method, request.url, request.headers.authorization, body])
+          requests.push([request.method, request.url, request.headers.authorization, body])
           const [status, answer] = answers[request.url!.split("/")[6]!] ?? [404, {}]
           response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer))
         })
       })
-      const KUBECONFIG = withToken(yield* temporaryDirectory, { server: kubernetes })
-      const { tokens, url } = yield* serving({ token: "short-lived" })
-      const as = (account: string) =>
+      const KUBECONFIG = writeKubeconfig(yield* temporaryDirectory, { server: kubernetes })
+      const { tokens, url } = yield* startKoredump({ token: "short-lived" })
+      const listAs = (account: string) =>
         run([...list, "--server", url, "--as-service-account", account], {
-          env: { KUBECONFIG, KOREDUMP_TOKEN: "from the environment, not meant" }
+          env: { KUBECONFIG, KOREDUMP_TOKEN: "from the environment, not used" }
         })
-      const { code, stderr } = yield* as("demo/reader")
+      const { code, stderr } = yield* listAs("demo/reader")
       assert.strictEqual(code, 0, stderr)
       assert.deepStrictEqual(tokens, [undefined, "Bearer short-lived"])
-      assert.deepStrictEqual(asked, [[
+      assert.deepStrictEqual(requests, [[
         "POST",
         "/api/v1/namespaces/demo/serviceaccounts/reader/token",
         "Bearer user-token",
@@ -82,21 +88,21 @@ describe("the program on a cluster", () => {
         }
       ]])
       const refusals: ReadonlyArray<readonly [string, RegExp]> = [
-        ["demo/other", /No token of demo\/other: .*ann cannot create serviceaccounts\/token/],
-        ["demo/none", /No token of demo\/none: there is no such service account\./],
-        ["demo/odd", /No token of demo\/odd: the API server answered wrongly\./]
+        ["demo/other", /Cannot get a token for demo\/other: .*ann cannot create serviceaccounts\/token/],
+        ["demo/none", /Cannot get a token for demo\/none: the service account does not exist\./],
+        ["demo/odd", /Cannot get a token for demo\/odd: the response of the Kubernetes API is invalid\./]
       ]
       for (const [account, message] of refusals) {
-        const refused = yield* as(account)
+        const refused = yield* listAs(account)
         assert.strictEqual(refused.code, 5)
         assert.match(refused.stderr, message)
       }
     }))
 
-  it.live("as kubectl's plugin means the kubeconfig's namespace", () =>
+  it.live("uses the namespace of the kubeconfig as a kubectl plugin", () =>
     Effect.gen(function*() {
-      const env = { KUBECONFIG: withToken(yield* temporaryDirectory) }
-      const { paths, url } = yield* serving({})
+      const env = { KUBECONFIG: writeKubeconfig(yield* temporaryDirectory) }
+      const { paths, url } = yield* startKoredump({})
       for (const more of [[], ["-A"], ["-n", "other"], ["-n", ""]]) {
         const { code, stderr } = yield* run([...list, "--server", url, ...more], { env, program: "kubectl-koredump" })
         assert.strictEqual(code, 0, stderr)
@@ -107,14 +113,14 @@ describe("the program on a cluster", () => {
     }))
 
   it.live.skipIf(!hasOpenssl)(
-    "verifies a server by the authority that is named (needs openssl)",
+    "verifies the server with the specified CA (requires openssl)",
     () =>
       Effect.gen(function*() {
         const { ca, certificates } = makeAuthority("own", "IP:127.0.0.1", "DNS:another")
         const path = join(yield* temporaryDirectory, "ca.crt")
         writeFileSync(path, ca)
-        const { url } = yield* serving({ tls: certificates[0]! })
-        const another = yield* serving({ tls: certificates[1]! })
+        const { url } = yield* startKoredump({ tls: certificates[0]! })
+        const another = yield* startKoredump({ tls: certificates[1]! })
         const byFlag = yield* run([...list, "--server", url, "--certificate-authority", path])
         assert.strictEqual(byFlag.code, 0, byFlag.stderr)
         const env = { KOREDUMP_CERTIFICATE_AUTHORITY: path }

@@ -2,20 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { kubeconfig, node, temporaryDirectory } from "./fixtures.ts"
 import { pod } from "./pods.ts"
-import { listening, run } from "./processes.ts"
+import { run, startServer } from "./processes.ts"
 
-/** A koredump server of one node. */
-const koredump = listening((request, response) => {
+/** A koredump server with one node. */
+const koredump = startServer((request, response) => {
   const known = request.url === "/apiv1/nodes"
   response.writeHead(known ? 200 : 404, { "content-type": "application/json", "koredump-version": "0.4.0" })
     .end(JSON.stringify(known ? [node("worker-1")] : {}))
 })
 
-/** An API server that has two pods, or refuses to tell them; and a kubeconfig that names it. */
+/** A Kubernetes API with two pods, or with an error; and a kubeconfig for it. */
 const kubernetes = Effect.fnUntraced(function*(user: object = { token: "user-token" }, status = 200) {
-  const asked: Array<readonly [string | undefined, string | undefined]> = []
-  const server = yield* listening((request, response) => {
-    asked.push([request.url, request.headers.authorization])
+  const requests: Array<readonly [string | undefined, string | undefined]> = []
+  const server = yield* startServer((request, response) => {
+    requests.push([request.url, request.headers.authorization])
     const items = request.url?.includes("koredump.service") === true
       ? [pod("api")]
       : [pod("node", { node: "worker-1", why: "ImagePullBackOff" })]
@@ -29,13 +29,13 @@ const kubernetes = Effect.fnUntraced(function*(user: object = { token: "user-tok
     users: { u: user },
     cluster: { server }
   })
-  return { asked, kubeconfig: path, server }
+  return { requests, kubeconfig: path, server }
 })
 
 describe("status of a cluster", () => {
   it.live("shows the pods and the server's version", () =>
     Effect.gen(function*() {
-      const { asked, kubeconfig, server } = yield* kubernetes()
+      const { requests, kubeconfig, server } = yield* kubernetes()
       const argv = ["status", "--server", yield* koredump, "--kubeconfig", kubeconfig]
       const { code, stderr, stdout } = yield* run([...argv, "--koredump-namespace", "crashes"])
       assert.strictEqual(code, 0, stderr)
@@ -48,12 +48,12 @@ describe("status of a cluster", () => {
       assert.match(stdout, /- pod node: not ready: ImagePullBackOff\.\n/)
       const path = "/api/v1/namespaces/crashes/pods"
       assert.deepStrictEqual(
-        asked.map(([url, token]) => [new URL(url!, server).pathname, token]),
+        requests.map(([url, token]) => [new URL(url!, server).pathname, token]),
         [[path, "Bearer user-token"], [path, "Bearer user-token"]]
       )
     }))
 
-  it.live("shows the pods where the server does not answer, too", () =>
+  it.live("shows the pods even if the server does not answer", () =>
     Effect.gen(function*() {
       const { kubeconfig: KUBECONFIG } = yield* kubernetes()
       const argv = ["status", "-o", "json", "--server", "http://127.0.0.1:1"]
@@ -66,34 +66,34 @@ describe("status of a cluster", () => {
       assert.strictEqual(value.troubles[0].what, "not ready: ImagePullBackOff")
     }))
 
-  it.live("goes on where the pods are not shown, and asks for none of this host", () =>
+  it.live("explains why the pods are not shown, and does not query Kubernetes for this host", () =>
     Effect.gen(function*() {
-      const { asked, kubeconfig } = yield* kubernetes(undefined, 403)
+      const { requests, kubeconfig } = yield* kubernetes(undefined, 403)
       const server = yield* koredump
       const { code, stdout } = yield* run(["status", "--server", server, "--kubeconfig", kubeconfig])
       assert.strictEqual(code, 0)
       assert.match(stdout, /\n +Kubernetes: not shown: [^\n]*ann cannot list pods\n/)
-      assert.include(stdout, "Nothing is wrong.")
+      assert.include(stdout, "No problems found.")
       assert.notInclude((yield* run(["status", "--server", server])).stdout, "Kubernetes")
       const missing = yield* run(["status", "--server", server, "--kubeconfig", "/nonexistent/x"])
       assert.strictEqual(missing.code, 0)
-      assert.include(missing.stdout, "Kubernetes: not shown: There is no kubeconfig /nonexistent/x\n")
-      const before = asked.length
+      assert.include(missing.stdout, "Kubernetes: not shown: Kubeconfig not found: /nonexistent/x\n")
+      const before = requests.length
       const root = yield* temporaryDirectory
       const local = yield* run(["status", "--local", "--root", root, "--kubeconfig", kubeconfig])
       assert.notInclude(local.stdout, "Kubernetes")
-      assert.strictEqual(asked.length, before)
+      assert.strictEqual(requests.length, before)
     }))
 
-  it.live("does not wait for a program that gets no credentials", () =>
+  it.live("does not wait for an exec plugin that does not finish", () =>
     Effect.gen(function*() {
-      const { asked, kubeconfig: path } = yield* kubernetes({
-        // Goes on for as long as this process does.
+      const { requests, kubeconfig: path } = yield* kubernetes({
+        // Runs as long as this process.
         exec: { apiVersion: "client.authentication.k8s.io/v1", command: "cat" }
       })
       const { code, stdout } = yield* run(["status", "--server", yield* koredump, "--kubeconfig", path])
       assert.strictEqual(code, 0)
-      assert.include(stdout, "Kubernetes: not shown: Kubernetes did not answer within 3 seconds\n")
-      assert.deepStrictEqual(asked, [])
+      assert.include(stdout, "Kubernetes: not shown: The Kubernetes API did not answer within 3 seconds\n")
+      assert.deepStrictEqual(requests, [])
     }))
 }, 60_000)

@@ -1,4 +1,4 @@
-/** Cores, a screen and a way to run command lines, for all tests. */
+/** Cores, nodes, files and a shell for tests. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CoreSource, type CoreSummary, type NodeStatus } from "@koredump/core"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
@@ -8,17 +8,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeRun } from "../src/cli.ts"
-import type { Connection } from "../src/commands/root.ts"
-import { exitCodeOf } from "../src/text/CommandError.ts"
+import type { Connection } from "../src/connection/Connection.ts"
 import { Screen } from "../src/text/Screen.ts"
+import { toExitCode } from "../src/toExitCode.ts"
 
 /** 2023-11-14 22:13:20 UTC, in microseconds. */
 export const noon = 1_700_000_000_000_000
 
-/** Milliseconds at which tests run: an hour after `noon`. */
+/** The time of the tests in milliseconds: one hour after `noon`. */
 export const testNow = noon / 1000 + 3_600_000
 
-/** A core of a pod, with all that a summary can have. */
+/** A core of a pod, with all fields of a summary. */
 export const core = (fields: Record<string, unknown> = {}): CoreSummary =>
   ({
     id: "core.prog.0.e36680b3d32e4f4f9899d72d34fe5fb3.207856.1638186984000000.lz4",
@@ -44,7 +44,7 @@ export const core = (fields: Record<string, unknown> = {}): CoreSummary =>
     ...fields
   }) as unknown as CoreSummary
 
-/** A node with 2 cores, ready since an hour before the tests' time. */
+/** A node with 2 cores, ready for one hour. */
 export const node = (name: string, fields: Partial<NodeStatus> = {}): NodeStatus => ({
   name,
   state: "ready",
@@ -55,7 +55,7 @@ export const node = (name: string, fields: Partial<NodeStatus> = {}): NodeStatus
   ...fields
 })
 
-/** Where the cores come from where no option says. */
+/** The connection without any flags. */
 export const connection = (options: Partial<Connection> = {}): Connection => ({
   server: Option.none(),
   local: false,
@@ -74,13 +74,13 @@ export const connection = (options: Partial<Connection> = {}): Connection => ({
 export const environment = (variables: Record<string, string>) =>
   ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
 
-/** A directory that is gone after the test. */
+/** A directory that is deleted after the test. */
 export const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "koredumpctl-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** Writes a kubeconfig into a directory; its path. */
+/** Writes a kubeconfig to a directory and returns its path. */
 export const kubeconfig = (directory: string, { cluster = {}, contexts = [], current, users = {} }: {
   readonly current?: string
   readonly contexts?: ReadonlyArray<{ readonly name: string; readonly user: string; readonly namespace?: string }>
@@ -102,20 +102,20 @@ export const kubeconfig = (directory: string, { cluster = {}, contexts = [], cur
   return path
 }
 
-/** Nobody looks at these. */
+/** Streams that are not terminals. */
 export const noScreen = Layer.succeed(
   Screen,
   Screen.of({ stdout: undefined, stderr: undefined, color: false, draw: () => Effect.void, confirm: undefined })
 )
 
-/** What a run left behind. */
+/** The result of a command. */
 export interface Outcome {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A way to run command lines over scripted cores. */
+/** Runs commands on scripted cores. */
 export interface Shell {
   readonly run: (...argv: ReadonlyArray<string>) => Effect.Effect<Outcome>
   readonly script: FakeCores["Service"]
@@ -124,25 +124,25 @@ export interface Shell {
 
 const content = new TextEncoder().encode("core!")
 
-/** Cores with content, unless they say otherwise. */
+/** A stored core. Default: with content, at `noon`. */
 export const stored = (fake: FakeCore = {}): FakeCore => ({ content, time: noon, ...fake })
 
-/** For `wrap`: node-2 is away. */
-export const partly = ({ list }: CoreSource["Service"]): Partial<CoreSource["Service"]> => ({
+/** For `wrap`: node-2 is unreachable. */
+export const withUnreachableNode = ({ list }: CoreSource["Service"]): Partial<CoreSource["Service"]> => ({
   list: (query) => Effect.map(list(query), (all) => ({ ...all, unreachable: ["node-2"] }))
 })
 
-/** What is said of it where a core was to be chosen. */
-export const maybeAnother = "1 node could not be reached, there may be a newer core or another one: node-2"
+/** The notice about node-2 when a core is selected by `-1` or a name. */
+export const otherCoreNotice = "1 node unreachable, a newer or another core may match there: node-2"
 
-/** Scripts the cores; `columns` makes stdout a terminal; `wrap` replaces parts of the source. */
+/** A shell with these cores. `columns` makes stdout a terminal; `wrap` replaces parts of the source. */
 export const makeShell = Effect.fnUntraced(function*(
   cores: ReadonlyArray<FakeCore>,
   options: {
     readonly columns?: number
     readonly kubectl?: boolean
     readonly environment?: Record<string, string>
-    /** Answers what a person at the terminal is asked. */
+    /** Answers questions at the terminal. */
     readonly confirm?: (question: string) => Effect.Effect<boolean>
     readonly wrap?: (source: CoreSource["Service"], script: FakeCores["Service"]) => Partial<CoreSource["Service"]>
   } = {}
@@ -163,18 +163,18 @@ export const makeShell = Effect.fnUntraced(function*(
 
   const run = (...argv: ReadonlyArray<string>) =>
     Effect.gen(function*() {
-      // Each run has a console of its own.
+      // A separate console for each command.
       const console = yield* TestConsole.make
       const exit = yield* Effect.exit(makeRun(() => layerSource, { kubectl: options.kubectl ?? false })(argv)).pipe(
         Effect.provideService(Console.Console, console as never)
       )
       const stdout = (yield* console.logLines).join("\n")
       const stderr = (yield* console.errorLines).join("\n")
-      return { code: exitCodeOf(exit), stdout, stderr }
+      return { code: toExitCode(exit), stdout, stderr }
     }).pipe(Effect.provide([
       NodeServices.layer,
       Layer.succeed(Screen, screen),
-      // What this machine has of Kubernetes is none of the tests' business.
+      // Tests must not use the kubeconfig of this machine.
       environment({ KUBECONFIG: "/nonexistent/config", ...options.environment })
     ]))
 

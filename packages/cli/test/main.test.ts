@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { core } from "./fixtures.ts"
-import { run, serving } from "./processes.ts"
+import { run, startKoredump } from "./processes.ts"
 
-const oldNode = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
+const oldNodejsOption = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
 
 describe("the program", () => {
-  it.live("lists what a server has, and never shows the token", () =>
+  it.live("lists the cores of a server, and never shows the token", () =>
     Effect.gen(function*() {
-      const { tokens, url } = yield* serving({ cores: 3 })
+      const { tokens, url } = yield* startKoredump({ cores: 3 })
       const { code, stderr, stdout } = yield* run(["-v", "list", "-o", "name"], {
         env: { KOREDUMP_SERVER: url, KOREDUMP_TOKEN: "s3cret" }
       })
@@ -19,24 +19,24 @@ describe("the program", () => {
       assert.notInclude(stderr, "s3cret")
     }))
 
-  it.live("shows what there is of a partial list, names the nodes that lack, and exits with 3", () =>
+  it.live("shows a partial list, names the unreachable nodes, and exits with 3", () =>
     Effect.gen(function*() {
-      const { url } = yield* serving({ headers: { "koredump-unreachable": "node-b, node-c" } })
+      const { url } = yield* startKoredump({ headers: { "koredump-unreachable": "node-b, node-c" } })
       assert.deepStrictEqual(yield* run(["list", "-o", "name", "--server", url]), {
         code: 3,
         stdout: `${core().id}\n`,
-        stderr: "2 nodes could not be reached, cores may be missing: node-b, node-c\n"
+        stderr: "2 nodes unreachable, cores may be missing: node-b, node-c\n"
       })
     }))
 
-  it.live("ends quietly when nobody reads on", () =>
+  it.live("exits with 0 when the reader closes the pipe", () =>
     Effect.gen(function*() {
-      const { url } = yield* serving({ cores: 20_000 })
+      const { url } = yield* startKoredump({ cores: 20_000 })
       const { code, stderr } = yield* run(["list", "--server", url], { closeEarly: true })
       assert.deepStrictEqual([code, stderr], [0, ""])
     }))
 
-  it.live("says which server it tried", () =>
+  it.live("names the server that it cannot reach", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run(["list", "--server", "http://127.0.0.1:9"])
       assert.deepStrictEqual([code, stdout], [1, ""])
@@ -44,19 +44,19 @@ describe("the program", () => {
     }))
 
   it.live.each(["main", "kubectl-koredump"] as const)(
-    "%s ends with a sentence on a Node that is too old",
+    "%s exits with an error on a Node.js that is too old",
     (program) =>
       Effect.gen(function*() {
         const name = program === "main" ? "koredumpctl" : program
-        assert.deepStrictEqual(yield* run(["--version"], { program, env: { NODE_OPTIONS: oldNode } }), {
+        assert.deepStrictEqual(yield* run(["--version"], { program, env: { NODE_OPTIONS: oldNodejsOption } }), {
           code: 1,
           stdout: "",
-          stderr: `${name} needs Node 22.19 or newer; this is 20.20.2.\n`
+          stderr: `${name} requires Node.js 22.19 or newer, but this is Node.js 20.20.2.\n`
         })
       })
   )
 
-  it.live("exits with 2 for what it does not know, and prints its version", () =>
+  it.live("exits with 2 for an unknown option, and prints its version", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* run(["list", "--frobnicate"])).code, 2)
       assert.match((yield* run(["version"])).stdout, /^koredumpctl \d+\.\d+\.\d+\S*\n$/)

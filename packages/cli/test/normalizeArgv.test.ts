@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CliOutput, type HelpDoc } from "effect/cli"
-import { normalizeArgv, switches } from "../src/normalizeArgv.ts"
+import { booleanOptions, normalizeArgv } from "../src/normalizeArgv.ts"
 import { makeShell } from "./fixtures.ts"
 
 describe("normalizeArgv", () => {
@@ -23,7 +23,7 @@ describe("normalizeArgv", () => {
     ["get -d node-1 core.x", "get -d=true -- node-1 core.x"],
     ["delete -ay", "delete -a=true -y=true"],
     ["delete --yes 42", "delete --yes=true -- 42"],
-    // a program named like a value of a switch is a program
+    // a program can be named like a value of an option
     ["get -d true", "get -d=true -- true"],
     ["--local list", "list --local=true"],
     ["get -o -", "get -o=-"],
@@ -40,13 +40,13 @@ describe("normalizeArgv", () => {
     })
   }
 
-  it("keeps empty values, which scripts give for `any`", () => {
+  it("keeps empty values, which mean all", () => {
     assert.deepStrictEqual(normalizeArgv(["list", "-n", "", "-p", ""]), ["list", "-n=", "-p="])
   })
 })
 
-describe("switches", () => {
-  it.effect("are the options without a value, of all verbs", () =>
+describe("booleanOptions", () => {
+  it.effect("are the options without a value of all commands", () =>
     Effect.gen(function*() {
       const docs: Array<HelpDoc.HelpDoc> = []
       const formatter = {
@@ -54,15 +54,15 @@ describe("switches", () => {
         formatHelpDoc: (doc: HelpDoc.HelpDoc) => (docs.push(doc), "")
       }
       const { run } = yield* makeShell([])
-      const verbs = ["list", "info", "get", "delete", "nodes", "status", "version"]
-      for (const verb of verbs) {
-        yield* run(verb, "--help").pipe(Effect.provideService(CliOutput.Formatter, formatter))
+      const commands = ["list", "info", "get", "delete", "nodes", "status", "version"]
+      for (const command of commands) {
+        yield* run(command, "--help").pipe(Effect.provideService(CliOutput.Formatter, formatter))
       }
-      assert.strictEqual(docs.length, verbs.length)
+      assert.strictEqual(docs.length, commands.length)
       for (const { flags, globalFlags = [], inheritedFlags = [] } of docs) {
         for (const { aliases, name, type } of [...flags, ...globalFlags, ...inheritedFlags]) {
           for (const spelling of [name, ...aliases]) {
-            assert.strictEqual(switches.has(spelling.replace(/^-+/, "")), type === "boolean", spelling)
+            assert.strictEqual(booleanOptions.has(spelling.replace(/^-+/, "")), type === "boolean", spelling)
           }
         }
       }

@@ -1,7 +1,7 @@
-/** Pods of koredump's own, as the API server tells of them. */
+/** Pods of koredump in a response of the Kubernetes API. */
 import type { KoredumpPod } from "../src/status/Deployment.ts"
 
-/** A pod of the chart; `why` it is not ready, if it is not. */
+/** A pod of the chart. Ready, unless `why` gives a reason. */
 export const pod = (
   name: string,
   { chart = "koredump-0.4.0", deletionTimestamp, node, phase = "Running", why }: {

@@ -1,4 +1,4 @@
-/** koredumpctl as a process of its own, and servers for it to ask. */
+/** Runs koredumpctl as a separate process, and servers for it. */
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -7,28 +7,28 @@ import { text } from "node:stream/consumers"
 import type { Certificate } from "../../../test-support/certificates.ts"
 import { core } from "./fixtures.ts"
 
-// What this machine has of Kubernetes is none of the tests' business.
-const nowhere = { KUBECONFIG: "/nonexistent/config", KUBERNETES_SERVICE_HOST: "" }
+// Tests must not use the Kubernetes of this machine.
+const withoutKubernetes = { KUBECONFIG: "/nonexistent/config", KUBERNETES_SERVICE_HOST: "" }
 
-/** The program as a process of its own; `closeEarly` closes its stdout after the first chunk. */
+/** Runs the program as a separate process. `closeEarly` closes its stdout after the first chunk. */
 export const run = (
   argv: ReadonlyArray<string>,
   options: {
     readonly env?: Record<string, string>
     readonly closeEarly?: boolean
     readonly program?: "main" | "kubectl-koredump"
-    /** The program as one file, in place of the sources. */
+    /** The single file, instead of the sources. */
     readonly executable?: string
   } = {}
 ) =>
   Effect.promise(async () => {
     const program = new URL(`../src/${options.program ?? "main"}.ts`, import.meta.url).pathname
-    const node = ["--conditions=@koredump/source", program]
+    const nodejsArgs = ["--conditions=@koredump/source", program]
     const child = spawn(
       options.executable ?? process.execPath,
-      options.executable === undefined ? [...node, ...argv] : argv,
+      options.executable === undefined ? [...nodejsArgs, ...argv] : argv,
       {
-        env: { ...process.env, ...nowhere, ...options.env },
+        env: { ...process.env, ...withoutKubernetes, ...options.env },
         stdio: ["ignore", "pipe", "pipe"]
       }
     )
@@ -39,14 +39,14 @@ export const run = (
     return { code, stdout: await stdout, stderr: await stderr }
   })
 
-/** A server on loopback. */
-export const listening = (
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+/** Starts a server on loopback and returns its URL. */
+export const startServer = (
+  respond: (request: IncomingMessage, response: ServerResponse) => void,
   tls?: Certificate
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
+      const server = tls === undefined ? createServer(respond) : createTlsServer(tls, respond)
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
       return server
     }),
@@ -62,18 +62,18 @@ export const listening = (
     })
   )
 
-/** A koredump server that has one list, and remembers what it was asked and with which tokens. */
-export const serving = Effect.fnUntraced(function*({ cores = 1, headers = {}, tls, token }: {
+/** Starts a koredump server with one list, which records the paths and tokens of the requests. */
+export const startKoredump = Effect.fnUntraced(function*({ cores = 1, headers = {}, tls, token }: {
   readonly cores?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly tls?: Certificate
-  /** The token that it wants; none unless said. */
+  /** The token that it requires. Default: none */
   readonly token?: string
 }) {
   const tokens: Array<string | undefined> = []
   const paths: Array<string | undefined> = []
   const body = JSON.stringify(Array.from({ length: cores }, () => core()))
-  const url = yield* listening((request, response) => {
+  const url = yield* startServer((request, response) => {
     tokens.push(request.headers.authorization)
     paths.push(request.url)
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {

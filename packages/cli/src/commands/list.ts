@@ -1,13 +1,14 @@
-/** `koredumpctl list` */
 import { type CoreList, type CoreQuery, CoreSource, watchCores } from "@koredump/core"
 import { Clock, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
-import { noteUnreachable } from "../cores/findCores.ts"
-import { allNamespacesFlag, filterFlags, flag, newestFlag, queryOf } from "../cores/flags.ts"
+import { booleanFlag } from "../connection/booleanFlag.ts"
+import { printUnreachable } from "../cores/findCores.ts"
+import { allNamespacesFlag, filterFlags, newestFlag, toCoreQuery } from "../cores/flags.ts"
 import { type ListFormat, listFormats, renderEvents, renderList } from "../cores/renderList.ts"
 import { partial, usage } from "../text/CommandError.ts"
-import { note, print, Screen } from "../text/Screen.ts"
-import { explained } from "./root.ts"
+import { print, printNotice } from "../text/messages.ts"
+import { Screen } from "../text/Screen.ts"
+import { explainProblems } from "../text/toCommandError.ts"
 
 const flags = {
   ...filterFlags,
@@ -16,27 +17,27 @@ const flags = {
   output: Flag.Literals("output", listFormats).pipe(
     Flag.withAlias("o"),
     Flag.withMetavar("FORMAT"),
-    Flag.withDescription("How to print; without it a table on a terminal, else long"),
+    Flag.withDescription("Output format (default: table on a terminal, otherwise long)"),
     Flag.optional
   ),
   sort: Flag.Literals("sort", ["timestamp", "size"]).pipe(
     Flag.withMetavar("KEY"),
-    Flag.withDescription("Order: by time of the crash (as without it) or size"),
+    Flag.withDescription("Sort by crash time or size (default: timestamp)"),
     Flag.optional
   ),
-  reverse: flag("reverse", "Newest (or largest) first instead of last").pipe(Flag.withAlias("r")),
+  reverse: booleanFlag("reverse", "Reverse the order: newest or largest first").pipe(Flag.withAlias("r")),
   limit: Flag.String("limit").pipe(
     Flag.withMetavar("N"),
-    Flag.withDescription("The newest (with --sort size: the largest) N only, at most 1000"),
+    Flag.withDescription("Show only the newest N cores, or with --sort size the largest (1 to 1000)"),
     Flag.optional
   ),
-  watch: flag("watch", "Go on and show what happens").pipe(Flag.withAlias("w"))
+  watch: booleanFlag("watch", "Keep running and show changes").pipe(Flag.withAlias("w"))
 } as const
 
-/** What the options ask for, in the order in which it is shown. */
+/** Requests the list, in the order in which it is shown. */
 const fetchList = Effect.fnUntraced(function*(query: CoreQuery, reverse: boolean) {
   const list = yield* CoreSource.use((source) => source.list(query))
-  // The last N are asked for backwards.
+  // The last N cores are requested in descending order.
   return query.order === "desc" && !reverse ? { ...list, cores: list.cores.toReversed() } : list
 })
 
@@ -50,6 +51,7 @@ const watchFrom = Effect.fnUntraced(function*(query: CoreQuery, list: CoreList, 
   )
 })
 
+/** `koredumpctl list` */
 export const list = Command.make(
   "list",
   flags,
@@ -59,28 +61,28 @@ export const list = Command.make(
     const last = newest ? "1" : Option.getOrUndefined(limit)
     if (watch && last !== undefined) {
       return yield* usage(
-        "Option -w shows all that comes: -1 and --limit do not go with it.",
+        "Option -w cannot be combined with -1 or --limit.",
         "See: koredumpctl list --help"
       )
     }
-    const query = yield* queryOf(filter, {
+    const query = yield* toCoreQuery(filter, {
       sort: newest ? undefined : Option.getOrUndefined(sort),
       order: reverse || last !== undefined ? "desc" : undefined,
       limit: last
     })
     const found = yield* fetchList(query, reverse)
     const now = yield* Clock.currentTimeMillis
-    if (found.cores.length === 0 && !watch) yield* note("No cores found.")
+    if (found.cores.length === 0 && !watch) yield* printNotice("No cores found.")
     yield* print(yield* renderList(format, found.cores, { now, newest, screen, watch }))
-    yield* noteUnreachable(found.unreachable)
+    yield* printUnreachable(found.unreachable)
     if (watch) yield* watchFrom(query, found, format)
     if (found.unreachable.length > 0) return yield* partial
-  }, explained)
+  }, explainProblems)
 ).pipe(
-  Command.withDescription("List cores, the newest last"),
+  Command.withDescription("List crashes and their cores, newest last"),
   Command.withExamples([
-    { command: "koredumpctl list --since 2h", description: "What crashed in the last two hours" },
-    { command: "koredumpctl list -n demo --signal SEGV -o json", description: "As the server has it, for programs" },
-    { command: "koredumpctl list -w", description: "Wait for crashes and show them" }
+    { command: "koredumpctl list --since 2h", description: "Crashes of the last two hours" },
+    { command: "koredumpctl list -n demo --signal SEGV -o json", description: "JSON for scripts" },
+    { command: "koredumpctl list -w", description: "Show new crashes as they happen" }
   ])
 )

@@ -1,9 +1,9 @@
-/** `koredumpctl version` */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { cliVersion } from "../text/cliVersion.ts"
-import { print } from "../text/Screen.ts"
+import { print } from "../text/messages.ts"
 
+/** `koredumpctl version` */
 export const version = Command.make(
   "version",
   {},

@@ -1,16 +1,15 @@
-/** The version of the koredump server that was asked. */
 import { Context } from "effect"
 
-/** Undefined as long as no answer told it. */
+/** The version of the koredump server. The source that sends requests sets it, and `status` shows it. */
 export interface ServerVersion {
-  said: string | undefined
+  /** Undefined until a response reports the version. */
+  reported: string | undefined
 }
 
-/** What the source that asks the server writes down, for `status`. */
 export const ServerVersion = Context.Reference<ServerVersion>("@koredump/cli/ServerVersion", {
-  defaultValue: () => ({ said: undefined })
+  defaultValue: () => ({ reported: undefined })
 })
 
-/** What an answer's headers say of it. */
-export const versionIn = (headers: Readonly<Record<string, string | undefined>>): string | undefined =>
+/** The server's version in the headers of a response. Undefined if it is absent or malformed. */
+export const parseServerVersion = (headers: Readonly<Record<string, string | undefined>>): string | undefined =>
   /^[\w.+-]{1,64}$/.exec(headers["koredump-version"] ?? "")?.[0]

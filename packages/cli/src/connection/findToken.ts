@@ -1,46 +1,54 @@
 /**
- * The token that koredumpctl finds by itself, where none is given and a server wants one: that of the pod it runs in,
- * of a service account, or of the kubeconfig's user. Such a token opens a cluster, so it goes to no server but one that
- * the user named (or the cluster's own Service), and not in the clear over a network.
+ * Finds the token to use if the user passes none and the server requires one: the token of the pod, of a service account,
+ * or of the kubeconfig's user. Such a token gives access to a cluster. Therefore it is sent only to a server that the user
+ * specified (or to koredump's Service in the same cluster), and never unencrypted over a network.
  */
+import { isBearerToken, isLoopbackHost } from "@koredump/core"
 import { Context, Effect, FileSystem, Option, Redacted } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { join } from "node:path"
-import type { Connection } from "../commands/root.ts"
-import { visible } from "../text/escape.ts"
+import { describeFileError } from "../text/describeFileError.ts"
+import { escapeHidden } from "../text/escape.ts"
 import type { Screen } from "../text/Screen.ts"
-import type { Server } from "./chooseServer.ts"
-import { KubeconfigError, type KubeContext, readKubeContext } from "./readKubeContext.ts"
+import { toSentence } from "../text/sentence.ts"
+import type { ChosenServer } from "./chooseServer.ts"
+import type { Connection } from "./Connection.ts"
+import { KubeconfigError } from "./KubeconfigError.ts"
+import { type KubeContext, readKubeContext } from "./readKubeContext.ts"
 import { runExecPlugin } from "./runExecPlugin.ts"
-import { requestToken } from "./serviceAccountToken.ts"
+import { requestServiceAccountToken } from "./serviceAccountToken.ts"
 
-/** A token, and whose it is, in words. */
+/** A token, and where it comes from. */
 export interface FoundToken {
   readonly token: Redacted.Redacted
-  readonly whose: string
+  /** For messages: `the token of demo/reader` */
+  readonly name: string
 }
 
-/** Where a pod's own token is. */
+/** The directory with the token of the pod. */
 export const ServiceAccountDirectory = Context.Reference<string>("@koredump/cli/ServiceAccountDirectory", {
   defaultValue: () => "/var/run/secrets/kubernetes.io/serviceaccount"
 })
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
-
-/** Why a token that was not given for this server is not sent to it; undefined where it may be. */
-export const mayNotHave = ({ inCluster, named, url }: Server): string | undefined => {
-  if (inCluster) return undefined
-  if (!named) return "which was not named: any program of this host could be listening there. Name it with --server"
+/** Why a token that was not passed for this server must not be sent to it. Undefined if it can be sent. */
+export const findTokenRefusal = ({ isInCluster, isSpecified, url }: ChosenServer): string | undefined => {
+  if (isInCluster) return undefined
+  // Any program on this host can listen on the default port.
+  if (!isSpecified) return "the server is only the default. Specify it with --server"
   if (url.startsWith("unix:")) return undefined
   const { hostname, protocol } = new URL(url)
-  return protocol === "https:" || loopback.test(hostname) ? undefined : "for it would cross the network in the clear"
+  return protocol === "https:" || isLoopbackHost(hostname)
+    ? undefined
+    : "the connection is not encrypted. Use an https:// URL"
 }
 
-const refuse = (message: string) => new KubeconfigError({ message })
+const fail = (message: string) => new KubeconfigError({ message })
 
-const guard = (server: Server, whose: string) => {
-  const why = mayNotHave(server)
-  return why === undefined ? Effect.void : refuse(`${whose} is not sent to ${visible(server.url)}, ${why}.`)
+const checkServer = (server: ChosenServer, name: string) => {
+  const refusal = findTokenRefusal(server)
+  return refusal === undefined
+    ? Effect.void
+    : fail(`${toSentence(name).slice(0, -1)} was not sent to ${escapeHidden(server.url)}: ${refusal}.`)
 }
 
 const readToken = Effect.fnUntraced(function*(path: string) {
@@ -48,71 +56,73 @@ const readToken = Effect.fnUntraced(function*(path: string) {
   return (yield* fs.readFileString(path)).trim()
 })
 
-/** What no header can hold would be shown by the error of whoever tries. */
-export const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+/** Checks the characters here, because the error of an HTTP client would show the token. */
+const toFoundToken = (text: string, name: string): Effect.Effect<Option.Option<FoundToken>, KubeconfigError> =>
+  isBearerToken(text)
+    ? Effect.succeedSome({ token: Redacted.make(text), name })
+    : Effect.fail(fail(`Invalid token: ${name} contains characters that are not allowed, or is too long.`))
 
-const foundToken = (text: string, whose: string): Effect.Effect<Option.Option<FoundToken>, KubeconfigError> =>
-  isToken(text)
-    ? Effect.succeedSome({ token: Redacted.make(text), whose })
-    : Effect.fail(refuse(`${whose} holds characters that no token can have.`))
-
-/** The token of the pod that we run in, if it has one. */
-const podToken = Effect.gen(function*() {
+/** The token of the pod that koredumpctl runs in. None if the pod has no token. */
+const findPodToken = Effect.gen(function*() {
   const text = yield* Effect.option(readToken(join(yield* ServiceAccountDirectory, "token")))
   return Option.isNone(text) || text.value === ""
     ? Option.none()
-    : yield* foundToken(text.value, "The token of this pod's service account")
+    : yield* toFoundToken(text.value, "the token of this pod's service account")
 })
 
-const userToken = Effect.fnUntraced(function*(context: KubeContext) {
+const whyNoToken = ({ user }: KubeContext): string => {
+  if (user["auth-provider"] !== undefined && user["auth-provider"] !== null) {
+    return "uses an auth-provider, which is not supported"
+  }
+  return user.exec !== undefined || user["client-certificate"] !== undefined ||
+      user["client-certificate-data"] !== undefined
+    ? "uses a client certificate, but koredump requires a token"
+    : "has no token"
+}
+
+const findUserToken = Effect.fnUntraced(function*(context: KubeContext) {
   const { directory, name, user } = context
   const { exec, token, tokenFile } = user
-  // The order of kubectl: a token file is read again and again, a program is run where there is no token.
+  // The same order as in kubectl.
   if (typeof tokenFile === "string" && tokenFile !== "") {
     const path = tokenFile.startsWith("/") ? tokenFile : join(directory, tokenFile)
     return yield* Effect.mapError(
       readToken(path),
-      ({ reason }) => refuse(`The kubeconfig's token file ${visible(path)} cannot be read: ${reason._tag}.`)
+      (error) => fail(`Cannot read the kubeconfig's token file ${escapeHidden(path)}: ${describeFileError(error)}.`)
     )
   }
   if (typeof token === "string" && token !== "") return token
   if (typeof exec === "object" && exec !== null) {
-    const given = yield* runExecPlugin(exec, context)
-    if (Option.isSome(given)) return given.value
+    const printed = yield* runExecPlugin(exec, context)
+    if (Option.isSome(printed)) return printed.value
   }
-  const has = user["auth-provider"] === undefined || user["auth-provider"] === null
-    ? exec !== undefined || user["client-certificate"] !== undefined || user["client-certificate-data"] !== undefined
-      ? "proves who you are by a certificate, and koredump takes tokens"
-      : "has no token"
-    : "has an auth-provider, which koredumpctl does not know"
-  return yield* refuse(
-    `The kubeconfig's context "${
-      visible(name)
-    }" ${has}: get a short-lived one with --as-service-account NAMESPACE/NAME.`
+  return yield* fail(
+    `Context "${escapeHidden(name)}" of the kubeconfig ${whyNoToken(context)}. ` +
+      "Request a token with --as-service-account NAMESPACE/NAME."
   )
 })
 
-/** See the module's text. None where there is nowhere to find one. */
+/** Finds a token. None if there is neither a pod nor a kubeconfig with a context. */
 export const findToken = Effect.fnUntraced(
-  function*(connection: Connection, server: Server): Effect.fn.Return<
+  function*(connection: Connection, server: ChosenServer): Effect.fn.Return<
     Option.Option<FoundToken>,
     KubeconfigError,
     ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Screen
   > {
     const { asServiceAccount, context, kubeconfig } = connection
     if (Option.isSome(asServiceAccount)) {
-      const whose = `The token of ${visible(asServiceAccount.value)}`
-      yield* guard(server, whose)
-      return yield* foundToken(yield* requestToken(asServiceAccount.value, connection), whose)
+      const name = `the token of ${escapeHidden(asServiceAccount.value)}`
+      yield* checkServer(server, name)
+      return yield* toFoundToken(yield* requestServiceAccountToken(asServiceAccount.value, connection), name)
     }
-    if (server.inCluster && Option.isNone(kubeconfig) && Option.isNone(context)) {
-      const token = yield* podToken
+    if (server.isInCluster && Option.isNone(kubeconfig) && Option.isNone(context)) {
+      const token = yield* findPodToken
       if (Option.isSome(token)) return token
     }
     const found = yield* readKubeContext(connection)
     if (Option.isNone(found)) return Option.none()
-    const whose = `The token of the kubeconfig's context "${visible(found.value.name)}"`
-    yield* guard(server, whose)
-    return yield* foundToken(yield* userToken(found.value), whose)
+    const name = `the token of the kubeconfig's context "${escapeHidden(found.value.name)}"`
+    yield* checkServer(server, name)
+    return yield* toFoundToken(yield* findUserToken(found.value), name)
   }
 )

@@ -1,85 +1,88 @@
-/**
- * A source that is asked without a token first: only where the server wants one, a token is looked for, and then used
- * for all that follows. So a server that needs none never sees one, and nothing is looked for in vain.
- */
 import { CoreSource, type Problem, Unauthorized } from "@koredump/core"
 import { Clock, Effect, Option, type Redacted, type Scope, Semaphore, Stream } from "effect"
 import type { FoundToken } from "./findToken.ts"
 
 type Source = CoreSource["Service"]
 
-/** What it is made of. */
-export interface TokenOnDemandOptions {
+/** Options of {@link makeLazyTokenSource}. */
+export interface LazyTokenOptions {
+  /** The source without a token. */
   readonly anonymous: Source
-  /** Looks for a token; fails with why there is none. */
+  /** Finds a token. Fails with the reason why there is none. */
   readonly findToken: Effect.Effect<Option.Option<FoundToken>, { readonly message: string }>
-  /** The same source, asked with a token. */
+  /** The same source with a token. */
   readonly withToken: (token: Redacted.Redacted) => Effect.Effect<Source>
 }
 
-/** A token that is refused sooner was wrong from the start; later it has expired, and a new one is looked for. */
-const freshMillis = 60_000
+/** A token that is rejected after this time has probably expired, so another one is requested. */
+const minTokenAgeMillis = 60_000
 
-/** See the module's text. */
-export const tokenOnDemand = Effect.fnUntraced(
-  function*({ anonymous, findToken, withToken }: TokenOnDemandOptions): Effect.fn.Return<Source> {
-    const one = yield* Semaphore.make(1)
-    let current: { readonly source: Source; readonly whose?: string; readonly since: number } = {
+const rejected = (name: string) => new Unauthorized({ detail: `The server rejected ${name}.` })
+
+/**
+ * A source that sends the first requests without a token. Only if the server answers that it requires one, the source
+ * finds a token and uses it for all further requests. A server that requires no token never receives one.
+ */
+export const makeLazyTokenSource = Effect.fnUntraced(
+  function*({ anonymous, findToken, withToken }: LazyTokenOptions): Effect.fn.Return<Source> {
+    const renewal = yield* Semaphore.make(1)
+    let current: { readonly source: Source; readonly tokenName?: string; readonly since: number } = {
       source: anonymous,
       since: 0
     }
 
-    /** What to ask instead of a source that was refused. */
-    const renewed = (refused: typeof current, problem: Unauthorized): Effect.Effect<Source, Unauthorized> =>
-      one.withPermit(Effect.gen(function*() {
-        if (current !== refused) return current.source
+    /** The source to use instead of one that was unauthorized. */
+    const renew = (unauthorized: typeof current, problem: Unauthorized): Effect.Effect<Source, Unauthorized> =>
+      renewal.withPermit(Effect.gen(function*() {
+        if (current !== unauthorized) return current.source
         const now = yield* Clock.currentTimeMillis
-        if (refused.whose !== undefined && now - refused.since < freshMillis) {
-          return yield* new Unauthorized({ detail: `${refused.whose} is not accepted.` })
+        if (unauthorized.tokenName !== undefined && now - unauthorized.since < minTokenAgeMillis) {
+          return yield* rejected(unauthorized.tokenName)
         }
         const found = yield* Effect.mapError(findToken, ({ message }) => new Unauthorized({ detail: message }))
         if (Option.isNone(found)) return yield* problem
-        const { token, whose } = found.value
-        current = { source: yield* withToken(token), whose, since: now }
+        const { name, token } = found.value
+        current = { source: yield* withToken(token), tokenName: name, since: now }
         return current.source
       }))
 
-    /** Asks, and where the token that was found is refused as well, says whose it was. */
-    const askWithFound = <A, R>(source: Source, use: (source: Source) => Effect.Effect<A, Problem, R>) =>
-      Effect.catchTag(use(source), "Unauthorized", (problem) =>
-        Effect.fail(
-          current.whose === undefined ? problem : new Unauthorized({ detail: `${current.whose} is not accepted.` })
-        ))
+    /** Sends the request again. If it is unauthorized again, the error names the token. */
+    const retry = <A, R>(source: Source, use: (source: Source) => Effect.Effect<A, Problem, R>) =>
+      Effect.catchTag(
+        use(source),
+        "Unauthorized",
+        (problem) => Effect.fail(current.tokenName === undefined ? problem : rejected(current.tokenName))
+      )
 
-    const ask = <A, R>(use: (source: Source) => Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
+    const request = <A, R>(use: (source: Source) => Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
       Effect.suspend(() => {
-        const asked = current
+        const used = current
         return Effect.catchTag(
-          use(asked.source),
+          use(used.source),
           "Unauthorized",
-          (problem) => Effect.flatMap(renewed(asked, problem), (source) => askWithFound(source, use))
+          (problem) => Effect.flatMap(renew(used, problem), (source) => retry(source, use))
         )
       })
 
     const changes: Source["changes"] = (options) =>
       Stream.suspend(() => {
-        const asked = current
-        let begun = false
-        return asked.source.changes(options).pipe(
-          Stream.tap(() => Effect.sync(() => void (begun = true))),
+        const used = current
+        let hasEvents = false
+        return used.source.changes(options).pipe(
+          Stream.tap(() => Effect.sync(() => void (hasEvents = true))),
           Stream.catchTag("Unauthorized", (problem) =>
-            begun
+            hasEvents
               ? Stream.fail(problem)
-              : Stream.unwrap(Effect.map(renewed(asked, problem), (source) => source.changes(options))))
+              : Stream.unwrap(Effect.map(renew(used, problem), (source) => source.changes(options))))
         )
       })
 
     return CoreSource.of({
-      list: (query) => ask((source) => source.list(query)),
-      get: (ref) => ask((source) => source.get(ref)),
-      open: (ref) => ask<Effect.Success<ReturnType<Source["open"]>>, Scope.Scope>((source) => source.open(ref)),
-      remove: (ref) => ask((source) => source.remove(ref)),
-      nodes: ask((source) => source.nodes),
+      list: (query) => request((source) => source.list(query)),
+      get: (ref) => request((source) => source.get(ref)),
+      open: (ref) => request<Effect.Success<ReturnType<Source["open"]>>, Scope.Scope>((source) => source.open(ref)),
+      remove: (ref) => request((source) => source.remove(ref)),
+      nodes: request((source) => source.nodes),
       changes
     })
   }

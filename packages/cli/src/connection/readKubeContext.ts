@@ -1,21 +1,17 @@
 /**
- * What koredumpctl needs of a kubeconfig: the context's namespace and its user. Read here and not by the Kubernetes
- * client, which takes long to load. Files that name the same thing twice: the first counts, as with kubectl.
+ * Reads a context of the kubeconfig, with its namespace and user. This does not use the Kubernetes client, because that is
+ * slow to load. If several files define the same name, the first one wins, as in kubectl.
  */
 import { Config, Effect, FileSystem, Option, Schema } from "effect"
 import { homedir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
-import { visible } from "../text/escape.ts"
-
-/** The kubeconfig cannot be used: one sentence, in which nothing of the file's secrets is. */
-export class KubeconfigError extends Schema.TaggedError<KubeconfigError>()("KubeconfigError", {
-  message: Schema.String
-}) {}
+import { describeFileError } from "../text/describeFileError.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { KubeconfigError } from "./KubeconfigError.ts"
 
 const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
-/** A program that gets credentials (client.authentication.k8s.io). */
-export const ExecPlugin = Schema.Struct({
+const ExecPlugin = Schema.Struct({
   command: Schema.String,
   args: optional(Schema.Array(Schema.String)),
   env: optional(Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.String }))),
@@ -24,6 +20,8 @@ export const ExecPlugin = Schema.Struct({
   installHint: optional(Schema.String),
   provideClusterInfo: optional(Schema.Boolean)
 })
+
+/** A program that prints credentials (client.authentication.k8s.io). */
 export type ExecPlugin = typeof ExecPlugin.Type
 
 const User = Schema.Struct({
@@ -54,17 +52,17 @@ const Kubeconfig = Schema.Struct({
   clusters: optional(Schema.Array(Schema.Struct({ name: Schema.String, cluster: optional(Cluster) })))
 })
 
-/** A context, its user and its cluster. Relative paths are those of `directory`. */
+/** A context with its user and cluster. */
 export interface KubeContext {
   readonly name: string
   readonly namespace: string | undefined
   readonly user: typeof User.Type
   readonly cluster: typeof Cluster.Type
-  /** Where the file is that has the user. */
+  /** The directory of the file that defines the user. Paths in the user are relative to it. */
   readonly directory: string
 }
 
-/** Which kubeconfig and context; without them those of kubectl. */
+/** Selects the kubeconfig and the context. Default: as in kubectl. */
 export interface KubeconfigOptions {
   readonly kubeconfig: Option.Option<string>
   readonly context: Option.Option<string>
@@ -74,59 +72,59 @@ const maxBytes = 16 * 1024 * 1024
 
 const decode = Schema.decodeUnknownOption(Kubeconfig)
 
-const refuse = (message: string) => new KubeconfigError({ message })
+const fail = (message: string) => new KubeconfigError({ message })
 
-/** One file; none where there is none. */
+/** Reads one file. None if it does not exist. */
 const readFile = Effect.fnUntraced(function*(path: string) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.gen(function*() {
     const { size } = yield* fs.stat(path)
-    if (size > maxBytes) return yield* refuse(`${visible(path)} is too large for a kubeconfig.`)
+    if (size > maxBytes) return yield* fail(`Kubeconfig ${escapeHidden(path)} is larger than 16 MiB.`)
     return yield* fs.readFileString(path)
   }).pipe(
     Effect.asSome,
-    Effect.catchTag("PlatformError", ({ reason }) =>
-      reason._tag === "NotFound"
+    Effect.catchTag("PlatformError", (error) =>
+      error.reason._tag === "NotFound"
         ? Effect.succeedNone
-        : Effect.fail(refuse(`The kubeconfig ${visible(path)} cannot be read: ${reason._tag}.`)))
+        : Effect.fail(fail(`Cannot read kubeconfig ${escapeHidden(path)}: ${describeFileError(error)}.`)))
   )
   if (Option.isNone(text)) return Option.none()
-  // A bundle has the exports of a CommonJS package as its default alone.
+  // In a bundle, a CommonJS package has only a default export.
   const { default: { parse } } = yield* Effect.promise(() => import("yaml"))
-  // What the parser says would quote the file.
+  // The parser's message would quote the file.
   const value = yield* Effect.try({
     try: (): unknown => parse(text.value) ?? {},
-    catch: () => refuse(`The kubeconfig ${visible(path)} is no YAML.`)
+    catch: () => fail(`Kubeconfig ${escapeHidden(path)} is not valid YAML.`)
   })
   const config = decode(value)
-  if (Option.isNone(config)) return yield* refuse(`The file ${visible(path)} is no kubeconfig.`)
+  if (Option.isNone(config)) return yield* fail(`File ${escapeHidden(path)} is not a kubeconfig.`)
   return Option.some({ config: config.value, directory: dirname(path) })
 })
 
-const pathsOf = Effect.fnUntraced(function*({ kubeconfig }: KubeconfigOptions) {
+const findPaths = Effect.fnUntraced(function*({ kubeconfig }: KubeconfigOptions) {
   if (Option.isSome(kubeconfig)) return [kubeconfig.value]
   const variable = Option.getOrElse(yield* Effect.orDie(Config.option(Config.String("KUBECONFIG"))), () => "")
   const named = variable.split(delimiter).filter((path) => path !== "")
   return named.length > 0 ? named : [join(homedir(), ".kube", "config")]
 })
 
-/** The context of the kubeconfig; none where there is no kubeconfig, or none that names a context. */
+/** Reads the context. None if there is no kubeconfig or it has no current context. */
 export const readKubeContext = Effect.fnUntraced(
   function*(options: KubeconfigOptions): Effect.fn.Return<
     Option.Option<KubeContext>,
     KubeconfigError,
     FileSystem.FileSystem
   > {
-    const files = (yield* Effect.forEach(yield* pathsOf(options), readFile)).flatMap(Option.toArray)
+    const files = (yield* Effect.forEach(yield* findPaths(options), readFile)).flatMap(Option.toArray)
     if (files.length === 0 && Option.isSome(options.kubeconfig)) {
-      return yield* refuse(`There is no kubeconfig ${visible(options.kubeconfig.value)}.`)
+      return yield* fail(`Kubeconfig not found: ${escapeHidden(options.kubeconfig.value)}.`)
     }
     const current = files.map(({ config }) => config["current-context"] ?? "").find((name) => name !== "")
     const name = Option.getOrElse(options.context, () => current)
     if (name === undefined) return Option.none()
     const context = files.flatMap(({ config }) => config.contexts ?? []).find((entry) => entry.name === name)?.context
     if (context === undefined || context === null) {
-      return yield* refuse(`The kubeconfig has no context "${visible(name)}".`)
+      return yield* fail(`Context "${escapeHidden(name)}" not found in the kubeconfig.`)
     }
     const user = files.flatMap(({ config, directory }) =>
       (config.users ?? []).map(({ name, user }) => ({ name, user, directory }))

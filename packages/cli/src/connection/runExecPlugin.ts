@@ -1,13 +1,16 @@
-/** Runs the program by which a kubeconfig gets a user's token (client.authentication.k8s.io), as kubectl does. */
+/** Runs the exec plugin of a kubeconfig, which prints a token (client.authentication.k8s.io), as kubectl does. */
 import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { isAbsolute, join } from "node:path"
-import { visible } from "../text/escape.ts"
+import { describeFileError } from "../text/describeFileError.ts"
+import { escapeHidden } from "../text/escape.ts"
 import { Screen } from "../text/Screen.ts"
-import { type ExecPlugin, KubeconfigError, type KubeContext } from "./readKubeContext.ts"
+import { withoutPeriod } from "../text/sentence.ts"
+import { KubeconfigError } from "./KubeconfigError.ts"
+import type { ExecPlugin, KubeContext } from "./readKubeContext.ts"
 
 const maxBytes = 1024 * 1024
-/** A person may have to log in with a browser. */
+/** The user may have to log in with a browser. */
 const timeout = "5 minutes"
 
 const decodeCredential = Schema.decodeUnknownOption(
@@ -17,8 +20,8 @@ const decodeCredential = Schema.decodeUnknownOption(
   }))
 )
 
-/** What a plugin is told of the cluster where it asks for it. */
-const clusterInfo = ({ cluster }: KubeContext, { provideClusterInfo }: ExecPlugin) =>
+/** What a plugin gets to know about the cluster if it asks for it. */
+const toClusterInfo = ({ cluster }: KubeContext, { provideClusterInfo }: ExecPlugin) =>
   provideClusterInfo === true
     ? {
       cluster: {
@@ -29,7 +32,7 @@ const clusterInfo = ({ cluster }: KubeContext, { provideClusterInfo }: ExecPlugi
     }
     : {}
 
-/** The token that the plugin gives; none where it gives a certificate instead. */
+/** The token that the plugin prints. None if it prints a client certificate instead. */
 export const runExecPlugin = Effect.fnUntraced(
   function*(plugin: ExecPlugin, context: KubeContext): Effect.fn.Return<
     Option.Option<string>,
@@ -40,16 +43,16 @@ export const runExecPlugin = Effect.fnUntraced(
     const { confirm } = yield* Screen
     const { apiVersion, args, command, env, installHint, interactiveMode } = plugin
     const interactive = confirm !== undefined && interactiveMode !== "Never"
-    const refuse = (what: string) =>
-      new KubeconfigError({ message: `The kubeconfig's program ${visible(command)} ${what}.` })
-    if (!interactive && interactiveMode === "Always") return yield* refuse("has to ask, and there is no terminal")
+    const fail = (what: string) =>
+      new KubeconfigError({ message: `The kubeconfig's exec plugin "${escapeHidden(command)}" ${what}.` })
+    if (!interactive && interactiveMode === "Always") return yield* fail("requires a terminal")
 
     const info = {
       apiVersion,
       kind: "ExecCredential",
-      spec: { ...clusterInfo(context, plugin), interactive }
+      spec: { ...toClusterInfo(context, plugin), interactive }
     }
-    // As kubectl: a path is relative to the kubeconfig, a bare name is looked for in PATH.
+    // As in kubectl, a path is relative to the kubeconfig, and a name without a slash is searched in PATH.
     const path = command.includes("/") && !isAbsolute(command) ? join(context.directory, command) : command
     const child = ChildProcess.make(path, args ?? [], {
       env: {
@@ -57,7 +60,7 @@ export const runExecPlugin = Effect.fnUntraced(
         KUBERNETES_EXEC_INFO: JSON.stringify(info)
       },
       extendEnv: true,
-      // What it says to the person goes by itself.
+      // Messages of the plugin go directly to the user.
       stdin: interactive ? "inherit" : "ignore",
       stderr: "inherit"
     })
@@ -68,21 +71,23 @@ export const runExecPlugin = Effect.fnUntraced(
         Stream.runFoldEffect(
           () => "",
           (all, part) =>
-            all.length + part.length > maxBytes ? Effect.fail(refuse("says too much")) : Effect.succeed(all + part)
+            all.length + part.length > maxBytes
+              ? Effect.fail(fail("printed more than 1 MiB"))
+              : Effect.succeed(all + part)
         )
       )
       return { text, exitCode: yield* handle.exitCode }
     }).pipe(
       Effect.scoped,
-      Effect.catchTag("PlatformError", ({ reason }) =>
-        Effect.fail(refuse(
-          `cannot be run: ${reason._tag}` + (typeof installHint === "string" ? `. ${visible(installHint.trim())}` : "")
-        ))),
-      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(refuse("does not end")) })
+      Effect.catchTag("PlatformError", (error) => {
+        const hint = typeof installHint === "string" ? `. ${withoutPeriod(escapeHidden(installHint.trim()))}` : ""
+        return Effect.fail(fail(`cannot be started: ${describeFileError(error)}${hint}`))
+      }),
+      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(fail(`did not finish within ${timeout}`)) })
     )
-    if (exitCode !== 0) return yield* refuse(`failed with exit code ${exitCode}`)
+    if (exitCode !== 0) return yield* fail(`failed with exit code ${exitCode}`)
     const credential = decodeCredential(text)
-    if (Option.isNone(credential)) return yield* refuse("gave no ExecCredential")
+    if (Option.isNone(credential)) return yield* fail("did not print an ExecCredential")
     return Option.fromNullishOr(credential.value.status.token)
   }
 )

@@ -1,31 +1,34 @@
-/** A short-lived token of a service account that koredump alone accepts (TokenRequest). */
+/** Requests a short-lived token for a service account (TokenRequest). Only koredump accepts it. */
 import { Effect, Option, Schema } from "effect"
-import { visible } from "../text/escape.ts"
-import { KubeconfigError, type KubeconfigOptions } from "./readKubeContext.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { KubeconfigError } from "./KubeconfigError.ts"
+import type { KubeconfigOptions } from "./readKubeContext.ts"
 
-/** The audience that koredump's cluster server takes and the API server refuses. */
+/** The cluster server accepts tokens for this audience, and the Kubernetes API rejects them. */
 const audience = "koredump"
 const lifetimeSeconds = 3600
 
-const decode = Schema.decodeUnknownOption(Schema.Struct({ status: Schema.Struct({ token: Schema.String }) }))
+const decodeTokenRequest = Schema.decodeUnknownOption(
+  Schema.Struct({ status: Schema.Struct({ token: Schema.String }) })
+)
 
-const names = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)\/([a-z0-9]([-.a-z0-9]*[a-z0-9])?)$/
+const accountName = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)\/([a-z0-9]([-.a-z0-9]*[a-z0-9])?)$/
 
-/** Whether the text names a service account: `NAMESPACE/NAME`. */
-export const isServiceAccount = (account: string): boolean => names.test(account)
+/** Whether the text has the form `NAMESPACE/NAME`. */
+export const isServiceAccountName = (account: string): boolean => accountName.test(account)
 
-/** Asks the API server of the kubeconfig for a token of `account` (`NAMESPACE/NAME`). */
-export const requestToken = Effect.fnUntraced(
+/** Requests a token for `account` (`NAMESPACE/NAME`) from the Kubernetes API. */
+export const requestServiceAccountToken = Effect.fnUntraced(
   function*(account: string, { context, kubeconfig }: KubeconfigOptions): Effect.fn.Return<string, KubeconfigError> {
-    const [, namespace, , name] = names.exec(account) ?? []
+    const [, namespace, , name] = accountName.exec(account) ?? []
     if (namespace === undefined || name === undefined) {
       return yield* new KubeconfigError({
-        message: `Service accounts are named NAMESPACE/NAME, not "${visible(account)}".`
+        message: `Invalid service account "${escapeHidden(account)}": expected NAMESPACE/NAME.`
       })
     }
-    // Large, and needed for this alone.
+    // Loaded on demand, because it is large.
     const { KubeApi, layerKubeApi } = yield* Effect.promise(() => import("@koredump/kubernetes"))
-    const answer = yield* KubeApi.use((api) =>
+    const response = yield* KubeApi.use((api) =>
       api.create(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
         apiVersion: "authentication.k8s.io/v1",
         kind: "TokenRequest",
@@ -37,14 +40,16 @@ export const requestToken = Effect.fnUntraced(
         context: Option.getOrUndefined(context)
       })),
       Effect.mapError((error) => {
-        const none = error._tag === "KubeApiError" && error.reason === "not-found"
-        const why = none ? "there is no such service account." : error.message
-        return new KubeconfigError({ message: `No token of ${account}: ${why}` })
+        const isMissing = error._tag === "KubeApiError" && error.reason === "not-found"
+        const reason = isMissing ? "the service account does not exist." : error.message
+        return new KubeconfigError({ message: `Cannot get a token for ${account}: ${reason}` })
       })
     )
-    const decoded = decode(answer)
+    const decoded = decodeTokenRequest(response)
     if (Option.isNone(decoded)) {
-      return yield* new KubeconfigError({ message: `No token of ${account}: the API server answered wrongly.` })
+      return yield* new KubeconfigError({
+        message: `Cannot get a token for ${account}: the response of the Kubernetes API is invalid.`
+      })
     }
     return decoded.value.status.token
   }

@@ -1,6 +1,12 @@
-/** The table of cores. */
 import { type CoreSummary, parseTimestamp } from "@koredump/core"
-import { type Column, type Design, formatRows, layOut, type Table, type TableOptions } from "../text/tableLayout.ts"
+import {
+  type Column,
+  formatTable,
+  layOutTable,
+  type Table,
+  type TableDesign,
+  type TableOptions
+} from "../text/tableLayout.ts"
 import { formatAge, formatBytes, formatLocalTime } from "../text/units.ts"
 
 const millis = (core: CoreSummary) => parseTimestamp(core.COREDUMP_TIMESTAMP) / 1000
@@ -62,11 +68,10 @@ const wide: ReadonlyArray<ColumnName> = [
   "id"
 ]
 
-/** What goes first where the terminal is narrow. */
 const expendable: ReadonlyArray<ColumnName> = ["title", "uid", "node", "time", "size", "namespace", "age"]
 
-const tells = (name: ColumnName, cores: ReadonlyArray<CoreSummary>): boolean => {
-  // Columns that say nothing where no pods, or only one node, are concerned.
+const isUseful = (name: ColumnName, cores: ReadonlyArray<CoreSummary>): boolean => {
+  // A single host has no pods and only one node.
   if (name === "node") return new Set(cores.map(({ node }) => node)).size > 1
   if (name !== "namespace" && name !== "pod" && name !== "container" && name !== "title") return true
   return cores.some((core) => columns[name].value(core) !== undefined)
@@ -74,21 +79,21 @@ const tells = (name: ColumnName, cores: ReadonlyArray<CoreSummary>): boolean => 
 
 const stateColors: Readonly<Record<string, number>> = { truncated: 33, pending: 36, missing: 2, deleted: 2 }
 
-const design: Design<CoreSummary, ColumnName> = {
+const design: TableDesign<CoreSummary, ColumnName> = {
   columns,
   normal,
   wide,
   expendable,
-  // The title says again what other columns do.
-  luxury: "title",
-  tells,
+  // The title repeats other columns.
+  optional: "title",
+  isUseful,
   color: (name, text) => name === "state" ? stateColors[text] : undefined
 }
 
-/** Lays out a table by the cores it starts with. */
-export const layOutTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): Table<CoreSummary> =>
-  layOut(design, cores, options)
+/** Chooses the columns and their widths for the first cores of a table. */
+export const layOutCoresTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): Table<CoreSummary> =>
+  layOutTable(design, cores, options)
 
-/** The whole table, header first. */
-export const formatTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): string =>
-  formatRows(design, cores, options)
+/** A table of cores with a header. */
+export const formatCoresTable = (cores: ReadonlyArray<CoreSummary>, options: TableOptions): string =>
+  formatTable(design, cores, options)

@@ -1,4 +1,4 @@
-/** What signals that end in a core mean, in a few words (signal(7)). */
+/** Signals that produce a core by default. See signal(7). */
 const meanings: Readonly<Record<number, string>> = {
   3: "quit from the keyboard",
   4: "illegal instruction",
@@ -9,8 +9,8 @@ const meanings: Readonly<Record<number, string>> = {
   11: "invalid memory reference",
   24: "CPU time limit exceeded",
   25: "file size limit exceeded",
-  31: "forbidden or bad system call"
+  31: "bad system call"
 }
 
-/** Undefined for signals that are sent, not raised. */
-export const signalMeaning = (number: number): string | undefined => meanings[number]
+/** The meaning of a signal in a few words. Undefined for signals that do not produce a core. */
+export const describeSignal = (number: number): string | undefined => meanings[number]

@@ -1,167 +1,161 @@
-/** Cores to files or stdout, with progress; what each verb of fetching shares. */
+/** Downloads cores to files or stdout, with progress. */
 import { downloadCore, type DownloadError, FileExists } from "@koredump/client/node"
 import { decompress } from "@koredump/compression"
 import { type CoreRef, CoreSource, coreStem, type Problem } from "@koredump/core"
 import { Effect, FileSystem, Option, Path, Result, Schema, Stdio, Stream } from "effect"
-import { batchFailure, exitCodes, Failure, fromProblem, isProblem, partial } from "../text/CommandError.ts"
-import { visible } from "../text/escape.ts"
-import { complain, note, print } from "../text/Screen.ts"
+import { CommandError, failed, partial, toBatchError } from "../text/CommandError.ts"
+import { describeFileError } from "../text/describeFileError.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { print, printError, printNotice } from "../text/messages.ts"
+import { isProblem, toCommandError } from "../text/toCommandError.ts"
 import { formatBytes } from "../text/units.ts"
+import type { DownloadTarget } from "./DownloadTarget.ts"
 import { makeProgress, type Progress } from "./progress.ts"
 
-/** A core to fetch, with its size where a list told it. */
-export interface Wanted extends CoreRef {
-  readonly size?: number
-}
-
-const parallel = 4
+const maxParallel = 4
 
 const fileHint = (error: DownloadError) => {
-  if (error._tag === "FileExists") return "Choose another place with -C DIR or -o FILE."
+  if (error._tag === "FileExists") return "Choose another directory with -C DIR, or another file with -o FILE."
   switch (error.code) {
     case "ENOENT":
-      return "Make the directory first."
-    // These come while a file is being written, the others before.
+      return "Create the directory first."
+    // These errors occur while a file is being written. The others occur before.
     case "EDQUOT":
     case "EFBIG":
     case "EIO":
     case "ENOSPC":
-      return "What was fetched so far is kept in a .part file; the same command goes on from there."
+      return "The downloaded part is kept in a .part file. Run the same command again to resume."
     default:
       return undefined
   }
 }
 
-const fileFailure = (error: DownloadError): Failure => {
-  const hint = fileHint(error)
-  return new Failure({
-    exitCode: exitCodes.failed,
-    message: visible(error.message),
-    ...(hint === undefined ? {} : { hint })
-  })
-}
-
-const failed = (message: string) => Effect.fail(new Failure({ exitCode: exitCodes.failed, message }))
-
-const said = (error: Problem | DownloadError | Failure): Failure =>
-  error instanceof Failure ? error : isProblem(error) ? fromProblem(error) : fileFailure(error)
+const explainError = (error: Problem | DownloadError | CommandError): CommandError =>
+  error instanceof CommandError
+    ? error
+    : isProblem(error)
+    ? toCommandError(error)
+    : failed(escapeHidden(error.message), fileHint(error))
 
 const printFile = (
   { existed, path, size }: { readonly path: string; readonly size: number; readonly existed: boolean }
-) => print(`${visible(path)}  ${formatBytes(size)}${existed ? "  (already there)" : ""}`)
+) => print(`${escapeHidden(path)}  ${formatBytes(size)}${existed ? "  (already there)" : ""}`)
 
-const Metadata = Schema.fromJsonString(Schema.Struct({ id: Schema.String }))
-const decodeMetadata = Schema.decodeOption(Metadata)
+const decodeMetadata = Schema.decodeOption(Schema.fromJsonString(Schema.Struct({ id: Schema.String })))
 
-/** A file that is there is only replaced by news of the very core that it is about. */
-const refuseOther = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
+/** Fails if the file exists and is not the metadata of this core. */
+const checkMetadataFile = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.option(fs.readFileString(path))
-  const there = Option.flatMap(text, decodeMetadata)
-  if (Option.isSome(text) && !Option.exists(there, ({ id }) => id === ref.id)) {
-    return yield* fileFailure(new FileExists({ path }))
+  const metadata = Option.flatMap(text, decodeMetadata)
+  if (Option.isSome(text) && !Option.exists(metadata, ({ id }) => id === ref.id)) {
+    return yield* explainError(new FileExists({ path }))
   }
 })
 
-/** Writes a core's metadata, whole or not at all. */
+/** Writes the metadata of a core. The file is either complete or absent. */
 const writeMetadata = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
   const fs = yield* FileSystem.FileSystem
-  yield* refuseOther(ref, path)
+  yield* checkMetadataFile(ref, path)
   const metadata = yield* CoreSource.use((source) => source.get(ref))
   const text = `${JSON.stringify(metadata, undefined, 2)}\n`
   const temporary = `${path}.part`
   yield* fs.remove(temporary, { force: true }).pipe(
     Effect.andThen(fs.writeFileString(temporary, text, { mode: 0o600, flag: "wx" })),
     Effect.andThen(fs.rename(temporary, path)),
-    Effect.mapError((error) =>
-      new Failure({ exitCode: exitCodes.failed, message: `Cannot write ${visible(path)}: ${error.reason._tag}.` })
-    )
+    Effect.mapError((error) => failed(`Cannot write ${escapeHidden(path)}: ${describeFileError(error)}.`))
   )
   return { path, size: new TextEncoder().encode(text).length, existed: false }
 })
 
-const fetchFiles = Effect.fnUntraced(
-  function*(wanted: Wanted, options: { readonly decompress: boolean; readonly directory: string }, progress: Progress) {
+const downloadToDirectory = Effect.fnUntraced(
+  function*(
+    target: DownloadTarget,
+    options: { readonly decompress: boolean; readonly directory: string },
+    progress: Progress
+  ) {
     const { join } = yield* Path.Path
-    const path = join(options.directory, wanted.id)
-    const stem = join(options.directory, coreStem(wanted.id))
+    const path = join(options.directory, target.id)
+    const stem = join(options.directory, coreStem(target.id))
     const downloaded = yield* downloadCore({
-      ref: { node: wanted.node, id: wanted.id },
+      ref: { node: target.node, id: target.id },
       path,
       decompressedPath: options.decompress ? stem : undefined,
-      onProgress: progress.add(wanted.id, wanted.size)
+      onProgress: progress.add(target.id, target.size)
     })
-    const metadata = yield* writeMetadata(wanted, `${stem}.json`)
+    const metadata = yield* writeMetadata(target, `${stem}.json`)
     yield* progress.clear
     for (const file of [downloaded.stored, downloaded.decompressed, metadata]) {
       if (file !== undefined) yield* printFile(file)
     }
   },
-  Effect.mapError(said)
+  Effect.mapError(explainError)
 )
 
-const interrupted = Effect.onInterrupt(() => note("Interrupted: the same command goes on where this one ended."))
+const printInterrupted = Effect.onInterrupt(() => printNotice("Interrupted. Run the same command again to resume."))
 
-/** Fetches cores into a directory, some at a time. What fails is said, and does not keep the others from coming. */
-export const fetchAll = Effect.fnUntraced(
+/** Downloads cores into a directory, several at a time. Prints each failure and continues with the other cores. */
+export const downloadCores = Effect.fnUntraced(
   function*(
-    cores: ReadonlyArray<Wanted>,
+    targets: ReadonlyArray<DownloadTarget>,
     options: {
       readonly decompress: boolean
       readonly directory: string
-      /** Some cores are known to be left out. */
+      /** Unreachable nodes may have other cores. */
       readonly incomplete: boolean
     }
   ) {
     const progress = yield* makeProgress
     const results = yield* Effect.forEach(
-      cores,
-      (core) =>
-        fetchFiles(core, options, progress).pipe(
+      targets,
+      (target) =>
+        downloadToDirectory(target, options, progress).pipe(
           Effect.tapError(({ hint, message }) => {
-            if (cores.length === 1) return Effect.void
-            const name = visible(core.id)
-            const which = message.includes(name) ? message : `${name}: ${message}`
-            return Effect.andThen(progress.clear, complain(which, hint))
+            if (targets.length === 1) return Effect.void
+            const id = escapeHidden(target.id)
+            return Effect.andThen(
+              progress.clear,
+              printError(message.includes(id) ? message : `${id}: ${message}`, hint)
+            )
           }),
           Effect.result
         ),
-      { concurrency: parallel }
+      { concurrency: maxParallel }
     )
     yield* progress.clear
-    const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
-    const [failure] = failures
-    if (failure === undefined) return yield* options.incomplete ? partial : Effect.void
-    if (cores.length === 1) return yield* failure
-    return yield* batchFailure(failures, cores.length)
+    const errors = results.filter(Result.isFailure).map(({ failure }) => failure)
+    const [error] = errors
+    if (error === undefined) return yield* options.incomplete ? partial : Effect.void
+    if (targets.length === 1) return yield* error
+    return yield* toBatchError(errors, targets.length)
   },
   Effect.scoped,
-  interrupted
+  printInterrupted
 )
 
-/** Fetches one core to a file, without its metadata. */
-export const fetchOne = Effect.fnUntraced(
-  function*(wanted: Wanted, { decompress, path }: { readonly decompress: boolean; readonly path: string }) {
+/** Downloads one core to a file, without its metadata. */
+export const downloadToFile = Effect.fnUntraced(
+  function*(target: DownloadTarget, { decompress, path }: { readonly decompress: boolean; readonly path: string }) {
     const progress = yield* makeProgress
     const { decompressed, stored } = yield* downloadCore({
-      ref: { node: wanted.node, id: wanted.id },
-      onProgress: progress.add(path, wanted.size),
+      ref: { node: target.node, id: target.id },
+      onProgress: progress.add(path, target.size),
       ...(decompress ? { decompressedPath: path } : { path })
-    }).pipe(Effect.mapError(said))
+    }).pipe(Effect.mapError(explainError))
     yield* progress.clear
     const file = decompressed ?? stored
     if (file !== undefined) yield* printFile(file)
   },
   Effect.scoped,
-  interrupted
+  printInterrupted
 )
 
-/** Sends one core to stdout. */
-export const fetchToStdout = Effect.fnUntraced(function*(wanted: Wanted, asked: boolean) {
+/** Writes one core to stdout. */
+export const downloadToStdout = Effect.fnUntraced(function*(target: DownloadTarget, isDecompressed: boolean) {
   const stdio = yield* Stdio.Stdio
   const progress = yield* makeProgress
-  const file = yield* CoreSource.use((source) => source.open({ node: wanted.node, id: wanted.id }))
-  const update = progress.add(wanted.id, file.size)
+  const file = yield* CoreSource.use((source) => source.open({ node: target.node, id: target.id }))
+  const update = progress.add(target.id, file.size)
   let received = 0
   const stored = file.bytes().pipe(Stream.tap((chunk) =>
     Effect.sync(() => {
@@ -169,10 +163,11 @@ export const fetchToStdout = Effect.fnUntraced(function*(wanted: Wanted, asked: 
       update({ received, total: file.size, resumedFrom: 0 })
     })
   ))
-  yield* Stream.run(asked ? decompress(file.compression)(stored) : stored, stdio.stdout({ endOnDone: false })).pipe(
+  const bytes = isDecompressed ? decompress(file.compression)(stored) : stored
+  yield* Stream.run(bytes, stdio.stdout({ endOnDone: false })).pipe(
     Effect.catchTags({
-      CorruptInput: ({ message }) => failed(`The core cannot be decompressed: ${visible(message)}.`),
-      PlatformError: () => failed("Cannot write to stdout.")
+      CorruptInput: ({ message }) => Effect.fail(failed(`Cannot decompress the core: ${escapeHidden(message)}.`)),
+      PlatformError: (error) => Effect.fail(failed(`Cannot write to stdout: ${describeFileError(error)}.`))
     })
   )
 }, Effect.scoped)

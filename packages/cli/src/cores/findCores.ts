@@ -1,129 +1,134 @@
-/** Finding the core that a verb is about. */
+/** Finds the cores that the operands and filters of a command select. */
 import { type CoreQuery, CoreSource, coreStem, type CoreSummary, type Problem, refKey } from "@koredump/core"
 import { Clock, Console, Effect } from "effect"
-import { exitCodes, Failure, notFound } from "../text/CommandError.ts"
-import { plural, visible } from "../text/escape.ts"
-import { note, Screen } from "../text/Screen.ts"
-import { formatTable } from "./coresTable.ts"
-import type { Wanted } from "./downloadCores.ts"
-import { choose, matching, readNaming } from "./matchCores.ts"
+import { type CommandError, failed, notFound } from "../text/CommandError.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { printNotice } from "../text/messages.ts"
+import { Screen } from "../text/Screen.ts"
+import { formatCount } from "../text/sentence.ts"
+import { formatCoresTable } from "./coresTable.ts"
+import type { DownloadTarget } from "./DownloadTarget.ts"
+import { chooseCore, matchCores, parseCoreNames } from "./matchCores.ts"
 
-/** How cores are looked for. */
+/** How cores are selected. */
 export interface FindOptions {
+  /** If several cores match, select the newest one. */
   readonly newest: boolean
-  /** A stored core is wanted: crashes without one stand back. */
+  /** Prefer cores that are stored to crashes without a core. */
   readonly stored: boolean
   readonly query: CoreQuery
 }
 
-/** What was found. */
-export interface Found<Core> {
+/** The selected cores. */
+export interface FoundCores<Core> {
   readonly cores: ReadonlyArray<Core>
-  /** There may be others on nodes that could not be reached, which has been said. */
+  /** Unreachable nodes may have other matching cores. A notice about this has been printed. */
   readonly incomplete: boolean
 }
 
-const maxShown = 10
+const maxCandidates = 10
 
-/** Cores as `list` shows them, for a person to decide on. */
-export const showCores = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>) {
+/** Prints a table of cores to stderr, before the user chooses or confirms. */
+export const printCores = Effect.fnUntraced(function*(cores: ReadonlyArray<CoreSummary>) {
   const { color, stderr } = yield* Screen
   const now = yield* Clock.currentTimeMillis
   yield* Console.error(
-    formatTable(cores, { wide: false, width: stderr?.columns, color: color && stderr !== undefined, now })
+    formatCoresTable(cores, { wide: false, width: stderr?.columns, color: color && stderr !== undefined, now })
   )
 })
 
-/** The newest candidates: by their process ids one can be named. */
-const showCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<CoreSummary>) {
-  const older = candidates.length - maxShown
-  yield* showCores(candidates.slice(-maxShown))
-  if (older > 0) yield* Console.error(`(and ${older} older)`)
+const printCandidates = Effect.fnUntraced(function*(candidates: ReadonlyArray<CoreSummary>) {
+  const older = candidates.length - maxCandidates
+  yield* printCores(candidates.slice(-maxCandidates))
+  if (older > 0) yield* Console.error(`(and ${formatCount(older, "older core")})`)
 })
 
-/** Says that what is shown may not be all, or what else that means. */
-export const noteUnreachable = (unreachable: ReadonlyArray<string>, meaning = "cores may be missing") =>
-  unreachable.length === 0 ? Effect.void : note(
-    `${plural(unreachable.length, "node")} could not be reached, ${meaning}: ${unreachable.map(visible).join(", ")}`
-  )
+/** Prints which nodes are unreachable, and what that means for the result. */
+export const printUnreachable = (unreachable: ReadonlyArray<string>, consequence = "cores may be missing") =>
+  unreachable.length === 0
+    ? Effect.void
+    : printNotice(
+      `${formatCount(unreachable.length, "node")} unreachable, ${consequence}: ${
+        unreachable.map(escapeHidden).join(", ")
+      }`
+    )
 
 const findOne = Effect.fnUntraced(function*(name: string | undefined, options: FindOptions) {
   const source = yield* CoreSource
-  // Whatever fits a name has it somewhere in its summary: the server need not send all others.
+  // A summary contains every name of its core, so `q` reduces the list without losing a match.
   const list = yield* source.list(name === undefined ? options.query : { q: name, ...options.query })
-  const choice = choose(name === undefined ? list.cores : matching(name, list.cores), options)
+  const choice = chooseCore(name === undefined ? list.cores : matchCores(name, list.cores), options)
   if (choice._tag === "One") {
     const { core } = choice
-    // Of an id there is one; anything else may fit a core that is not to be seen now, too.
-    const isCertain = name !== undefined && coreStem(core.id) === coreStem(name)
-    return { core, unreachable: isCertain ? [] : list.unreachable }
+    // A core ID is unique. Other names can also match a core of an unreachable node.
+    const isUnique = name !== undefined && coreStem(core.id) === coreStem(name)
+    return { core, unreachable: isUnique ? [] : list.unreachable }
   }
-  yield* noteUnreachable(list.unreachable)
+  yield* printUnreachable(list.unreachable)
   if (choice._tag === "None") {
     return yield* notFound(
-      name === undefined ? "No core found." : `No core found for "${visible(name)}".`,
-      "See what there is with: koredumpctl list"
+      name === undefined ? "No core found." : `No core found for "${escapeHidden(name)}".`,
+      "List the cores with: koredumpctl list"
     )
   }
-  yield* showCandidates(choice.candidates)
-  return yield* new Failure({
-    exitCode: exitCodes.failed,
-    message: `${plural(choice.candidates.length, "core")} fit${name === undefined ? "" : ` "${visible(name)}"`}.`,
-    hint: "Name one by its process id or its id, or take the newest with -1."
-  })
+  yield* printCandidates(choice.candidates)
+  return yield* failed(
+    `${formatCount(choice.candidates.length, "core")} match${name === undefined ? "" : ` "${escapeHidden(name)}"`}.`,
+    "Specify a process ID or core ID, or use -1 for the newest core."
+  )
 })
 
-const findNamed = Effect.fnUntraced(function*(
+const findByNames = Effect.fnUntraced(function*(
   operands: ReadonlyArray<string>,
   options: FindOptions
-): Effect.fn.Return<Found<CoreSummary>, Failure | Problem, CoreSource | Screen> {
+): Effect.fn.Return<FoundCores<CoreSummary>, CommandError | Problem, CoreSource | Screen> {
   const names: ReadonlyArray<string | undefined> = operands.length === 0 ? [undefined] : operands
   const found = new Map<string, CoreSummary>()
-  const away = new Set<string>()
+  const unreachable = new Set<string>()
   for (const name of names) {
-    const { core, unreachable } = yield* findOne(name, options)
-    found.set(refKey(core), core)
-    for (const node of unreachable) away.add(node)
+    const result = yield* findOne(name, options)
+    found.set(refKey(result.core), result.core)
+    for (const node of result.unreachable) unreachable.add(node)
   }
-  yield* noteUnreachable([...away], "there may be a newer core or another one")
-  return { cores: [...found.values()], incomplete: away.size > 0 }
+  yield* printUnreachable([...unreachable], "a newer or another core may match there")
+  return { cores: [...found.values()], incomplete: unreachable.size > 0 }
 })
 
-/** The cores that the operands name; without operands the one that the filters leave. */
+/** The cores that the operands name. Without operands, the core that the filters select. */
 export const findCores = Effect.fnUntraced(
   function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
-    Found<Wanted>,
-    Failure | Problem,
+    FoundCores<DownloadTarget>,
+    CommandError | Problem,
     CoreSource | Screen
   > {
-    const naming = readNaming(operands)
-    return naming._tag === "Ref"
-      ? { cores: [naming.ref], incomplete: false }
-      : yield* findNamed(naming.names, options)
+    const names = parseCoreNames(operands)
+    return names._tag === "Ref"
+      ? { cores: [names.ref], incomplete: false }
+      : yield* findByNames(names.names, options)
   }
 )
 
-/** As {@link findCores}, with what a list shows of each. */
+/** Like {@link findCores}, but with the summary of each core. */
 export const findSummaries = Effect.fnUntraced(
   function*(operands: ReadonlyArray<string>, options: FindOptions): Effect.fn.Return<
-    Found<CoreSummary>,
-    Failure | Problem,
+    FoundCores<CoreSummary>,
+    CommandError | Problem,
     CoreSource | Screen
   > {
-    const naming = readNaming(operands)
-    if (naming._tag === "Names") return yield* findNamed(naming.names, options)
-    return { cores: [yield* CoreSource.use((source) => source.get(naming.ref))], incomplete: false }
+    const names = parseCoreNames(operands)
+    if (names._tag === "Names") return yield* findByNames(names.names, options)
+    return { cores: [yield* CoreSource.use((source) => source.get(names.ref))], incomplete: false }
   }
 )
 
-/** All cores that are stored. Crashes without a core are said. */
-export const listStored = Effect.fnUntraced(function*(query: CoreQuery) {
+/** All stored cores that match the query. Prints how many crashes without a stored core are skipped. */
+export const listStoredCores = Effect.fnUntraced(function*(query: CoreQuery) {
   const list = yield* CoreSource.use((source) => source.list(query))
-  yield* noteUnreachable(list.unreachable)
+  yield* printUnreachable(list.unreachable)
   const cores = list.cores.filter(({ state }) => state !== "missing")
-  const missing = list.cores.length - cores.length
-  if (missing > 0) {
-    yield* note(`${plural(missing, "crash", "crashes")} without a stored core: skipped.`)
+  const skipped = list.cores.length - cores.length
+  if (skipped > 0) {
+    yield* printNotice(`Skipped ${formatCount(skipped, "crash", "crashes")} without a stored core.`)
   }
   return { cores, incomplete: list.unreachable.length > 0 }
 })

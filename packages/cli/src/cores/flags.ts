@@ -1,20 +1,19 @@
-/** Options that several verbs share, and what they mean as a query. */
+/** Flags that several commands share, and their conversion to a query. */
 import { type CoreQuery, decodeCoreQuery, filterFields } from "@koredump/core"
 import { Context, Effect } from "effect"
 import { Argument, Flag } from "effect/cli"
-import { type Failure, fromProblem, usage } from "../text/CommandError.ts"
-
-const repeatable = (name: string, metavar: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
-
-/** An option without a value. */
-export const flag = (name: string, description: string) =>
-  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
+import { booleanFlag } from "../connection/booleanFlag.ts"
+import { type CommandError, usage } from "../text/CommandError.ts"
+import { toCommandError } from "../text/toCommandError.ts"
 
 type FilterName = Exclude<keyof typeof filterFields, "id">
 
 const filterFlag = (name: FilterName, note = "") =>
-  repeatable(name, filterFields[name].metavar, filterFields[name].help + note)
+  Flag.String(name).pipe(
+    Flag.withMetavar(filterFields[name].metavar),
+    Flag.withDescription(filterFields[name].help + note),
+    Flag.atLeast(0)
+  )
 
 /** The filters of the REST API as flags. Cores are named by arguments, so `id` is no flag. */
 export const filterFlags = {
@@ -37,68 +36,67 @@ export const filterFlags = {
 /** The values of {@link filterFlags}. */
 export type FilterValues = { readonly [Name in FilterName]: ReadonlyArray<string> }
 
-/** Takes the newest of several. */
-export const newestFlag = flag("newest", "The newest only; also -1")
+/** Selects the newest of several cores. */
+export const newestFlag = booleanFlag("newest", "Select only the newest core (also: -1)")
 
-/** All namespaces are what is shown anyway, but as a plugin of kubectl. */
-export const allNamespacesFlag = flag("all-namespaces", "Cores of all namespaces (as without -n, but in kubectl)").pipe(
-  Flag.withAlias("A")
-)
+/** Needed only as a kubectl plugin: otherwise all namespaces are the default. */
+export const allNamespacesFlag = booleanFlag(
+  "all-namespaces",
+  "Select all namespaces (default, except as a kubectl plugin)"
+).pipe(Flag.withAlias("A"))
 
-/** What says which cores a verb takes: names, filters, the newest of them, or all. */
+/** The arguments and flags that select cores: names, filters, the newest core, or all cores. */
 export const selectionFlags = {
   core: Argument.String("core").pipe(
     Argument.withDescription(
-      "NODE ID, or one or more of: an id or its beginning, a process id, a program's name or path"
+      "NODE ID, or one or more of: core ID (or its beginning), process ID, program name or path"
     ),
     Argument.atLeast(0)
   ),
   ...filterFlags,
   newest: newestFlag,
-  all: flag("all", "All cores that the options leave").pipe(Flag.withAlias("a")),
+  all: booleanFlag("all", "Select all cores that match the filters").pipe(Flag.withAlias("a")),
   allNamespaces: allNamespacesFlag
 } as const
 
-/** Fails where that says nothing, or contradicts itself. */
+/** Fails if no core is selected, or if the flags contradict each other. `hint` refers to the help of the command. */
 export const checkSelection = (
   { all, core, newest, ...filter }: FilterValues & {
     readonly all: boolean
     readonly core: ReadonlyArray<string>
     readonly newest: boolean
   },
-  see: string
-): Effect.Effect<void, Failure> => {
-  if (all && newest) return Effect.fail(usage("Options -1 and -a exclude each other.", see))
-  if (all && core.length > 0) return Effect.fail(usage("Option -a takes all cores: name none beside it.", see))
-  return all || newest || core.length > 0 || hasFilter(filter)
+  hint: string
+): Effect.Effect<void, CommandError> => {
+  if (all && newest) return Effect.fail(usage("Options -1 and -a cannot be combined.", hint))
+  if (all && core.length > 0) return Effect.fail(usage("Option -a cannot be combined with the name of a core.", hint))
+  return all || newest || core.length > 0 || hasFilters(filter)
     ? Effect.void
-    : Effect.fail(usage("Name a core, or take the newest with -1, or all with -a.", see))
+    : Effect.fail(usage("No core specified.", `Name a core, or use -1 for the newest core or -a for all cores. ${hint}`))
 }
 
-/** Whether any filter is given. */
-export const hasFilter = (values: FilterValues): boolean =>
-  Object.keys(filterFlags).some((name) => values[name as keyof FilterValues].some((value) => value !== ""))
+/** Whether any filter has a value. */
+export const hasFilters = (values: FilterValues): boolean =>
+  Object.keys(filterFlags).some((name) => values[name as FilterName].some((value) => value !== ""))
 
-/** The namespace that is meant where neither -n nor -A is given; undefined: all. */
-export const DefaultNamespace = Context.Reference<Effect.Effect<string | undefined, Failure>>(
+/** The namespace without `-n` and `-A`. Undefined: all namespaces. */
+export const DefaultNamespace = Context.Reference<Effect.Effect<string | undefined, CommandError>>(
   "@koredump/cli/DefaultNamespace",
   { defaultValue: () => Effect.undefined }
 )
 
-/** The query that the options ask for. Cores in all states, missing ones too, unless said. */
-export const queryOf = (
+/** The query for these flags. Default: cores in all states, including `missing`. */
+export const toCoreQuery = (
   values: FilterValues & { readonly allNamespaces: boolean },
-  more: Readonly<Record<string, string | undefined>> = {}
-): Effect.Effect<CoreQuery, Failure> =>
+  parameters: Readonly<Record<string, string | undefined>> = {}
+): Effect.Effect<CoreQuery, CommandError> =>
   Effect.gen(function*() {
     const namespace = values.allNamespaces || values.namespace.length > 0 ? undefined : yield* yield* DefaultNamespace
     const params = [
       ...(namespace === undefined ? [] : [["namespace", namespace] as const]),
-      ...Object.keys(filterFlags).flatMap((name) =>
-        values[name as keyof FilterValues].map((value) => [name, value] as const)
-      ),
-      ...Object.entries(more).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
+      ...Object.keys(filterFlags).flatMap((name) => values[name as FilterName].map((value) => [name, value] as const)),
+      ...Object.entries(parameters).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
     ]
-    const query = yield* Effect.mapError(decodeCoreQuery(params), fromProblem)
+    const query = yield* Effect.mapError(decodeCoreQuery(params), toCommandError)
     return { state: "any", ...query }
   })

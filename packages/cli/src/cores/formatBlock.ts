@@ -1,22 +1,24 @@
-/** The block of lines for each core that the Python koredump printed; scripts cut it apart. */
 import type { CoreSummary } from "@koredump/core"
-import { visible } from "../text/escape.ts"
+import { escapeHidden } from "../text/escape.ts"
 
 const joined = (parts: ReadonlyArray<readonly [string, string | number | undefined]>): ReadonlyArray<string> => {
   const known = parts.filter(([, value]) => value !== undefined)
   return known.length === 0 ? [] : [known.map(([name, value]) => `${name}: ${value}`).join(" | ")]
 }
 
-const text = (value: string | undefined) => value === undefined ? undefined : visible(value)
-const quoted = (value: string | undefined) => value === undefined ? undefined : `"${visible(value)}"`
+const text = (value: string | undefined) => value === undefined ? undefined : escapeHidden(value)
+const quoted = (value: string | undefined) => value === undefined ? undefined : `"${escapeHidden(value)}"`
 
-/** One core's block. A core that is not simply there has a line more, which says so. */
-export const formatLong = (core: CoreSummary): string => {
+/**
+ * A core as a block of lines. Scripts parse this format of koredump 0.4. Cores that are not `present` have an additional line
+ * with the state.
+ */
+export const formatBlock = (core: CoreSummary): string => {
   const { COREDUMP_SIGNAL: number, COREDUMP_SIGNAL_NAME: name } = core
-  const signal = name === undefined ? number : number === undefined ? name : `${visible(name)} (${number})`
+  const signal = name === undefined ? number : number === undefined ? name : `${escapeHidden(name)} (${number})`
   return [
-    `ID: ${visible(core.id)}`,
-    `Node: ${visible(core.node)}`,
+    `ID: ${escapeHidden(core.id)}`,
+    `Node: ${escapeHidden(core.node)}`,
     ...joined([["Cmdline", quoted(core.COREDUMP_CMDLINE)]]),
     ...joined([
       ["COMM", quoted(core.COREDUMP_COMM)],

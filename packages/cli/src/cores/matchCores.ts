@@ -1,16 +1,16 @@
-/** Which core a person means: by id, a beginning of one, a process id, or a program. */
+/** Finds the cores that a user names by core ID (or its beginning), process ID or program. */
 import { CoreId, type CoreRef, coreStem, type CoreSummary } from "@koredump/core"
 import { Schema } from "effect"
 
 const isCoreId = Schema.is(CoreId)
 
-/** Cores as named on the command line: `NODE ID`, or names by themselves. */
-export type Naming =
+/** The operands of a command: `NODE ID`, or names of cores. */
+export type CoreNames =
   | { readonly _tag: "Ref"; readonly ref: CoreRef }
   | { readonly _tag: "Names"; readonly names: ReadonlyArray<string> }
 
-/** Reads the operands of a verb. Two of which only the second is an id are `NODE ID`. */
-export const readNaming = (operands: ReadonlyArray<string>): Naming => {
+/** Parses the operands. They are `NODE ID` if there are two and only the second one is a core ID. */
+export const parseCoreNames = (operands: ReadonlyArray<string>): CoreNames => {
   const [node, id] = operands
   return operands.length === 2 && !isCoreId(node) && isCoreId(id)
     ? { _tag: "Ref", ref: { node: node!, id } }
@@ -19,8 +19,8 @@ export const readNaming = (operands: ReadonlyArray<string>): Naming => {
 
 const basename = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
-// The ways to name a core. The first that fits any core counts: an id is never taken for a program.
-const ways: ReadonlyArray<(name: string, core: CoreSummary) => boolean> = [
+// The first matcher that matches any core wins, so that an ID is never taken for the name of a program.
+const matchers: ReadonlyArray<(name: string, core: CoreSummary) => boolean> = [
   (name, core) => core.id === name,
   (name, core) => coreStem(core.id) === coreStem(name),
   (name, core) => /^\d+$/.test(name) && core.COREDUMP_PID === Number(name),
@@ -30,26 +30,26 @@ const ways: ReadonlyArray<(name: string, core: CoreSummary) => boolean> = [
   (name, core) => name.startsWith("core.") && core.id.startsWith(name)
 ]
 
-/** All cores that a name fits, in their order. */
-export const matching = (name: string, cores: ReadonlyArray<CoreSummary>): ReadonlyArray<CoreSummary> => {
-  for (const fits of ways) {
-    const found = cores.filter((core) => fits(name, core))
-    if (found.length > 0) return found
+/** The cores that a name matches, in their order. */
+export const matchCores = (name: string, cores: ReadonlyArray<CoreSummary>): ReadonlyArray<CoreSummary> => {
+  for (const matches of matchers) {
+    const matched = cores.filter((core) => matches(name, core))
+    if (matched.length > 0) return matched
   }
   return []
 }
 
-/** One core, none, or too many to choose from. */
+/** The result of {@link chooseCore}. */
 export type Choice =
   | { readonly _tag: "One"; readonly core: CoreSummary }
   | { readonly _tag: "None" }
   | { readonly _tag: "Ambiguous"; readonly candidates: ReadonlyArray<CoreSummary> }
 
 /**
- * Chooses one of the matching cores (oldest first); `newest` takes the last. With `stored`, crashes without a stored
- * core stand back for those that have one.
+ * Chooses one of the matching cores (oldest first). `newest` chooses the last one. `stored` prefers cores that are stored
+ * to crashes without a core.
  */
-export const choose = (
+export const chooseCore = (
   matches: ReadonlyArray<CoreSummary>,
   options: { readonly newest: boolean; readonly stored: boolean }
 ): Choice => {

@@ -1,24 +1,24 @@
-/** Lists of cores in all formats, and what a watch adds to them. */
+/** Renders lists of cores, and the events of a watch, in all output formats. */
 import type { CoreEvent, CoreSummary } from "@koredump/core"
 import { Clock, Effect } from "effect"
-import { visible } from "../text/escape.ts"
+import { escapeHidden } from "../text/escape.ts"
 import { Screen } from "../text/Screen.ts"
 import { formatJson, formatJsonLine, formatNdjson, formatYaml } from "../text/structured.ts"
-import { formatTable, layOutTable } from "./coresTable.ts"
-import { formatLong } from "./formatBlock.ts"
+import { formatCoresTable, layOutCoresTable } from "./coresTable.ts"
+import { formatBlock } from "./formatBlock.ts"
 
 /** The values of `list -o`. */
 export const listFormats = ["table", "wide", "json", "ndjson", "yaml", "name", "long"] as const
 export type ListFormat = typeof listFormats[number]
 
-/** What a list is rendered with. */
+/** Options of {@link renderList}. */
 export interface ListOptions {
   /** Milliseconds since 1970. */
   readonly now: number
-  /** One core was asked for: json and yaml are that core, not an array. */
+  /** JSON and YAML are one object, not an array. */
   readonly newest: boolean
   readonly screen: Screen["Service"]
-  /** Events will follow: json is one object a line from the start. */
+  /** Events follow, so JSON is one event per line. */
   readonly watch: boolean
 }
 
@@ -29,7 +29,7 @@ const tableOptions = (format: ListFormat, now: number, screen: Screen["Service"]
   now
 })
 
-/** A list as text; empty where there is nothing to print. */
+/** A list as text. Empty if there is nothing to print. */
 export const renderList = (
   format: ListFormat,
   cores: ReadonlyArray<CoreSummary>,
@@ -43,7 +43,7 @@ export const renderList = (
   switch (format) {
     case "table":
     case "wide":
-      return Effect.succeed(cores.length === 0 ? "" : formatTable(cores, tableOptions(format, now, screen)))
+      return Effect.succeed(cores.length === 0 ? "" : formatCoresTable(cores, tableOptions(format, now, screen)))
     case "json":
       return Effect.succeed(formatJson(value))
     case "ndjson":
@@ -51,27 +51,27 @@ export const renderList = (
     case "yaml":
       return formatYaml(value)
     case "name":
-      return Effect.succeed(cores.map(({ id }) => visible(id)).join("\n"))
+      return Effect.succeed(cores.map(({ id }) => escapeHidden(id)).join("\n"))
     case "long":
-      return Effect.succeed(cores.map(formatLong).join("\n"))
+      return Effect.succeed(cores.map(formatBlock).join("\n"))
   }
 }
 
-/** How events after a list are shown: `render(type, core)` is the text for one. */
+/** Returns a function that renders one event after the list. */
 export const renderEvents = Effect.fnUntraced(function*(format: ListFormat, cores: ReadonlyArray<CoreSummary>) {
   const screen = yield* Screen
   let table = cores.length === 0
     ? undefined
-    : layOutTable(cores, tableOptions(format, yield* Clock.currentTimeMillis, screen))
+    : layOutCoresTable(cores, tableOptions(format, yield* Clock.currentTimeMillis, screen))
 
   const tableRow = (core: CoreSummary, now: number) => {
     if (table !== undefined) return table.row(core, now)
-    table = layOutTable([core], tableOptions(format, now, screen))
+    table = layOutCoresTable([core], tableOptions(format, now, screen))
     return `${table.header}\n${table.row(core, now)}`
   }
 
   return (type: CoreEvent["type"], object: CoreSummary): Effect.Effect<string> => {
-    // What left the view has no state of its own in the formats for people.
+    // JSON and YAML show the type of the event. The other formats show it as a state.
     const shown = type === "DELETED" ? { ...object, state: "deleted" } as unknown as CoreSummary : object
     switch (format) {
       case "table":
@@ -83,9 +83,9 @@ export const renderEvents = Effect.fnUntraced(function*(format: ListFormat, core
       case "yaml":
         return Effect.map(formatYaml({ type, object }), (text) => `---\n${text}`)
       case "name":
-        return Effect.succeed(visible(object.id))
+        return Effect.succeed(escapeHidden(object.id))
       case "long":
-        return Effect.succeed(formatLong(shown))
+        return Effect.succeed(formatBlock(shown))
     }
   }
 })

@@ -1,24 +1,24 @@
-/** What koredump's own pods tell: the Helm release, the chart, and which of them are not ready. */
+/** The deployment of koredump in a cluster, from its pods: Helm release, chart, and pods that are not ready. */
 import { Schema } from "effect"
-import type { Trouble } from "./nodeIssues.ts"
+import type { Issue } from "./nodeIssues.ts"
 
-/** How many pods there are, and how many of them are ready. */
+/** Numbers of pods. */
 export interface PodCount {
   readonly total: number
   readonly ready: number
 }
 
-/** What runs of koredump in a namespace. */
-export interface Deployed {
-  /** The API server that was asked: the kubeconfig's may be another cluster's than the koredump server. */
+/** The pods of koredump in a namespace. */
+export interface Deployment {
+  /** The address of the Kubernetes API. It can be another cluster than the koredump server's. */
   readonly server: string
   readonly namespace: string
-  /** Helm releases and charts of the pods, one for each pod that tells. */
+  /** The Helm release and the chart of each pod that has these labels. */
   readonly releases: ReadonlyArray<string>
   readonly charts: ReadonlyArray<string>
   readonly apiPods: PodCount
   readonly nodePods: PodCount
-  readonly troubles: ReadonlyArray<Trouble>
+  readonly issues: ReadonlyArray<Issue>
 }
 
 const Conditions = Schema.Array(Schema.Struct({
@@ -51,64 +51,67 @@ const KoredumpPod = Schema.Struct({
   })
 })
 
-/** Of a pod what is told here. */
+/** The fields of a pod that are used here. */
 export type KoredumpPod = typeof KoredumpPod.Type
 
-/** A list of them, as the API server answers. */
+/** A list of pods in a response of the Kubernetes API. */
 export const KoredumpPods = Schema.Struct({ items: Schema.Array(KoredumpPod) })
 
-/** Reasons of every pod's first seconds: others say more. */
-const beginning = new Set(["ContainerCreating", "PodInitializing"])
+/** Reasons that every pod has while it starts. Other reasons are more useful. */
+const startReasons = new Set(["ContainerCreating", "PodInitializing"])
 
-/** Why a pod is not ready, in Kubernetes' own words where it has any; undefined where it is ready. */
-export const whyNotReady = ({ status }: KoredumpPod): string | undefined => {
+/** Why a pod is not ready, if possible the reason that Kubernetes reports. Undefined if the pod is ready. */
+export const findNotReadyReason = ({ status }: KoredumpPod): string | undefined => {
   const { conditions = [], containerStatuses = [], initContainerStatuses = [], phase } = status
   if (conditions.some(({ status, type }) => type === "Ready" && status === "True")) return undefined
   const states = [...initContainerStatuses, ...containerStatuses].map(({ state }) => state)
   const waiting = states.flatMap((state) => state?.waiting?.reason ?? [])
-  // Of an init container that is done "Completed" is no trouble.
+  // An init container that has finished is "Completed".
   const ended = states.flatMap((state) => state?.terminated?.reason ?? []).find((reason) => reason !== "Completed")
   const unscheduled = conditions.find(({ status, type }) => type === "PodScheduled" && status === "False")
-  return waiting.find((reason) => !beginning.has(reason)) ?? ended ?? unscheduled?.reason ?? waiting[0] ??
-    (phase === "Running" ? "it runs, but does not say that it is ready" : phase ?? "unknown")
+  return waiting.find((reason) => !startReasons.has(reason)) ?? ended ?? unscheduled?.reason ?? waiting[0] ??
+    (phase === "Running" ? "its readiness probe has not succeeded" : phase ?? "unknown")
 }
 
-/** Those that have ended (evicted, say) or are about to are none of those that should be ready. */
-const counts = ({ metadata, status }: KoredumpPod) =>
+/** Whether a pod should be ready: it is not being deleted, and has not ended (for example, evicted). */
+const isActive = ({ metadata, status }: KoredumpPod) =>
   metadata.deletionTimestamp === undefined && status.phase !== "Failed" && status.phase !== "Succeeded"
 
-const troublesOfPods = (pods: ReadonlyArray<KoredumpPod>, namespace: string): ReadonlyArray<Trouble> => {
-  const byReason = Map.groupBy(pods.filter((pod) => whyNotReady(pod) !== undefined), (pod) => whyNotReady(pod)!)
+const findPodIssues = (pods: ReadonlyArray<KoredumpPod>, namespace: string): ReadonlyArray<Issue> => {
+  const byReason = Map.groupBy(
+    pods.filter((pod) => findNotReadyReason(pod) !== undefined),
+    (pod) => findNotReadyReason(pod)!
+  )
   return [...byReason].map(([reason, pods]) => ({
     pods: pods.map(({ metadata }) => metadata.name),
     nodes: [...new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []))],
-    what: `not ready: ${reason}`,
-    advice: `See: kubectl describe pod -n ${namespace} ${pods[0]!.metadata.name}`
+    description: `not ready: ${reason}`,
+    hint: `See: kubectl describe pod -n ${namespace} ${pods[0]!.metadata.name}`
   }))
 }
 
-const countOf = (pods: ReadonlyArray<KoredumpPod>): PodCount => ({
+const countPods = (pods: ReadonlyArray<KoredumpPod>): PodCount => ({
   total: pods.length,
-  ready: pods.filter((pod) => whyNotReady(pod) === undefined).length
+  ready: pods.filter((pod) => findNotReadyReason(pod) === undefined).length
 })
 
-/** What these pods come to. */
-export const deployedOf = (
-  from: Pick<Deployed, "server" | "namespace">,
+/** The deployment that these pods form. */
+export const toDeployment = (
+  location: Pick<Deployment, "server" | "namespace">,
   allApiPods: ReadonlyArray<KoredumpPod>,
   allNodePods: ReadonlyArray<KoredumpPod>
-): Deployed => {
-  const apiPods = allApiPods.filter(counts)
-  const nodePods = allNodePods.filter(counts)
+): Deployment => {
+  const apiPods = allApiPods.filter(isActive)
+  const nodePods = allNodePods.filter(isActive)
   const pods = [...apiPods, ...nodePods]
-  const label = (name: keyof NonNullable<KoredumpPod["metadata"]["labels"]>) =>
+  const collectLabel = (name: keyof NonNullable<KoredumpPod["metadata"]["labels"]>) =>
     pods.flatMap(({ metadata }) => metadata.labels?.[name] ?? [])
   return {
-    ...from,
-    releases: label("app.kubernetes.io/instance"),
-    charts: label("helm.sh/chart"),
-    apiPods: countOf(apiPods),
-    nodePods: countOf(nodePods),
-    troubles: troublesOfPods(pods, from.namespace)
+    ...location,
+    releases: collectLabel("app.kubernetes.io/instance"),
+    charts: collectLabel("helm.sh/chart"),
+    apiPods: countPods(apiPods),
+    nodePods: countPods(nodePods),
+    issues: findPodIssues(pods, location.namespace)
   }
 }

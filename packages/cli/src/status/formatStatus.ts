@@ -1,141 +1,163 @@
-/** `status` in words, and as a value for programs. */
+/** The status as text, and as a value for JSON and YAML. */
 import type { NodeStatus } from "@koredump/core"
-import { Failure } from "../text/CommandError.ts"
-import { plural, visible } from "../text/escape.ts"
-import { type Fact, formatFacts } from "../text/formatFields.ts"
-import { painted } from "../text/Screen.ts"
+import { CommandError } from "../text/CommandError.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { type Field, formatFields } from "../text/formatFields.ts"
+import { formatCount, withoutPeriod } from "../text/sentence.ts"
+import { paint } from "../text/terminalText.ts"
 import { formatBytes } from "../text/units.ts"
-import type { Deployed, PodCount } from "./Deployment.ts"
-import { type Trouble, withoutEnd } from "./nodeIssues.ts"
-import type { NotDeployed } from "./queryKubernetes.ts"
-import { type Known, supportOf, tally } from "./queryServerStatus.ts"
+import { checkCorePattern, type CorePatternSupport } from "./checkCorePattern.ts"
+import type { Deployment, PodCount } from "./Deployment.ts"
+import type { Issue } from "./nodeIssues.ts"
+import type { UnknownDeployment } from "./queryKubernetes.ts"
+import type { ServerStatus } from "./queryServerStatus.ts"
 
-/** What is said of a source that was asked. */
-export interface Report {
-  /** The server's address; undefined where this host was read itself. */
+/** Everything that `status` shows. */
+export interface StatusReport {
+  /** The server's address. Undefined for the cores of this host. */
   readonly server: string | undefined
-  /** Undefined where the server does not tell it. */
+  /** Undefined if the server does not report it. */
   readonly serverVersion?: string | undefined
+  /** The version of koredumpctl. */
   readonly version: string
-  readonly known: Known | Failure
-  /** Undefined where no Kubernetes is at hand. */
-  readonly kubernetes?: Deployed | NotDeployed | undefined
+  /** The error if the server is not usable. */
+  readonly status: ServerStatus | CommandError
+  /** Undefined without a connection to the Kubernetes API. */
+  readonly kubernetes?: Deployment | UnknownDeployment | undefined
 }
 
 const maxNames = 5
-const maxTroubles = 20
+const maxIssues = 20
 
-const names = (nodes: ReadonlyArray<string>): string => {
-  const more = nodes.length - maxNames
-  return nodes.slice(0, maxNames).map(visible).join(", ") + (more > 0 ? ` and ${more} more` : "")
+/** Counts each value, the most frequent first. */
+const tally = (values: ReadonlyArray<string>): ReadonlyArray<readonly [value: string, count: number]> => {
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return [...counts].toSorted((a, b) => b[1] - a[1])
 }
 
 const distinct = (values: ReadonlyArray<string>) => tally(values).map(([value]) => value)
 
-const counted = (values: ReadonlyArray<string>, total: number): string =>
-  tally(values).map(([value, count]) => count === total ? visible(value) : `${visible(value)} (${count})`).join(", ")
+const formatNames = (names: ReadonlyArray<string>): string => {
+  const more = names.length - maxNames
+  return names.slice(0, maxNames).map(escapeHidden).join(", ") + (more > 0 ? ` and ${more} more` : "")
+}
 
-const states = ["ready", "syncing", "unreachable"] as const
+/** `a`, or `a (2), b (1)` for different values. */
+const formatTally = (values: ReadonlyArray<string>): string =>
+  tally(values).map(([value, count]) =>
+    count === values.length ? escapeHidden(value) : `${escapeHidden(value)} (${count})`
+  ).join(", ")
 
-const nodesText = ({ nodes, nodesLacking }: Known): string =>
+const nodeStates = ["ready", "syncing", "unreachable"] as const
+
+const formatNodeStates = ({ nodes, noNodesReason }: ServerStatus): string =>
   nodes === undefined
-    ? nodesLacking!
+    ? noNodesReason!
     : nodes.length === 0
     ? "none"
     : `${nodes.length}: ${
-      states.map((state) => [nodes.filter((node) => node.state === state).length, state] as const)
+      nodeStates.map((state) => [nodes.filter((node) => node.state === state).length, state] as const)
         .filter(([count]) => count > 0).map((pair) => pair.join(" ")).join(", ")
     }`
 
-const patternText = (nodes: ReadonlyArray<NodeStatus>): string => {
-  const said: Record<string, string> = {
-    yes: "systemd-coredump, as it should be",
-    no: "not systemd-coredump",
-    unknown: "another program, unknown",
-    untold: "not told"
-  }
-  return counted(nodes.map((node) => said[supportOf(node) ?? "untold"]!), nodes.length)
+/** Undefined if the node does not report its core pattern. */
+const toPatternSupport = ({ corePattern }: NodeStatus): CorePatternSupport | undefined =>
+  corePattern === undefined ? undefined : checkCorePattern(corePattern)
+
+const patternLabels: Readonly<Record<CorePatternSupport, string>> = {
+  yes: "systemd-coredump",
+  no: "not systemd-coredump",
+  unknown: "unknown program"
 }
 
-const agentsText = (nodes: ReadonlyArray<NodeStatus>) =>
-  counted(nodes.map(({ agentVersion }) => agentVersion ?? "not told"), nodes.length)
+const formatPatterns = (nodes: ReadonlyArray<NodeStatus>): string =>
+  formatTally(nodes.map((node) => {
+    const support = toPatternSupport(node)
+    return support === undefined ? "not reported" : patternLabels[support]
+  }))
 
-const podsText = ({ ready, total }: PodCount) => total === 0 ? "none" : `${ready} of ${total} ready`
+const formatAgentVersions = (nodes: ReadonlyArray<NodeStatus>) =>
+  formatTally(nodes.map(({ agentVersion }) => agentVersion ?? "version not reported"))
 
-const chartText = (charts: ReadonlyArray<string>): string => {
+const formatPodCount = ({ ready, total }: PodCount) => total === 0 ? "none" : `${ready} of ${total} ready`
+
+const formatCharts = (charts: ReadonlyArray<string>): string => {
   const counts = tally(charts)
-  if (counts.length === 1) return ` (chart ${visible(charts[0]!)})`
-  const each = counts.map(([chart, count]) => `${plural(count, "pod")} of chart ${visible(chart)}`)
-  return counts.length === 0 ? "" : ` (roll-out: ${each.join(", ")})`
+  if (counts.length === 1) return ` (chart ${escapeHidden(charts[0]!)})`
+  const each = counts.map(([chart, count]) => `${formatCount(count, "pod")} of chart ${escapeHidden(chart)}`)
+  return counts.length === 0 ? "" : ` (rollout: ${each.join(", ")})`
 }
 
-const kubernetesFacts = (kubernetes: Report["kubernetes"]): ReadonlyArray<Fact> => {
+const toKubernetesFields = (kubernetes: StatusReport["kubernetes"]): ReadonlyArray<Field> => {
   if (kubernetes === undefined) return []
-  if ("lacking" in kubernetes) return [["Kubernetes", `not shown: ${visible(withoutEnd(kubernetes.lacking))}`]]
+  if ("unknownReason" in kubernetes) {
+    return [["Kubernetes", `not shown: ${escapeHidden(withoutPeriod(kubernetes.unknownReason))}`]]
+  }
   const { apiPods, charts, namespace, nodePods, releases, server } = kubernetes
-  const where: Fact = ["Kubernetes", `${visible(server)}, namespace ${namespace}`]
+  const location: Field = ["Kubernetes", `${escapeHidden(server)}, namespace ${namespace}`]
   return apiPods.total + nodePods.total === 0
-    ? [where, ["Release", "no pods of koredump in this namespace; for another say --koredump-namespace"]]
+    ? [location, ["Release", "no koredump pods in this namespace (use --koredump-namespace for another)"]]
     : [
-      where,
-      ["Release", `${releases.length === 0 ? "not told" : names(distinct(releases))}${chartText(charts)}`],
-      ["API pods", podsText(apiPods)],
-      ["Node pods", podsText(nodePods)]
+      location,
+      ["Release", `${releases.length === 0 ? "unknown" : formatNames(distinct(releases))}${formatCharts(charts)}`],
+      ["API pods", formatPodCount(apiPods)],
+      ["Node pods", formatPodCount(nodePods)]
     ]
 }
 
-const coresText = ({ bytes, cores, nodes }: Known): string =>
+const formatCores = ({ bytes, cores, nodes }: ServerStatus): string =>
   nodes === undefined && cores === 0
-    ? "none that you may see; your rights in a namespace: kubectl auth can-i --list -n NAMESPACE | grep koredump.dev"
-    : `${cores}${nodes === undefined ? " that you may see" : ""}, ${formatBytes(bytes)}`
+    ? "none visible to you (check your permissions: kubectl auth can-i --list -n NAMESPACE | grep koredump.dev)"
+    : `${cores}${nodes === undefined ? " visible to you" : ""}, ${formatBytes(bytes)}`
 
-const facts = ({ known, kubernetes, server, serverVersion, version }: Report): ReadonlyArray<Fact> => {
-  const from = server === undefined ? "this host, read without a server" : visible(server)
-  if (known instanceof Failure) {
-    return [["Server", `${from}, no use of it`], ["koredumpctl", version], ...kubernetesFacts(kubernetes)]
+const toFields = ({ kubernetes, server, serverVersion, status, version }: StatusReport): ReadonlyArray<Field> => {
+  const address = server === undefined ? "none (cores of this host)" : escapeHidden(server)
+  if (status instanceof CommandError) {
+    return [["Server", `${address}, not usable`], ["koredumpctl", version], ...toKubernetesFields(kubernetes)]
   }
-  const { nodes } = known
-  const itself = serverVersion === undefined ? "" : `version ${serverVersion}, `
+  const { nodes } = status
+  const reported = serverVersion === undefined ? "" : `version ${serverVersion}, `
   return [
-    ["Server", server === undefined ? from : `${from}, ${itself}answered in ${known.millis} ms`],
+    ["Server", server === undefined ? address : `${address}, ${reported}answered in ${status.millis} ms`],
     ["koredumpctl", version],
-    ...kubernetesFacts(kubernetes),
-    ["Agents", nodes === undefined || nodes.length === 0 ? undefined : agentsText(nodes)],
-    ["Nodes", nodesText(known)],
-    ["Cores", coresText(known)],
-    ["Core pattern", nodes === undefined || nodes.length === 0 ? undefined : patternText(nodes)]
+    ...toKubernetesFields(kubernetes),
+    ["Node agents", nodes === undefined || nodes.length === 0 ? undefined : formatAgentVersions(nodes)],
+    ["Nodes", formatNodeStates(status)],
+    ["Cores", formatCores(status)],
+    ["Core pattern", nodes === undefined || nodes.length === 0 ? undefined : formatPatterns(nodes)]
   ]
 }
 
-const troubleLines = ({ advice, nodes, pods, what }: Trouble): ReadonlyArray<string> => [
-  `- ${pods === undefined ? names(nodes) : `${pods.length === 1 ? "pod" : "pods"} ${names(pods)}`}: ${visible(what)}.`,
-  ...(advice === undefined ? [] : [`  ${visible(advice)}`])
+const formatIssue = ({ description, hint, nodes, pods }: Issue): ReadonlyArray<string> => {
+  const subject = pods === undefined ? formatNames(nodes) : `${pods.length === 1 ? "pod" : "pods"} ${formatNames(pods)}`
+  return [`- ${subject}: ${escapeHidden(description)}.`, ...(hint === undefined ? [] : [`  ${escapeHidden(hint)}`])]
+}
+
+/** The issues of the nodes and of the pods. If the server is not usable, only those of the pods are known. */
+const collectIssues = ({ kubernetes, status }: StatusReport): ReadonlyArray<Issue> => [
+  ...(status instanceof CommandError ? [] : status.issues),
+  ...(kubernetes !== undefined && "issues" in kubernetes ? kubernetes.issues : [])
 ]
 
-/** Of all: also of the pods where the server is of no use. */
-const allTroubles = ({ known, kubernetes }: Report): ReadonlyArray<Trouble> => [
-  ...(known instanceof Failure ? [] : known.troubles),
-  ...(kubernetes !== undefined && "troubles" in kubernetes ? kubernetes.troubles : [])
-]
-
-/** For people. */
-export const formatStatus = (report: Report, color: boolean): string => {
-  const head = formatFacts(facts(report))
-  const troubles = allTroubles(report)
-  if (report.known instanceof Failure && troubles.length === 0) return head
-  const more = troubles.length - maxTroubles
+/** The status as text. */
+export const formatStatus = (report: StatusReport, color: boolean): string => {
+  const head = formatFields(toFields(report))
+  const issues = collectIssues(report)
+  if (report.status instanceof CommandError && issues.length === 0) return head
+  const more = issues.length - maxIssues
   return [
     head,
     "",
-    ...(troubles.length === 0
-      ? [painted("Nothing is wrong.", 32, color)]
-      : [painted("What is wrong:", 31, color), ...troubles.slice(0, maxTroubles).flatMap(troubleLines)]),
-    ...(more > 0 ? [`(and ${plural(more, "trouble")} more, see: koredumpctl nodes)`] : [])
+    ...(issues.length === 0
+      ? [paint("No problems found.", 32, color)]
+      : [paint("Problems:", 31, color), ...issues.slice(0, maxIssues).flatMap(formatIssue)]),
+    ...(more > 0 ? [`(and ${formatCount(more, "more problem")}, see: koredumpctl nodes)`] : [])
   ].join("\n")
 }
 
-const kubernetesValue = (kubernetes: NonNullable<Report["kubernetes"]>): unknown => {
-  if ("lacking" in kubernetes) return kubernetes
+const toKubernetesValue = (kubernetes: NonNullable<StatusReport["kubernetes"]>): unknown => {
+  if ("unknownReason" in kubernetes) return { lacking: kubernetes.unknownReason }
   const { apiPods, charts, namespace, nodePods, releases, server } = kubernetes
   return {
     server,
@@ -147,26 +169,33 @@ const kubernetesValue = (kubernetes: NonNullable<Report["kubernetes"]>): unknown
   }
 }
 
-/** For programs. */
-export const statusValue = (report: Report): unknown => {
-  const { known, kubernetes, server, serverVersion, version } = report
+const toIssueValue = ({ description, hint, ...subjects }: Issue): unknown => ({
+  ...subjects,
+  what: description,
+  ...(hint === undefined ? {} : { advice: hint })
+})
+
+/** The status as a value for JSON and YAML. Scripts use its keys. */
+export const toStatusValue = (report: StatusReport): unknown => {
+  const { kubernetes, server, serverVersion, status, version } = report
+  const troubles = collectIssues(report).map(toIssueValue)
   return {
     ...(server === undefined ? {} : { server }),
     ...(serverVersion === undefined ? {} : { serverVersion }),
     version,
-    ...(kubernetes === undefined ? {} : { kubernetes: kubernetesValue(kubernetes) }),
-    ...(known instanceof Failure
-      ? { usable: false, error: known.message, troubles: allTroubles(report) }
+    ...(kubernetes === undefined ? {} : { kubernetes: toKubernetesValue(kubernetes) }),
+    ...(status instanceof CommandError
+      ? { usable: false, error: status.message, troubles }
       : {
         usable: true,
-        ...(known.nodes === undefined ? { nodesLacking: known.nodesLacking } : {
-          nodes: known.nodes.map((node) => ({ ...node, corePatternSupported: supportOf(node) })),
-          nodesByState: Object.fromEntries(tally(known.nodes.map(({ state }) => state)))
+        ...(status.nodes === undefined ? { nodesLacking: status.noNodesReason } : {
+          nodes: status.nodes.map((node) => ({ ...node, corePatternSupported: toPatternSupport(node) })),
+          nodesByState: Object.fromEntries(tally(status.nodes.map(({ state }) => state)))
         }),
-        unreachable: known.unreachable,
-        cores: known.cores,
-        bytes: known.bytes,
-        troubles: allTroubles(report)
+        unreachable: status.unreachable,
+        cores: status.cores,
+        bytes: status.bytes,
+        troubles
       })
   }
 }

@@ -1,77 +1,75 @@
-/** What is wrong with nodes, in words, and what to do about it. */
+/** Finds problems of nodes, and describes what to do about them. */
 import type { NodeStatus } from "@koredump/core"
-import { corePatternSupport } from "./checkCorePattern.ts"
+import { withoutPeriod } from "../text/sentence.ts"
+import { checkCorePattern } from "./checkCorePattern.ts"
 
-/** Something that is wrong with a node. */
-export interface NodeTrouble {
+/** A problem of one node. */
+export interface NodeIssue {
   /** For a table. */
-  readonly brief: string
-  /** What is wrong, as the end of a sentence that begins with the node. */
-  readonly what: string
-  readonly advice?: string
+  readonly summary: string
+  /** The problem, without the name of the node. */
+  readonly description: string
+  /** What to do about it. */
+  readonly hint?: string
 }
 
-/** The same trouble of one or more nodes, or of koredump's own pods. */
-export interface Trouble {
-  /** Of pods those on which they are. */
+/** The same problem of one or more nodes, or of koredump's own pods. */
+export interface Issue {
+  /** The nodes, or the nodes of the pods. */
   readonly nodes: ReadonlyArray<string>
   readonly pods?: ReadonlyArray<string>
-  readonly what: string
-  readonly advice?: string
+  readonly description: string
+  readonly hint?: string
 }
 
-const patternTrouble = ({ corePattern }: NodeStatus): ReadonlyArray<NodeTrouble> => {
+const findCorePatternIssues = ({ corePattern }: NodeStatus): ReadonlyArray<NodeIssue> => {
   if (corePattern === undefined) return []
-  const said = `kernel.core_pattern is "${corePattern}"`
-  switch (corePatternSupport(corePattern)) {
+  const setting = `kernel.core_pattern is "${corePattern}"`
+  switch (checkCorePattern(corePattern)) {
     case "yes":
       return []
     case "no":
       return [{
-        brief: `core_pattern is "${corePattern}"`,
-        what: `${said}: systemd-coredump gets no cores`,
-        advice: "Install systemd-coredump there; if it is, `sysctl --system` sets the pattern to its own."
+        summary: `core_pattern is "${corePattern}"`,
+        description: `${setting}: systemd-coredump receives no cores`,
+        hint: "Install systemd-coredump on this node. If it is installed, run `sysctl --system`."
       }]
     case "unknown":
       return [{
-        brief: "core_pattern may not lead to systemd-coredump",
-        what: `${said}: whether that hands cores to systemd-coredump cannot be told`,
-        advice: "If crashes there do not show up, set the pattern to systemd-coredump."
+        summary: "core_pattern may not use systemd-coredump",
+        description: `${setting}: cannot determine whether systemd-coredump receives the cores`,
+        hint: "If crashes of this node are missing, set core_pattern to systemd-coredump."
       }]
   }
 }
 
-/** What is wrong with one node. */
-export const nodeTroubles = (node: NodeStatus): ReadonlyArray<NodeTrouble> => [
+/** The problems of one node. */
+export const findIssuesOfNode = (node: NodeStatus): ReadonlyArray<NodeIssue> => [
   ...(node.state === "unreachable"
     ? [{
-      brief: node.lastError ?? "unreachable",
-      what: `unreachable${node.lastError === undefined ? "" : `: ${node.lastError}`}`,
-      advice: "Its cores are missing here or may be out of date. Does its koredump agent run, and can it be reached?"
+      summary: node.lastError ?? "unreachable",
+      description: `unreachable${node.lastError === undefined ? "" : `: ${node.lastError}`}`,
+      hint: "Its cores are not listed or may be out of date. Check that its koredump-node pod is running."
     }]
     : []),
-  ...(node.warnings ?? []).map((warning) => ({ brief: warning, what: warning })),
-  ...patternTrouble(node)
+  ...(node.warnings ?? []).map((warning) => ({ summary: warning, description: warning })),
+  ...findCorePatternIssues(node)
 ]
 
-/** A sentence without its full stop. */
-export const withoutEnd = (text: string) => text.replace(/\.+$/, "")
-
-/** What is wrong with all of them; equal troubles are one. */
-export const troublesOf = (nodes: ReadonlyArray<NodeStatus>): ReadonlyArray<Trouble> => {
-  const troubles = new Map<string, { nodes: Array<string>; what: string; advice?: string }>()
+/** The problems of all nodes. Nodes with the same problem share one entry. */
+export const findNodeIssues = (nodes: ReadonlyArray<NodeStatus>): ReadonlyArray<Issue> => {
+  const issues = new Map<string, { nodes: Array<string>; description: string; hint?: string }>()
   for (const node of nodes) {
-    for (const { advice, what } of nodeTroubles(node)) {
-      const known = troubles.get(what)
-      if (known !== undefined) known.nodes.push(node.name)
-      else {
-        troubles.set(what, {
+    for (const { description, hint } of findIssuesOfNode(node)) {
+      const known = issues.get(description)
+      if (known === undefined) {
+        issues.set(description, {
           nodes: [node.name],
-          what: withoutEnd(what),
-          ...(advice === undefined ? {} : { advice })
+          description: withoutPeriod(description),
+          ...(hint === undefined ? {} : { hint })
         })
-      }
+      } else known.nodes.push(node.name)
     }
   }
-  return [...troubles.values()]
+  return [...issues.values()]
 }

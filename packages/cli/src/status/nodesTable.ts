@@ -1,8 +1,7 @@
-/** The table of nodes. */
 import { type NodeStatus, parseTimestamp } from "@koredump/core"
-import { type Column, type Design, formatRows, type TableOptions } from "../text/tableLayout.ts"
+import { type Column, formatTable, type TableDesign, type TableOptions } from "../text/tableLayout.ts"
 import { formatAge, formatBytes } from "../text/units.ts"
-import { nodeTroubles } from "./nodeIssues.ts"
+import { findIssuesOfNode } from "./nodeIssues.ts"
 
 const age = (time: string | undefined, now: number) =>
   time === undefined ? undefined : formatAge(now / 1000 - parseTimestamp(time) / 1_000_000)
@@ -19,7 +18,7 @@ const columns = {
   pattern: { title: "CORE PATTERN", value: ({ corePattern }) => corePattern },
   problem: {
     title: "PROBLEM",
-    value: (node) => nodeTroubles(node).map(({ brief }) => brief).join("; "),
+    value: (node) => findIssuesOfNode(node).map(({ summary }) => summary).join("; "),
     shrinkTo: 20
   }
 } as const satisfies Record<string, Column<NodeStatus>>
@@ -28,17 +27,17 @@ type ColumnName = keyof typeof columns
 
 const stateColors: Readonly<Record<NodeStatus["state"], number>> = { ready: 32, syncing: 36, unreachable: 31 }
 
-const design: Design<NodeStatus, ColumnName> = {
+const design: TableDesign<NodeStatus, ColumnName> = {
   columns,
   normal: ["name", "state", "since", "contact", "cores", "size", "version", "problem"],
   wide: ["name", "state", "since", "contact", "cores", "size", "version", "address", "pattern", "problem"],
   expendable: ["version", "contact", "size", "since", "cores"],
-  // Columns that say nothing where agents tell no version, or all is well.
-  tells: (name, nodes) =>
+  // VERSION and PROBLEM are shown only if they have a value.
+  isUseful: (name, nodes) =>
     (name !== "version" && name !== "problem") || nodes.some((node) => (columns[name].value(node) ?? "") !== ""),
   color: (name, text) => name === "state" ? stateColors[text as NodeStatus["state"]] : undefined
 }
 
-/** The whole table, header first. */
-export const formatNodes = (nodes: ReadonlyArray<NodeStatus>, options: TableOptions): string =>
-  formatRows(design, nodes, options)
+/** A table of nodes with a header. */
+export const formatNodesTable = (nodes: ReadonlyArray<NodeStatus>, options: TableOptions): string =>
+  formatTable(design, nodes, options)

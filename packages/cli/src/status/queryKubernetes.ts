@@ -1,38 +1,36 @@
-/**
- * Asks Kubernetes for koredump's own pods, where one is at hand: in a pod, or by a kubeconfig. A status without them is
- * one all the same, so this never fails, and has its time.
- */
 import type { KubeApi } from "@koredump/kubernetes"
 import { Config, Context, Effect, FileSystem, Layer, Option, Schema, type Scope } from "effect"
 import { join } from "node:path"
-import type { Connection } from "../commands/root.ts"
+import type { Connection } from "../connection/Connection.ts"
 import { ServiceAccountDirectory } from "../connection/findToken.ts"
 import { type KubeconfigOptions, readKubeContext } from "../connection/readKubeContext.ts"
-import { type Deployed, deployedOf, KoredumpPods } from "./Deployment.ts"
+import { type Deployment, KoredumpPods, toDeployment } from "./Deployment.ts"
 
-/** Why nothing is known of the pods, in words. */
-export interface NotDeployed {
-  readonly lacking: string
+/** The pods are not known. */
+export interface UnknownDeployment {
+  readonly unknownReason: string
 }
 
-/** What can go wrong is said, and nothing more. */
-interface Said {
+interface ErrorWithMessage {
   readonly message: string
 }
 
 const timeout = "3 seconds"
 
-/** An answer in any case, and in time. */
-const answered = (ask: Effect.Effect<Deployed, Said>): Effect.Effect<Deployed | NotDeployed> =>
-  ask.pipe(
-    Effect.catch(({ message }) => Effect.succeed<NotDeployed>({ lacking: message })),
+/** Never fails: the status is useful without the pods, too. */
+const withReason = (
+  query: Effect.Effect<Deployment, ErrorWithMessage>
+): Effect.Effect<Deployment | UnknownDeployment> =>
+  query.pipe(
+    Effect.catch(({ message }) => Effect.succeed<UnknownDeployment>({ unknownReason: message })),
     Effect.timeoutOrElse({
       duration: timeout,
-      orElse: () => Effect.succeed<NotDeployed>({ lacking: `Kubernetes did not answer within ${timeout}.` })
+      orElse: () =>
+        Effect.succeed<UnknownDeployment>({ unknownReason: `The Kubernetes API did not answer within ${timeout}.` })
     })
   )
 
-const inPod = Effect.gen(function*() {
+const isInPod = Effect.gen(function*() {
   const host = yield* Effect.orDie(Config.option(Config.String("KUBERNETES_SERVICE_HOST")))
   if (Option.getOrElse(host, () => "") === "") return false
   const fs = yield* FileSystem.FileSystem
@@ -42,7 +40,7 @@ const inPod = Effect.gen(function*() {
 const decodePods = Schema.decodeUnknownOption(KoredumpPods)
 
 const connect = Effect.fnUntraced(function*({ context, kubeconfig }: KubeconfigOptions) {
-  // Large, and needed for this alone.
+  // Loaded on demand, because it is large.
   const { KubeApi, layerKubeApi } = yield* Effect.promise(() => import("@koredump/kubernetes"))
   const built = yield* Layer.build(layerKubeApi({
     kubeconfig: Option.getOrUndefined(kubeconfig),
@@ -51,35 +49,38 @@ const connect = Effect.fnUntraced(function*({ context, kubeconfig }: KubeconfigO
   return Context.get(built, KubeApi)
 })
 
-/** Asks for the pods of this namespace. */
-export const askKubernetes = ({ get, server }: KubeApi["Service"], namespace: string) => {
-  const pods = Effect.fnUntraced(function*(labelSelector: string) {
-    // Of any version: so the API server answers from its memory.
-    const answer = yield* get(`/api/v1/namespaces/${namespace}/pods`, { labelSelector, resourceVersion: "0" })
-    const decoded = decodePods(answer)
+/** Requests koredump's pods in a namespace from the Kubernetes API. Takes at most 3 seconds. */
+export const queryKubernetes = ({ get, server }: KubeApi["Service"], namespace: string) => {
+  const listPods = Effect.fnUntraced(function*(labelSelector: string) {
+    // Any resource version: the Kubernetes API answers from its cache.
+    const response = yield* get(`/api/v1/namespaces/${namespace}/pods`, { labelSelector, resourceVersion: "0" })
+    const decoded = decodePods(response)
     return Option.isSome(decoded)
       ? decoded.value.items
-      : yield* Effect.fail<Said>({ message: `The API server ${server} answered wrongly.` })
+      : yield* Effect.fail<ErrorWithMessage>({ message: `The response of the Kubernetes API at ${server} is invalid.` })
   })
-  return Effect.all([pods("koredump.service=1"), pods("koredump.daemonset=1")], { concurrency: 2 }).pipe(
-    Effect.map(([apiPods, nodePods]) => deployedOf({ server, namespace }, apiPods, nodePods)),
-    answered
+  return Effect.all([listPods("koredump.service=1"), listPods("koredump.daemonset=1")], { concurrency: 2 }).pipe(
+    Effect.map(([apiPods, nodePods]) => toDeployment({ server, namespace }, apiPods, nodePods)),
+    withReason
   )
 }
 
 /**
- * What asks for koredump's pods, ready to be run; none where no Kubernetes is at hand. All that takes this process's
- * time is done by then: a server that is asked meanwhile would seem slow.
+ * Connects to the Kubernetes API and returns the query, ready to run. None without a pod and a kubeconfig, and with
+ * `--local`. The slow loading of the Kubernetes client happens here, so that it does not distort the response time of a
+ * server that is queried at the same time.
  */
-export const prepareKubernetes = Effect.fnUntraced(
+export const prepareKubernetesQuery = Effect.fnUntraced(
   function*(connection: Connection): Effect.fn.Return<
-    Option.Option<Effect.Effect<Deployed | NotDeployed>>,
-    Said,
+    Option.Option<Effect.Effect<Deployment | UnknownDeployment>>,
+    ErrorWithMessage,
     FileSystem.FileSystem | Scope.Scope
   > {
     if (connection.local) return Option.none()
-    const atHand = (yield* inPod) || Option.isSome(yield* readKubeContext(connection))
-    return atHand ? Option.some(askKubernetes(yield* connect(connection), connection.koredumpNamespace)) : Option.none()
+    const isAvailable = (yield* isInPod) || Option.isSome(yield* readKubeContext(connection))
+    return isAvailable
+      ? Option.some(queryKubernetes(yield* connect(connection), connection.koredumpNamespace))
+      : Option.none()
   },
-  Effect.catch(({ message }) => Effect.succeedSome(Effect.succeed<NotDeployed>({ lacking: message })))
+  Effect.catch(({ message }) => Effect.succeedSome(Effect.succeed<UnknownDeployment>({ unknownReason: message })))
 )

@@ -1,79 +1,66 @@
-/** How things stand with a koredump: what `status` shows, gathered from any source. */
 import { CoreSource, type NodeStatus, type Problem } from "@koredump/core"
 import { Clock, Effect, Result } from "effect"
-import { type Failure, fromProblem } from "../text/CommandError.ts"
-import { type CorePatternSupport, corePatternSupport } from "./checkCorePattern.ts"
-import { type Trouble, troublesOf } from "./nodeIssues.ts"
+import type { CommandError } from "../text/CommandError.ts"
+import { toCommandError } from "../text/toCommandError.ts"
+import { findNodeIssues, type Issue } from "./nodeIssues.ts"
 
-/** What is known where the server answered. */
-export interface Known {
-  /** Milliseconds until it answered. */
+/** The status of a server (or of this host) that answers. */
+export interface ServerStatus {
+  /** Response time in milliseconds. */
   readonly millis: number
-  /** Undefined where this caller is not shown the nodes, or the server knows none. */
+  /** Undefined if the server does not show them. */
   readonly nodes: ReadonlyArray<NodeStatus> | undefined
-  /** Why there are no nodes to show. */
-  readonly nodesLacking: string | undefined
-  /** Nodes that cannot be reached. */
+  /** Why there are no nodes. Undefined if there are. */
+  readonly noNodesReason: string | undefined
   readonly unreachable: ReadonlyArray<string>
   readonly cores: number
   readonly bytes: number
-  readonly troubles: ReadonlyArray<Trouble>
+  readonly issues: ReadonlyArray<Issue>
 }
 
-const sum = <A>(values: ReadonlyArray<A>, of: (value: A) => number) =>
-  values.reduce((total, value) => total + of(value), 0)
+const sumBy = <A>(values: ReadonlyArray<A>, toNumber: (value: A) => number) =>
+  values.reduce((sum, value) => sum + toNumber(value), 0)
 
-// Servers that do not show their nodes may show cores. Of those that do not answer nothing more is asked.
-const mayHaveCores = (problem: Problem) =>
+/** Whether a server that does not show its nodes may still show cores. After other problems it is not asked again. */
+const mayShowCores = (problem: Problem) =>
   problem._tag === "Forbidden" || problem._tag === "RouteNotFound" || problem._tag === "NodeFailed"
 
-/** Asks the source; fails where it does not answer. */
-export const gatherStatus = Effect.gen(function*(): Effect.fn.Return<Known, Failure, CoreSource> {
+/** Requests the status. Fails if the server does not answer. */
+export const queryServerStatus = Effect.gen(function*(): Effect.fn.Return<ServerStatus, CommandError, CoreSource> {
   const source = yield* CoreSource
   const started = yield* Clock.currentTimeMillis
-  const nodes = yield* Effect.result(source.nodes)
+  const result = yield* Effect.result(source.nodes)
   const millis = (yield* Clock.currentTimeMillis) - started
-  if (Result.isSuccess(nodes)) {
-    const { success } = nodes
+  if (Result.isSuccess(result)) {
+    const nodes = result.success
     return {
       millis,
-      nodes: success,
-      nodesLacking: undefined,
-      unreachable: success.filter(({ state }) => state === "unreachable").map(({ name }) => name),
-      cores: sum(success, ({ cores }) => cores),
-      bytes: sum(success, ({ bytes }) => bytes),
-      troubles: troublesOf(success)
+      nodes,
+      noNodesReason: undefined,
+      unreachable: nodes.filter(({ state }) => state === "unreachable").map(({ name }) => name),
+      cores: sumBy(nodes, ({ cores }) => cores),
+      bytes: sumBy(nodes, ({ bytes }) => bytes),
+      issues: findNodeIssues(nodes)
     }
   }
-  const { failure } = nodes
-  if (!mayHaveCores(failure)) return yield* fromProblem(failure)
-  const list = yield* Effect.mapError(source.list({ state: "any" }), fromProblem)
+  const problem = result.failure
+  if (!mayShowCores(problem)) return yield* toCommandError(problem)
+  const list = yield* Effect.mapError(source.list({ state: "any" }), toCommandError)
   return {
     millis,
     nodes: undefined,
-    nodesLacking: failure._tag === "Forbidden"
-      ? "not shown to you: that takes the right to list nodecoredumps"
-      : "not told by this server",
+    noNodesReason: problem._tag === "Forbidden"
+      ? "hidden: you need the permission \"list\" on nodecoredumps"
+      : "not available from this server",
     unreachable: list.unreachable,
     cores: list.cores.length,
-    bytes: sum(list.cores, ({ size }) => size ?? 0),
-    troubles: list.unreachable.length === 0
+    bytes: sumBy(list.cores, ({ size }) => size ?? 0),
+    issues: list.unreachable.length === 0
       ? []
       : [{
         nodes: list.unreachable,
-        what: "unreachable",
-        advice: "Their cores are missing here or may be out of date."
+        description: "unreachable",
+        hint: "Their cores are not listed or may be out of date."
       }]
   }
 })
-
-/** How many there are of each, the most first. */
-export const tally = (values: ReadonlyArray<string>): ReadonlyArray<readonly [string, number]> => {
-  const counts = new Map<string, number>()
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
-  return [...counts].toSorted((a, b) => b[1] - a[1])
-}
-
-/** Whether a node's core pattern is supported; undefined where the node does not tell it. */
-export const supportOf = ({ corePattern }: NodeStatus): CorePatternSupport | undefined =>
-  corePattern === undefined ? undefined : corePatternSupport(corePattern)

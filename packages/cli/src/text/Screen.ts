@@ -1,16 +1,13 @@
-/** Where output goes: data to stdout, everything said to the person to stderr. */
-import { Config, Console, Context, Effect, Layer, Option } from "effect"
-import { type CliError, CliOutput } from "effect/cli"
+import { Config, Context, Effect, Layer, Option } from "effect"
 import { createInterface } from "node:readline"
-import { visible } from "./escape.ts"
 
-/** One of the two streams, if it is a terminal. */
+/** The size of a terminal. */
 export interface TerminalSize {
   readonly columns: number
 }
 
-// Asked anew each time: windows change their size.
-const sizeOf = (stream: NodeJS.WriteStream): TerminalSize | undefined =>
+// A getter, because the user can resize the window.
+const toTerminalSize = (stream: NodeJS.WriteStream): TerminalSize | undefined =>
   stream.isTTY
     ? {
       get columns() {
@@ -19,10 +16,9 @@ const sizeOf = (stream: NodeJS.WriteStream): TerminalSize | undefined =>
     }
     : undefined
 
-/** Asks on stderr and reads a line from stdin. */
-const askOnTerminal = (question: string): Effect.Effect<boolean> =>
+const confirmOnTerminal = (question: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
-    // The terminal does the editing, and Ctrl-C stays a signal.
+    // `terminal: false`, so that the terminal edits the line and Ctrl-C stays a signal.
     const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
     lines.once("close", () => resume(Effect.succeed(false)))
     lines.question(`${question} [y/N] `, (answer) => {
@@ -32,85 +28,32 @@ const askOnTerminal = (question: string): Effect.Effect<boolean> =>
     return Effect.sync(() => lines.close())
   })
 
-/** What is known of the terminal, if there is one. */
+/** The terminal, if there is one. Data goes to stdout, everything else to stderr. */
 export class Screen extends Context.Service<Screen, {
+  /** Undefined if stdout is not a terminal. */
   readonly stdout: TerminalSize | undefined
+  /** Undefined if stderr is not a terminal. */
   readonly stderr: TerminalSize | undefined
-  /** Whether terminals get colors. */
+  /** Whether output to a terminal is colored. */
   readonly color: boolean
   /** Writes to stderr without a line end, for progress. */
   readonly draw: (text: string) => Effect.Effect<void>
-  /** Asks the person at the terminal; no unless yes is said. Undefined where nobody can answer. */
+  /** Asks a question on stderr and reads the answer from stdin. Undefined if one of them is not a terminal. */
   readonly confirm: ((question: string) => Effect.Effect<boolean>) | undefined
 }>()("@koredump/cli/Screen") {
-  /** This process's own streams. `NO_COLOR` and `TERM=dumb` are respected. */
+  /** The streams of this process. Respects `NO_COLOR` and `TERM=dumb`. */
   static readonly layer = Layer.effect(
     Screen,
     Effect.gen(function*() {
       const noColor = yield* Config.option(Config.String("NO_COLOR"))
       const term = yield* Config.option(Config.String("TERM"))
       return Screen.of({
-        stdout: sizeOf(process.stdout),
-        stderr: sizeOf(process.stderr),
+        stdout: toTerminalSize(process.stdout),
+        stderr: toTerminalSize(process.stderr),
         color: Option.getOrElse(noColor, () => "") === "" && Option.getOrUndefined(term) !== "dumb",
         draw: (text) => Effect.sync(() => process.stderr.write(text)),
-        confirm: process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined
+        confirm: process.stdin.isTTY && process.stderr.isTTY ? confirmOnTerminal : undefined
       })
     }).pipe(Effect.orDie)
   )
 }
-
-/** Prints data. */
-export const print = (text: string): Effect.Effect<void> => text === "" ? Effect.void : Console.log(text)
-
-/** Says something that is no data and no error: a sentence on stderr, yellow on a terminal. */
-export const note = (sentence: string): Effect.Effect<void, never, Screen> =>
-  Screen.use(({ color, stderr }) => Console.error(painted(sentence, 33, color && stderr !== undefined)))
-
-/** Says what went wrong, and what to do about it. */
-export const complain = (message: string, hint: string | undefined): Effect.Effect<void, never, Screen> =>
-  Screen.use(({ color, stderr }) =>
-    Console.error([
-      `${painted("koredumpctl:", 31, color && stderr !== undefined)} ${message}`,
-      ...(hint === undefined ? [] : [`  ${hint}`])
-    ].join("\n"))
-  )
-
-/** Text in a color (of the terminal's first sixteen, or 1 for bold, 2 for faint). */
-export const painted = (text: string, color: number, paint: boolean): string =>
-  paint ? `\u001b[${color}m${text}\u001b[0m` : text
-
-const hintFor = (error: CliError.CliError | undefined): string | undefined =>
-  error !== undefined && "suggestions" in error && error.suggestions.length > 0
-    ? `Did you mean ${error.suggestions.join(" or ")}?`
-    : undefined
-
-/** Errors of the command line as one sentence with a hint, instead of the whole help. */
-export const layerPresenter = Layer.effect(
-  CliOutput.Presenter,
-  Effect.map(Screen, (screen) => ({
-    present: (event) => {
-      switch (event._tag) {
-        case "InvalidInvocation": {
-          const [error] = event.errors
-          return complain(
-            visible((error?.message ?? "The command line is not valid").split("\n")[0]!.replace(/\.?$/, ".")),
-            hintFor(error) ?? `See: ${event.commandPath.join(" ")} --help`
-          ).pipe(Effect.provideService(Screen, screen))
-        }
-        case "Help":
-          return event.reason === "Requested"
-            ? CliOutput.defaultPresenter.present(event)
-            : complain(
-              "Say what to do: list, info, get, delete, nodes, status or version.",
-              `See: ${event.commandPath.join(" ")} --help`
-            )
-              .pipe(
-                Effect.provideService(Screen, screen)
-              )
-        case "Version":
-          return Console.log(event.version)
-      }
-    }
-  } satisfies CliOutput.Presenter))
-)

@@ -1,8 +1,7 @@
 /**
- * Text from crashed programs, for people's eyes. A process chooses its own name and arguments: characters that would
- * move the cursor, change colors or turn the direction of writing are shown as escapes, everywhere.
+ * Escapes text from crashed programs for display. A process chooses its own name and arguments, so characters that move
+ * the cursor, change colors or reverse the direction of text are shown as escapes in all output.
  */
-import { CliOutput } from "effect/cli"
 
 // C0, DEL and C1 controls, line and paragraph separators, invisible and direction-changing characters, lone surrogates
 const hidden =
@@ -18,48 +17,16 @@ const escape = (char: string) => {
     : `\\u${code.toString(16).padStart(4, "0")}`)
 }
 
-/** One line of text without anything that a terminal would act upon. */
-export const visible = (text: string): string => text.replace(hidden, escape)
+/** One line of text without characters that affect a terminal. */
+export const escapeHidden = (text: string): string => text.replace(hidden, escape)
 
-/** Whether {@link visible} would change the text, line ends aside. */
+/** Whether {@link escapeHidden} changes the text, apart from line ends. */
 export const hasHidden = (text: string): boolean => text.replaceAll("\n", "").search(hidden) !== -1
 
-/** JSON (or double-quoted YAML) with hidden characters in its strings as `\uXXXX`: the same value, harmless to see. */
+/** Escapes hidden characters in JSON (or double-quoted YAML) strings as `\uXXXX`, which keeps the value. */
 export const escapeInQuotes = (text: string): string =>
   text.replace(hidden, (char) => char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Columns that a text takes on a terminal. */
-export const widthOf = (text: string): number => isAscii(text) ? text.length : CliOutput.displayWidth(text)
-
-// oxlint-disable-next-line eslint/no-control-regex
-const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text)
-
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
-
-/** The text cut to `width` columns, with an ellipsis where something was cut off. */
-export const truncate = (text: string, width: number): string => {
-  if (widthOf(text) <= width) return text
-  let cut = ""
-  let used = 0
-  for (const { segment } of graphemes.segment(text)) {
-    const next = used + widthOf(segment)
-    if (next > width - 1) break
-    cut += segment
-    used = next
-  }
-  return `${cut}…`
-}
-
-/** The text, padded with spaces to `width` columns. */
-export const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)))
-
-/** The text, padded with spaces on the left. */
-export const padLeft = (text: string, width: number): string => " ".repeat(Math.max(0, width - widthOf(text))) + text
-
-/** `3 cores`, `1 core`. */
-export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
-  `${count} ${count === 1 ? noun : nouns}`
-
-/** A word for a shell's command line; what is hidden is shown as an escape, so such a line does not run as it stands. */
-export const shellQuoted = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${visible(text).replaceAll("'", `'\\''`)}'`
+/** One word for a shell's command line. A word with hidden characters is escaped, so it is not usable as it is. */
+export const quoteForShell = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${escapeHidden(text).replaceAll("'", `'\\''`)}'`

@@ -1,12 +1,11 @@
-/** Facts below one another, each after its label. */
-import { padLeft } from "./escape.ts"
+import { padStart } from "./terminalText.ts"
 
-/** A label and what it labels; facts that are not known are left out. */
-export type Fact = readonly [label: string, value: string | undefined]
+/** A label and its value. A field without a value is not shown. */
+export type Field = readonly [label: string, value: string | undefined]
 
-/** The labels end in one column. */
-export const formatFacts = (facts: ReadonlyArray<Fact>): string => {
-  const known = facts.filter(([, value]) => value !== undefined)
+/** One field per line. The labels are aligned on the right. */
+export const formatFields = (fields: ReadonlyArray<Field>): string => {
+  const known = fields.filter(([, value]) => value !== undefined)
   const width = Math.max(...known.map(([label]) => label.length)) + 2
-  return known.map(([label, value]) => `${padLeft(label, width)}: ${value}`).join("\n")
+  return known.map(([label, value]) => `${padStart(label, width)}: ${value}`).join("\n")
 }

@@ -1,20 +1,20 @@
-/** Output for programs. The same values as the server has; characters that a terminal would act upon are escaped. */
+/** Formats values as JSON and YAML. Hidden characters are escaped, which does not change the values. */
 import { Effect } from "effect"
 import { escapeInQuotes, hasHidden } from "./escape.ts"
 
-/** JSON as people can read it too. */
+/** Indented JSON. */
 export const formatJson = (value: unknown): string => escapeInQuotes(JSON.stringify(value, undefined, 2))
 
-/** JSON in one line. */
+/** JSON on one line. */
 export const formatJsonLine = (value: unknown): string => escapeInQuotes(JSON.stringify(value))
 
-/** One value a line. */
+/** One JSON value per line. */
 export const formatNdjson = (values: ReadonlyArray<unknown>): string => values.map(formatJsonLine).join("\n")
 
-/** YAML that readers of YAML 1.1 and 1.2 alike understand. */
+/** YAML that is the same value in YAML 1.1 and 1.2. */
 export const formatYaml = (value: unknown): Effect.Effect<string> =>
   Effect.promise(async () => {
-    // Most runs print no YAML, and need not load it.
+    // Loaded on demand: most commands print no YAML.
     const { default: { Document, Scalar, visit } } = await import("yaml")
     const document = new Document(value, { compat: "yaml-1.1", aliasDuplicateObjects: false })
     visit(document, {

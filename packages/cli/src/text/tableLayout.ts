@@ -1,41 +1,45 @@
-/** Lays out tables: as many columns as fit, what matters least goes first. */
-import { pad, padLeft, truncate, visible, widthOf } from "./escape.ts"
+/** Lays out tables with as many columns as fit on the terminal. */
+import { escapeHidden } from "./escape.ts"
+import { displayWidth, padEnd, padStart, paint, truncate } from "./terminalText.ts"
 
 /** A column of a table whose rows show values of type `A`. */
 export interface Column<A> {
   readonly title: string
   readonly value: (row: A, now: number) => string | number | undefined
+  /** Aligned on the right. */
   readonly right?: true
-  /** Columns down to which long texts may be cut. */
+  /** The width down to which long texts can be cut. Default: never cut. */
   readonly shrinkTo?: number
 }
 
-/** What a kind of table is made of. */
-export interface Design<A, Name extends string> {
+/** The columns of one kind of table. */
+export interface TableDesign<A, Name extends string> {
   readonly columns: Readonly<Record<Name, Column<A>>>
+  /** The columns of a table. */
   readonly normal: ReadonlyArray<Name>
+  /** The columns of a wide table, which is never cut. */
   readonly wide: ReadonlyArray<Name>
-  /** What goes first where the terminal is narrow. */
+  /** Columns that a narrow terminal does not show. The first one is removed first. */
   readonly expendable: ReadonlyArray<Name>
-  /** A column for whose sake no other is cut. */
-  readonly luxury?: Name
-  /** Whether a column of a normal table tells anything of these rows. */
-  readonly tells: (name: Name, rows: ReadonlyArray<A>) => boolean
-  /** The color of a cell, if any. */
+  /** A column that is removed before any other column is cut. */
+  readonly optional?: Name
+  /** Whether a column of a normal table is useful for these rows. */
+  readonly isUseful: (name: Name, rows: ReadonlyArray<A>) => boolean
+  /** The SGR code of the color of a cell, if it has one. */
   readonly color: (name: Name, text: string) => number | undefined
 }
 
-/** How the table is to look. */
+/** Options of a table. */
 export interface TableOptions {
   readonly wide: boolean
-  /** Columns of the terminal; undefined: as wide as it gets. */
+  /** Columns of the terminal. Undefined: no limit. */
   readonly width: number | undefined
   /** Milliseconds since 1970, for ages. */
   readonly now: number
   readonly color: boolean
 }
 
-/** A table whose columns are laid out: rows can be added, as a watch does. */
+/** A table with fixed columns, to which a watch can add rows. */
 export interface Table<A> {
   readonly header: string
   readonly row: (row: A, now: number) => string
@@ -45,33 +49,33 @@ const gap = "  "
 
 const cell = <A>(column: Column<A>, row: A, now: number): string => {
   const value = column.value(row, now)
-  return value === undefined || value === "" ? "-" : visible(String(value))
+  return value === undefined || value === "" ? "-" : escapeHidden(String(value))
 }
 
-/** Lays out a table by the rows it starts with. */
-export const layOut = <A, Name extends string>(
-  design: Design<A, Name>,
+/** Chooses the columns and their widths for the first rows of a table. */
+export const layOutTable = <A, Name extends string>(
+  design: TableDesign<A, Name>,
   rows: ReadonlyArray<A>,
   options: TableOptions
 ): Table<A> => {
-  const shown = options.wide ? design.wide : design.normal.filter((name) => design.tells(name, rows))
+  const shown = options.wide ? design.wide : design.normal.filter((name) => design.isUseful(name, rows))
   const natural = new Map(shown.map((name) => {
     const column = design.columns[name]
-    return [name, Math.max(column.title.length, ...rows.map((row) => widthOf(cell(column, row, options.now))))]
+    return [name, Math.max(column.title.length, ...rows.map((row) => displayWidth(cell(column, row, options.now))))]
   }))
   const widths = options.width === undefined || options.wide ? natural : fit(design, natural, options.width)
   const names = [...widths.keys()]
-  const line = (texts: ReadonlyArray<string>, paint = (_: Name, text: string) => text) =>
+  const line = (texts: ReadonlyArray<string>, colored = (_: Name, text: string) => text) =>
     names.map((name, i) => {
       const width = widths.get(name)!
       const text = options.wide ? texts[i]! : truncate(texts[i]!, options.width === undefined ? Infinity : width)
-      // The last column needs no padding, and nothing to trail.
+      // No spaces at the end of a line.
       const padded = design.columns[name].right === true
-        ? padLeft(text, width)
+        ? padStart(text, width)
         : i === names.length - 1
         ? text
-        : pad(text, width)
-      return paint(name, padded)
+        : padEnd(text, width)
+      return colored(name, padded)
     }).join(gap)
 
   return {
@@ -79,18 +83,18 @@ export const layOut = <A, Name extends string>(
     row: (row, now) =>
       line(names.map((name) => cell(design.columns[name], row, now)), (name, text) => {
         const color = options.color ? design.color(name, text.trim()) : undefined
-        return color === undefined ? text : `\u001b[${color}m${text}\u001b[0m`
+        return color === undefined ? text : paint(text, color, true)
       })
   }
 }
 
-/** A whole table, header first. */
-export const formatRows = <A, Name extends string>(
-  design: Design<A, Name>,
+/** A table with a header. */
+export const formatTable = <A, Name extends string>(
+  design: TableDesign<A, Name>,
   rows: ReadonlyArray<A>,
   options: TableOptions
 ): string => {
-  const table = layOut(design, rows, options)
+  const table = layOutTable(design, rows, options)
   return [table.header, ...rows.map((row) => table.row(row, options.now))].join("\n")
 }
 
@@ -100,9 +104,9 @@ const total = (widths: Iterable<number>) => {
   return sum
 }
 
-/** Drops columns until the rest can fit, then cuts the longest until it does. */
+/** Removes columns until the others can fit, then cuts the widest columns until they fit. */
 const fit = <A, Name extends string>(
-  { columns, expendable, luxury }: Design<A, Name>,
+  { columns, expendable, optional }: TableDesign<A, Name>,
   natural: ReadonlyMap<Name, number>,
   available: number
 ): Map<Name, number> => {
@@ -112,8 +116,8 @@ const fit = <A, Name extends string>(
   }
   const widths = new Map(natural)
   for (const name of expendable) {
-    const uncut = luxury !== undefined && widths.has(luxury)
-    const least = [...widths].map(([name, width]) => uncut && name !== luxury ? width : smallest(name, width))
+    const uncut = optional !== undefined && widths.has(optional)
+    const least = [...widths].map(([name, width]) => uncut && name !== optional ? width : smallest(name, width))
     if (total(least) <= available) break
     widths.delete(name)
   }

@@ -1,4 +1,4 @@
-/** Sizes, durations and times as people read them. */
+/** Formats sizes, durations and times. */
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
 
@@ -11,11 +11,11 @@ export const formatBytes = (bytes: number): string => {
     unit++
   }
   const rounded = unit === 0 || value >= 100 ? Math.round(value) : Math.round(value * 10) / 10
-  // 1023.96 KiB rounds up to 1024: that is one of the next unit.
+  // 1023.96 KiB rounds up to 1024 KiB, which is 1 MiB.
   return rounded >= 1024 && unit < units.length - 1 ? `1 ${units[unit + 1]}` : `${rounded} ${units[unit]}`
 }
 
-/** A duration in one unit, as kubectl's AGE: `42s`, `7m`, `3h`, `5d`, `2y`. */
+/** A duration in one unit, like AGE in kubectl: `42s`, `7m`, `3h`, `5d`, `2y`. */
 export const formatAge = (seconds: number): string => {
   if (seconds < 0) return "0s"
   if (seconds < 120) return `${Math.floor(seconds)}s`
@@ -27,7 +27,7 @@ export const formatAge = (seconds: number): string => {
 
 const two = (value: number) => String(value).padStart(2, "0")
 
-/** Time left as a clock shows it: `0:07`, `12:30`, `1:02:03`. */
+/** Remaining time: `0:07`, `12:30`, `1:02:03`. */
 export const formatClock = (seconds: number): string => {
   const whole = Math.ceil(seconds)
   const hours = Math.floor(whole / 3600)
@@ -35,14 +35,14 @@ export const formatClock = (seconds: number): string => {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`
 }
 
-/** Milliseconds since 1970 in this machine's time zone: `2026-11-23 09:12:44`. */
+/** Milliseconds since 1970 in the local time zone: `2026-11-23 09:12:44`. */
 export const formatLocalTime = (millis: number): string => {
   const date = new Date(millis)
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
     `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-/** This machine's distance from UTC at that time: `+01:00`. */
+/** The offset of the local time zone from UTC at that time: `+01:00`. */
 export const formatOffset = (millis: number): string => {
   const minutes = -new Date(millis).getTimezoneOffset()
   return `${minutes < 0 ? "-" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreNotFound, Forbidden } from "@koredump/core"
 import { Effect } from "effect"
-import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
+import { makeShell, noon, otherCoreNotice, stored, withUnreachableNode } from "../fixtures.ts"
 
 const second = 1_000_000
 const cores = [
@@ -11,8 +11,8 @@ const cores = [
   { comm: "lost", pid: 4, time: noon + 3 * second, fields: { namespace: "demo", reason: "Vacuumed." } }
 ]
 
-/** A shell whose person answers so; which questions were asked, and what is still stored. */
-const shell = Effect.fnUntraced(function*(
+/** A shell whose user gives this answer. `asked`: the questions; `left`: the process IDs of the cores that are left. */
+const makeDeleteShell = Effect.fnUntraced(function*(
   answer?: boolean,
   wrap?: NonNullable<Parameters<typeof makeShell>[1]>["wrap"]
 ) {
@@ -32,9 +32,9 @@ const shell = Effect.fnUntraced(function*(
 })
 
 describe("koredumpctl delete", () => {
-  it.effect("shows what goes, asks, deletes and says so", () =>
+  it.effect("shows the cores, asks for confirmation, and deletes them", () =>
     Effect.gen(function*() {
-      const { asked, left, run } = yield* shell(true)
+      const { asked, left, run } = yield* makeDeleteShell(true)
       const { code, stderr, stdout } = yield* run("delete", "3")
       assert.strictEqual(code, 0)
       assert.deepStrictEqual(asked, ["Delete 1 core?"])
@@ -43,21 +43,21 @@ describe("koredumpctl delete", () => {
       assert.deepStrictEqual(yield* left, [1, 2])
     }))
 
-  it.effect("deletes nothing where the answer is no", () =>
+  it.effect("deletes nothing if the user does not confirm", () =>
     Effect.gen(function*() {
-      const { left, run } = yield* shell(false)
+      const { left, run } = yield* makeDeleteShell(false)
       const { code, stderr, stdout } = yield* run("delete", "3")
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.match(stderr, /Nothing was deleted\./)
       assert.deepStrictEqual(yield* left, [1, 2, 3])
     }))
 
-  it.effect("wants --yes where nobody can be asked", () =>
+  it.effect("requires --yes without a terminal", () =>
     Effect.gen(function*() {
-      const { left, run } = yield* shell()
+      const { left, run } = yield* makeDeleteShell()
       const { code, stderr } = yield* run("delete", "3")
       assert.strictEqual(code, 2)
-      assert.match(stderr, /^koredumpctl: There is no terminal to ask on\.\n {2}Say --yes/)
+      assert.match(stderr, /^koredumpctl: Cannot ask for confirmation without a terminal\.\n {2}Use --yes to delete/)
       assert.deepStrictEqual(yield* left, [1, 2, 3])
     }))
 
@@ -75,26 +75,26 @@ describe("koredumpctl delete", () => {
   for (const [line, expected] of selections) {
     it.effect(`\`${line}\` leaves ${expected.join(", ") || "none"}`, () =>
       Effect.gen(function*() {
-        const { left, run } = yield* shell()
+        const { left, run } = yield* makeDeleteShell()
         const { code, stderr } = yield* run(...line.split(" "))
         assert.strictEqual(code, 0, stderr)
         assert.deepStrictEqual<unknown>(yield* left, expected)
       }))
   }
 
-  const refused: ReadonlyArray<readonly [string, number, RegExp]> = [
-    ["delete", 2, /Name a core/],
-    ["delete -y", 2, /Name a core/],
+  const rejected: ReadonlyArray<readonly [string, number, RegExp]> = [
+    ["delete", 2, /No core specified\./],
+    ["delete -y", 2, /No core specified\./],
     ["delete -1ay", 2, /-1 and -a/],
     ["delete -ay web", 2, /-a/],
-    ["delete -y web", 1, /2 cores fit "web"/],
+    ["delete -y web", 1, /2 cores match "web"/],
     ["delete -y nothing", 4, /No core found/],
-    ["delete -y 4", 4, /not stored.*Vacuumed\./]
+    ["delete -y 4", 4, /No core is stored for this crash: .*Vacuumed\./]
   ]
-  for (const [line, expected, message] of refused) {
-    it.effect(`\`${line}\` deletes nothing and is ${expected}`, () =>
+  for (const [line, expected, message] of rejected) {
+    it.effect(`\`${line}\` deletes nothing and exits with ${expected}`, () =>
       Effect.gen(function*() {
-        const { left, run } = yield* shell()
+        const { left, run } = yield* makeDeleteShell()
         const { code, stderr } = yield* run(...line.split(" "))
         assert.strictEqual(code, expected)
         assert.match(stderr, message)
@@ -102,57 +102,59 @@ describe("koredumpctl delete", () => {
       }))
   }
 
-  it.effect("takes NODE ID, and says where there is none", () =>
+  it.effect("accepts NODE ID, and exits with 4 if the core does not exist", () =>
     Effect.gen(function*() {
-      const { left, run, source } = yield* shell()
+      const { left, run, source } = yield* makeDeleteShell()
       const { cores: [first] } = yield* source.list({})
       assert.strictEqual((yield* run("delete", "-y", "node-9", first!.id)).code, 4)
       assert.strictEqual((yield* run("delete", "-y", first!.node, first!.id)).code, 0)
       assert.deepStrictEqual(yield* left, [2, 3])
     }))
 
-  it.effect("exits with 3 where some could not be deleted, and says which", () =>
+  it.effect("exits with 3 if a core cannot be deleted, and names it", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(undefined, ({ remove }) => ({
-        remove: (ref) => ref.id.includes("db") ? Effect.fail(new Forbidden({ detail: "You may not." })) : remove(ref)
+      const { run } = yield* makeDeleteShell(undefined, ({ remove }) => ({
+        remove: (ref) => ref.id.includes("db") ? Effect.fail(new Forbidden({ detail: "No permission." })) : remove(ref)
       }))
       const { code, stderr, stdout } = yield* run("delete", "-ay")
       assert.strictEqual(code, 3)
       assert.strictEqual(stdout.split("\n").length, 2)
-      assert.match(stderr, /koredumpctl: core\.db\.\S+: Not allowed: You may not\./)
+      assert.match(stderr, /koredumpctl: core\.db\.\S+: Forbidden \(403\)\. No permission\./)
     }))
 
-  it.effect("exits with the failure's own code where all failed alike", () =>
+  it.effect("exits with the exit code of the error if all deletions fail alike", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(undefined, () => ({ remove: () => Effect.fail(new Forbidden({})) }))
+      const { run } = yield* makeDeleteShell(undefined, () => ({ remove: () => Effect.fail(new Forbidden({})) }))
       assert.strictEqual((yield* run("delete", "-ay")).code, 5)
       assert.strictEqual((yield* run("delete", "-y", "3")).code, 5)
     }))
 
-  it.effect("says that a core is gone that was there when it asked", () =>
+  it.effect("exits with 4 if the core disappears before it is deleted", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(true, () => ({ remove: (ref) => Effect.fail(new CoreNotFound({ id: ref.id })) }))
+      const { run } = yield* makeDeleteShell(true, () => ({
+        remove: (ref) => Effect.fail(new CoreNotFound({ id: ref.id }))
+      }))
       assert.strictEqual((yield* run("delete", "3")).code, 4)
     }))
 
-  it.effect("deletes the one that was shown and meant, though nodes could not be reached", () =>
+  it.effect("deletes a confirmed core although nodes are unreachable", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(true, partly)
+      const { run } = yield* makeDeleteShell(true, withUnreachableNode)
       const { code, stdout } = yield* run("delete", "-1")
       assert.strictEqual(code, 3)
       assert.match(stdout, /^core\.db\.\S+ {2}deleted$/)
     }))
 
-  it.effect("exits with 3 where nodes could not be reached", () =>
+  it.effect("exits with 3 if nodes are unreachable", () =>
     Effect.gen(function*() {
-      const { left, run } = yield* shell(undefined, partly)
+      const { left, run } = yield* makeDeleteShell(undefined, withUnreachableNode)
       const newest = yield* run("delete", "-1y")
       assert.deepStrictEqual([newest.code, newest.stdout], [3, ""])
-      assert.include(newest.stderr, maybeAnother)
-      assert.match(newest.stderr, /Nothing was deleted: it may not be the core that you mean/)
+      assert.include(newest.stderr, otherCoreNotice)
+      assert.match(newest.stderr, /Nothing was deleted: another core on an unreachable node may match\./)
       const { code, stderr } = yield* run("delete", "-ay")
       assert.strictEqual(code, 3)
-      assert.match(stderr, /1 node could not be reached/)
+      assert.match(stderr, /1 node unreachable, cores may be missing/)
       assert.deepStrictEqual(yield* left, [])
     }))
 })

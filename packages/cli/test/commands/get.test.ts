@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
-import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
+import { makeShell, noon, otherCoreNotice, stored, withUnreachableNode } from "../fixtures.ts"
 
 const second = 1_000_000
 const plain = Buffer.from("the core itself")
@@ -26,7 +26,7 @@ const directory = Effect.acquireRelease(
 const namesIn = (path: string) => readdirSync(path).toSorted()
 
 describe("koredumpctl get", () => {
-  it.effect("writes the stored core, its metadata, and with -d the core itself", () =>
+  it.effect("writes the stored core, its metadata, and with -d the decompressed core", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web])
       const to = yield* directory
@@ -40,7 +40,7 @@ describe("koredumpctl get", () => {
       assert.match(stdout, /^[^\n]*\.zst {2}\d+ B\n[^\n]* {2}15 B\n[^\n]*\.json {2}\d+ B$/)
     }))
 
-  it.effect("takes NODE ID, and leaves what is there already", () =>
+  it.effect("accepts NODE ID, and keeps files that are already there", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([db])
       const to = yield* directory
@@ -61,16 +61,16 @@ describe("koredumpctl get", () => {
       assert.strictEqual(readFileSync(join(to, dbId), "utf8"), "mine")
     }))
 
-  it.effect("-a fetches all that are stored, and says what is not", () =>
+  it.effect("-a downloads all stored cores, and prints how many crashes it skips", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web, db, lost])
       const to = yield* directory
       const { code, stderr } = yield* run("get", "-a", "-C", to)
-      assert.deepStrictEqual([code, stderr], [0, "1 crash without a stored core: skipped."])
+      assert.deepStrictEqual([code, stderr], [0, "Skipped 1 crash without a stored core."])
       assert.deepStrictEqual(namesIn(to), [dbId, `${dbId}.json`, `${webStem}.json`, `${webStem}.zst`])
     }))
 
-  it.effect("-a goes on where one fails, and exits with 3", () =>
+  it.effect("-a continues after a failure, and exits with 3", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web, db], {
         wrap: ({ open }) => ({
@@ -91,7 +91,7 @@ describe("koredumpctl get", () => {
       assert.deepStrictEqual([code, stderr], [1, "koredumpctl: The core cannot be decompressed: the file is empty."])
     }))
 
-  it.effect("speaks of a .part file only where there may be one", () =>
+  it.effect("mentions the .part file only if there can be one", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web])
       const to = yield* directory
@@ -101,7 +101,7 @@ describe("koredumpctl get", () => {
       assert.match(stderr, /^koredumpctl: Cannot write [^\n]*: part of the path is no directory\.$/)
     }))
 
-  it.effect("-1 takes the newest that is stored", () =>
+  it.effect("-1 selects the newest stored core", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web, db, lost])
       const to = yield* directory
@@ -122,13 +122,13 @@ describe("koredumpctl get", () => {
       assert.deepStrictEqual(namesIn(to), ["absolute", "x", "z"])
     }))
 
-  it.effect("-o - is nothing for a terminal", () =>
+  it.effect("-o - does not write to a terminal", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([web], { columns: 80 })
       assert.strictEqual((yield* run("get", "-1", "-o", "-")).code, 2)
     }))
 
-  const away: ReadonlyArray<readonly [operands: string, code: number, files: ReadonlyArray<string>]> = [
+  const withNodeUnreachable: ReadonlyArray<readonly [operands: string, code: number, files: ReadonlyArray<string>]> = [
     ["-1", 3, [dbId, `${dbId}.json`]],
     ["db", 3, [dbId, `${dbId}.json`]],
     ["db 2", 3, [dbId, `${dbId}.json`]],
@@ -136,13 +136,13 @@ describe("koredumpctl get", () => {
     [dbId, 0, [dbId, `${dbId}.json`]],
     [`node-1 ${dbId}`, 0, [dbId, `${dbId}.json`]]
   ]
-  for (const [operands, expected, files] of away) {
-    it.effect(`with a node away, \`get ${operands}\` fetches it and exits with ${expected}`, () =>
+  for (const [operands, expected, files] of withNodeUnreachable) {
+    it.effect(`\`get ${operands}\` downloads the core and exits with ${expected} if a node is unreachable`, () =>
       Effect.gen(function*() {
-        const { run } = yield* makeShell([web, db], { wrap: partly })
+        const { run } = yield* makeShell([web, db], { wrap: withUnreachableNode })
         const to = yield* directory
         const { code, stderr } = yield* run("get", "-C", to, ...operands.split(" "))
-        assert.deepStrictEqual([code, stderr], [expected, expected === 0 ? "" : maybeAnother])
+        assert.deepStrictEqual([code, stderr], [expected, expected === 0 ? "" : otherCoreNotice])
         assert.deepStrictEqual(namesIn(to), files)
       }))
   }
@@ -150,8 +150,8 @@ describe("koredumpctl get", () => {
   const failing: ReadonlyArray<readonly [string, number, RegExp]> = [
     ["get nobody", 4, /No core found for "nobody"/],
     ["get -1 -n nowhere", 4, /No core found/],
-    ["get lost", 4, /not stored/],
-    [`get node-9 ${dbId}`, 4, /no core/],
+    ["get lost", 4, /No core is stored for this crash/],
+    [`get node-9 ${dbId}`, 4, /Core not found: /],
     ["get -1 -C /does/not/exist", 1, /directory does not exist/]
   ]
   for (const [line, expected, message] of failing) {
@@ -164,9 +164,9 @@ describe("koredumpctl get", () => {
       }))
   }
 
-  it.effect("-a of nothing is nothing", () =>
+  it.effect("-a succeeds without cores", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([])
-      assert.deepStrictEqual(yield* run("get", "-a"), { code: 0, stdout: "", stderr: "No cores to fetch." })
+      assert.deepStrictEqual(yield* run("get", "-a"), { code: 0, stdout: "", stderr: "No cores to download." })
     }))
 })

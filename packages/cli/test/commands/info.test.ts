@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { makeShell, maybeAnother, noon, partly, stored } from "../fixtures.ts"
+import { makeShell, noon, otherCoreNotice, stored, withUnreachableNode } from "../fixtures.ts"
 
 const stack = {
   threads: [
@@ -33,7 +33,7 @@ const podCore = stored({
 })
 
 describe("koredumpctl info", () => {
-  it.effect("shows everything as text", () =>
+  it.effect("prints everything as text", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([podCore])
       const { code, stderr, stdout } = yield* run("info", "--server", "http://x:5000", "4242")
@@ -64,13 +64,13 @@ Crashed thread 4242:
 Thread 4243:
    #0  wait (libc.so.6 + 0x9)
 
-Fetch it:  koredumpctl get -d --server http://x:5000 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000.zst'
-Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000'
--o json has more: environ`
+Download:  koredumpctl get -d --server http://x:5000 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000.zst'
+Debug:     gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000'
+More with -o json: environ`
       )
     }))
 
-  it.effect("prints all that is known as json and yaml", () =>
+  it.effect("prints all fields as JSON and YAML", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([podCore])
       const core = JSON.parse((yield* run("info", "web server", "-o", "json")).stdout)
@@ -78,7 +78,7 @@ Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123
       assert.match((yield* run("info", "-1", "-o", "yaml")).stdout, /COREDUMP_ENVIRON: SECRET=1/)
     }))
 
-  it.effect("lists the candidates where a name fits several", () =>
+  it.effect("lists the cores if a name matches several", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([
         stored({ comm: "web", pid: 1, time: noon }),
@@ -87,7 +87,7 @@ Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123
       const { code, stderr, stdout } = yield* run("info", "web")
       assert.deepStrictEqual([code, stdout], [1, ""])
       assert.match(stderr, /PROGRAM +PID .*\n.* web +1 .*\n.* web +2 /)
-      assert.match(stderr, /koredumpctl: 2 cores fit "web"\.\n/)
+      assert.match(stderr, /koredumpctl: 2 cores match "web"\.\n/)
       assert.match((yield* run("info", "web", "-1")).stdout, /PID 2,/)
       assert.match(
         (yield* run("info", "node-1", "core.web.0.0123456789abcdef0123456789abcdef.1.1700000000000000")).stdout,
@@ -95,47 +95,47 @@ Open it:   gdb '/usr/bin/web server' 'core.web\\x20server.0.0123456789abcdef0123
       )
     }))
 
-  it.effect("takes what filters leave", () =>
+  it.effect("shows the core that matches the filters", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([podCore, stored({ comm: "other", pid: 9 })])
       assert.match((yield* run("info", "-p", "web-1")).stdout, /PID 4242/)
     }))
 
   const id = "core.web\\x20server.0.0123456789abcdef0123456789abcdef.4242.1700000000000000"
-  const away: ReadonlyArray<readonly [argv: ReadonlyArray<string>, code: number, stderr: string]> = [
-    [["-1"], 3, maybeAnother],
-    [["4242"], 3, maybeAnother],
-    [["web server", "-o", "json"], 3, maybeAnother],
-    [["-p", "web-1", "-o", "yaml"], 3, maybeAnother],
-    [["core.web"], 3, maybeAnother],
+  const withNodeUnreachable: ReadonlyArray<readonly [argv: ReadonlyArray<string>, code: number, stderr: string]> = [
+    [["-1"], 3, otherCoreNotice],
+    [["4242"], 3, otherCoreNotice],
+    [["web server", "-o", "json"], 3, otherCoreNotice],
+    [["-p", "web-1", "-o", "yaml"], 3, otherCoreNotice],
+    [["core.web"], 3, otherCoreNotice],
     [[id], 0, ""],
     [[`${id}.zst`, "-1"], 0, ""],
     [["node-1", `${id}.zst`], 0, ""]
   ]
-  for (const [argv, expected, said] of away) {
-    it.effect(`with a node away, info ${argv.join(" ")} shows it and exits with ${expected}`, () =>
+  for (const [argv, expected, notice] of withNodeUnreachable) {
+    it.effect(`\`info ${argv.join(" ")}\` shows the core and exits with ${expected} if a node is unreachable`, () =>
       Effect.gen(function*() {
-        const { run } = yield* makeShell([podCore], { wrap: partly })
+        const { run } = yield* makeShell([podCore], { wrap: withUnreachableNode })
         const { code, stderr, stdout } = yield* run("info", ...argv)
-        assert.deepStrictEqual([code, stderr], [expected, said])
+        assert.deepStrictEqual([code, stderr], [expected, notice])
         assert.match(stdout, /4242/)
       }))
   }
 
-  const none: ReadonlyArray<ReadonlyArray<string>> = [
+  const unknown: ReadonlyArray<ReadonlyArray<string>> = [
     ["nobody"],
     ["../../etc/passwd"],
     ["core.web.0.0123456789abcdef0123456789abcdef.1.1"],
     ["node-1", "core.web.0.0123456789abcdef0123456789abcdef.1.1"],
     ["-1", "-n", "nowhere"]
   ]
-  for (const argv of none) {
-    it.effect(`info ${argv.join(" ")} is not found`, () =>
+  for (const argv of unknown) {
+    it.effect(`\`info ${argv.join(" ")}\` exits with 4`, () =>
       Effect.gen(function*() {
         const { run } = yield* makeShell([podCore])
         const { code, stderr, stdout } = yield* run("info", ...argv)
         assert.deepStrictEqual([code, stdout], [4, ""])
-        assert.match(stderr, /^koredumpctl: (No core found|There is no core)/)
+        assert.match(stderr, /^koredumpctl: (No core found|Core not found)/)
       }))
   }
 })

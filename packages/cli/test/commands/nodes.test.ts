@@ -18,13 +18,13 @@ const two: ReadonlyArray<NodeStatus> = [
   })
 ]
 
-const shell = (nodes: ReadonlyArray<NodeStatus>, columns?: number) =>
+const makeNodesShell = (nodes: ReadonlyArray<NodeStatus>, columns?: number) =>
   makeShell([], { wrap: () => ({ nodes: Effect.succeed(nodes) }), ...(columns === undefined ? {} : { columns }) })
 
 describe("koredumpctl nodes", () => {
-  it.effect("prints a table, and exits with 3 where a node cannot be reached", () =>
+  it.effect("prints a table, and exits with 3 if a node is unreachable", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(two, 120)
+      const { run } = yield* makeNodesShell(two, 120)
       assert.deepStrictEqual(yield* run("nodes"), {
         code: 3,
         stdout: `
@@ -36,19 +36,19 @@ worker-2  unreachable    80s       2s   1234  2 KiB  0.1.0    Cannot reach https
       })
     }))
 
-  it.effect("is as narrow as the terminal", () =>
+  it.effect("is never wider than the terminal", () =>
     Effect.gen(function*() {
       for (let columns = 48; columns < 120; columns++) {
-        const { run } = yield* shell(two, columns)
+        const { run } = yield* makeNodesShell(two, columns)
         const { stdout } = yield* run("nodes")
         for (const line of stdout.split("\n")) assert.isAtMost(line.length, columns)
         assert.match(stdout, /NODE +STATE .*PROBLEM/)
       }
     }))
 
-  it.effect("leaves out columns that say nothing", () =>
+  it.effect("omits columns without values", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell([node("a")])
+      const { run } = yield* makeNodesShell([node("a")])
       assert.deepStrictEqual(yield* run("nodes"), {
         code: 0,
         stdout: "NODE  STATE  SINCE  CONTACT  CORES   SIZE\na     ready    60m       2s      2  2 KiB",
@@ -56,9 +56,9 @@ worker-2  unreachable    80s       2s   1234  2 KiB  0.1.0    Cannot reach https
       })
     }))
 
-  it.effect("has other forms", () =>
+  it.effect("prints other formats", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell(two)
+      const { run } = yield* makeNodesShell(two)
       assert.deepStrictEqual(JSON.parse((yield* run("nodes", "-o", "json")).stdout), two)
       const lines = (yield* run("nodes", "-o", "ndjson")).stdout.split("\n")
       assert.deepStrictEqual<unknown>(lines.map((line) => JSON.parse(line)), two)
@@ -67,14 +67,14 @@ worker-2  unreachable    80s       2s   1234  2 KiB  0.1.0    Cannot reach https
       assert.match((yield* run("nodes", "-o", "wide")).stdout, /https:\/\/10\.0\.0\.1:5001 +\|\/lib\/systemd/)
     }))
 
-  it.effect("says that there are none", () =>
+  it.effect("prints a notice if there are no nodes", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell([])
+      const { run } = yield* makeNodesShell([])
       assert.deepStrictEqual(yield* run("nodes"), { code: 0, stdout: "", stderr: "No nodes found." })
       assert.strictEqual((yield* run("nodes", "-o", "json")).stdout, "[]")
     }))
 
-  it.effect("says which right is needed", () =>
+  it.effect("names the permission that is required", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([], { wrap: () => ({ nodes: Effect.fail(new Forbidden({})) }) })
       const { code, stderr } = yield* run("nodes")

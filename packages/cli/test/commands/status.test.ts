@@ -13,12 +13,12 @@ import { makeShell, node, stored } from "../fixtures.ts"
 
 const supported = "|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h"
 
-const shell = (source: Partial<CoreSource["Service"]>) => makeShell([stored()], { wrap: () => source })
+const makeStatusShell = (source: Partial<CoreSource["Service"]>) => makeShell([stored()], { wrap: () => source })
 
 describe("koredumpctl status", () => {
-  it.effect("says that all is well", () =>
+  it.effect("reports no problems", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell({
+      const { run } = yield* makeStatusShell({
         nodes: Effect.succeed(["a", "b"].map((name) => node(name, { agentVersion: "0.1.0", corePattern: supported })))
       })
       assert.deepStrictEqual(yield* run("status"), {
@@ -26,19 +26,19 @@ describe("koredumpctl status", () => {
         stdout: `
         Server: http://127.0.0.1:5000, answered in 0 ms
    koredumpctl: 0.0.0-dev
-        Agents: 0.1.0
+   Node agents: 0.1.0
          Nodes: 2: 2 ready
          Cores: 4, 4 KiB
-  Core pattern: systemd-coredump, as it should be
+  Core pattern: systemd-coredump
 
-Nothing is wrong.`.slice(1),
+No problems found.`.slice(1),
         stderr: ""
       })
     }))
 
-  it.effect("says in words what is wrong, and exits with 3 where a node cannot be reached", () =>
+  it.effect("describes problems, and exits with 3 if a node is unreachable", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell({
+      const { run } = yield* makeStatusShell({
         nodes: Effect.succeed([
           node("a", { agentVersion: "0.1.0", corePattern: supported }),
           node("b", { agentVersion: "0.1.0", corePattern: "core" }),
@@ -54,37 +54,37 @@ Nothing is wrong.`.slice(1),
         stdout: `
         Server: https://koredump.example, answered in 0 ms
    koredumpctl: 0.0.0-dev
-        Agents: 0.1.0 (2), 0.0.9 (1)
+   Node agents: 0.1.0 (2), 0.0.9 (1)
          Nodes: 3: 2 ready, 1 unreachable
          Cores: 6, 6 KiB
-  Core pattern: systemd-coredump, as it should be (1), not systemd-coredump (1), not told (1)
+  Core pattern: systemd-coredump (1), not systemd-coredump (1), not reported (1)
 
-What is wrong:
-- b: kernel.core_pattern is "core": systemd-coredump gets no cores.
-  Install systemd-coredump there; if it is, \`sysctl --system\` sets the pattern to its own.
+Problems:
+- b: kernel.core_pattern is "core": systemd-coredump receives no cores.
+  Install systemd-coredump on this node. If it is installed, run \`sysctl --system\`.
 - c: unreachable: Cannot reach https://c (ECONNREFUSED).
-  Its cores are missing here or may be out of date. Does its koredump agent run, and can it be reached?`.slice(1),
+  Its cores are not listed or may be out of date. Check that its koredump-node pod is running.`.slice(1),
         stderr: ""
       })
     }))
 
-  it.effect("names a few of many nodes", () =>
+  it.effect("names at most five nodes", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell({
+      const { run } = yield* makeStatusShell({
         nodes: Effect.succeed(Array.from({ length: 1000 }, (_, i) => node(`n${i}`, { corePattern: "core" })))
       })
       assert.include((yield* run("status")).stdout, "\n- n0, n1, n2, n3, n4 and 995 more: kernel.core_pattern")
     }))
 
-  it.effect("goes on without the right to list nodes", () =>
+  it.effect("continues without the permission to list nodes", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell({ nodes: Effect.fail(new Forbidden({})) })
+      const { run } = yield* makeStatusShell({ nodes: Effect.fail(new Forbidden({})) })
       const { code, stdout } = yield* run("status")
       assert.strictEqual(code, 0)
-      assert.match(stdout, /Nodes: not shown to you: [^\n]*nodecoredumps\n +Cores: 1 that you may see, 5 B\n\nNothing/)
+      assert.match(stdout, /Nodes: hidden: [^\n]*nodecoredumps\n +Cores: 1 visible to you, 5 B\n\nNo problems found/)
     }))
 
-  it.effect("goes on where the server tells of no nodes", () =>
+  it.effect("continues if the server does not support nodes", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([stored()], {
         wrap: ({ list }) => ({
@@ -94,12 +94,12 @@ What is wrong:
       })
       const { code, stdout } = yield* run("status")
       assert.strictEqual(code, 3)
-      assert.match(stdout, /Nodes: not told by this server\n[^]*- node-2: unreachable\./)
+      assert.match(stdout, /Nodes: not available from this server\n[^]*- node-2: unreachable\./)
     }))
 
-  it.effect("is a value for programs", () =>
+  it.effect("prints JSON and YAML", () =>
     Effect.gen(function*() {
-      const { run } = yield* shell({ nodes: Effect.succeed([node("a", { corePattern: "core" }), node("b")]) })
+      const { run } = yield* makeStatusShell({ nodes: Effect.succeed([node("a", { corePattern: "core" }), node("b")]) })
       const value = JSON.parse((yield* run("status", "-o", "json")).stdout)
       assert.deepInclude(value, {
         server: "http://127.0.0.1:5000",
@@ -118,7 +118,7 @@ What is wrong:
       assert.match((yield* run("status", "-o", "yaml")).stdout, /^server: http:\/\/127\.0\.0\.1:5000\n/)
     }))
 
-  it.effect("in a pod is that of koredump's own Service", () =>
+  it.effect("uses koredump's Service in a pod", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([], { environment: { KUBERNETES_SERVICE_HOST: "10.96.0.1" } })
       const { stdout } = yield* run("status", "-o", "json", "--koredump-namespace", "crashes")
@@ -137,15 +137,15 @@ What is wrong:
     ],
     ["does not answer in time", { nodes: Effect.fail(new NodeTimeout({ detail: "No answer." })) }, 1, /No answer/],
     ["is not ready", { nodes: Effect.fail(new NotReady({ detail: "Not synced." })) }, 1, /Not synced/],
-    ["wants a token", { nodes: Effect.fail(new Unauthorized({})) }, 5, /token/]
+    ["requires a token", { nodes: Effect.fail(new Unauthorized({})) }, 5, /token/]
   ]
   for (const [name, source, expected, message] of failures) {
-    it.effect(`says that the server ${name}`, () =>
+    it.effect(`reports that the server ${name}`, () =>
       Effect.gen(function*() {
-        const { run } = yield* shell(source)
+        const { run } = yield* makeStatusShell(source)
         const { code, stderr, stdout } = yield* run("status")
         assert.strictEqual(code, expected)
-        assert.match(stdout, /Server: http:\/\/127\.0\.0\.1:5000, no use of it\n +koredumpctl: /)
+        assert.match(stdout, /Server: http:\/\/127\.0\.0\.1:5000, not usable\n +koredumpctl: /)
         assert.match(stderr, message)
         const value = JSON.parse((yield* run("status", "-o", "json")).stdout)
         assert.strictEqual(value.usable, false)

@@ -3,31 +3,31 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Connection } from "../../src/commands/root.ts"
-import type { Server } from "../../src/connection/chooseServer.ts"
-import { findToken, mayNotHave, ServiceAccountDirectory } from "../../src/connection/findToken.ts"
+import type { ChosenServer } from "../../src/connection/chooseServer.ts"
+import type { Connection } from "../../src/connection/Connection.ts"
+import { findToken, findTokenRefusal, ServiceAccountDirectory } from "../../src/connection/findToken.ts"
 import { connection, environment, kubeconfig, noScreen, temporaryDirectory } from "../fixtures.ts"
 
-const server = (url: string, options: Partial<Server> = {}): Server => ({
+const server = (url: string, options: Partial<ChosenServer> = {}): ChosenServer => ({
   url,
-  named: true,
-  inCluster: false,
+  isSpecified: true,
+  isInCluster: false,
   ...options
 })
 const https = server("https://koredump.example")
-const inCluster = server("http://koreapi.koredump.svc.cluster.local", { named: false, inCluster: true })
+const inCluster = server("http://koreapi.koredump.svc.cluster.local", { isSpecified: false, isInCluster: true })
 
-describe("mayNotHave", () => {
-  const cases: ReadonlyArray<readonly [Server, boolean]> = [
+describe("findTokenRefusal", () => {
+  const cases: ReadonlyArray<readonly [ChosenServer, boolean]> = [
     [https, true],
     [inCluster, true],
-    [server("http://koreapi.koredump.svc:80", { inCluster: true }), true],
+    [server("http://koreapi.koredump.svc:80", { isInCluster: true }), true],
     [server("unix:/run/koredump.sock"), true],
     [server("http://127.0.0.1:5000"), true],
     [server("http://127.8.8.8:5000"), true],
     [server("http://localhost:5000"), true],
     [server("http://[::1]:5000"), true],
-    [server("http://127.0.0.1:5000", { named: false }), false],
+    [server("http://127.0.0.1:5000", { isSpecified: false }), false],
     [server("http://10.0.0.1:5000"), false],
     [server("http://koredump.example"), false],
     [server("http://127.0.0.1.example"), false],
@@ -35,19 +35,19 @@ describe("mayNotHave", () => {
     [server("http://koreapi.koredump.svc.cluster.local"), false]
   ]
   for (const [to, allowed] of cases) {
-    it(`${to.url}${to.named ? "" : " by default"}${to.inCluster ? " in the cluster" : ""}: ${allowed}`, () => {
-      assert.strictEqual(mayNotHave(to) === undefined, allowed)
+    it(`${to.url}${to.isSpecified ? "" : " by default"}${to.isInCluster ? " in the cluster" : ""}: ${allowed}`, () => {
+      assert.strictEqual(findTokenRefusal(to) === undefined, allowed)
     })
   }
 })
 
 const find = (
-  to: Server,
+  to: ChosenServer,
   options: Partial<Connection> & { readonly serviceAccount?: string; readonly KUBECONFIG?: string } = {}
 ) => {
   const { KUBECONFIG = "/nonexistent/config", serviceAccount = "/nonexistent", ...rest } = options
   return findToken(connection(rest), to).pipe(
-    Effect.map(Option.map(({ token, whose }) => `${Redacted.value(token)}, ${whose}`)),
+    Effect.map(Option.map(({ name, token }) => `${Redacted.value(token)}, ${name}`)),
     Effect.map(Option.getOrUndefined),
     Effect.provide([
       NodeServices.layer,
@@ -62,36 +62,36 @@ const oneUser = (directory: string, user: unknown) =>
   kubeconfig(directory, { current: "c", contexts: [{ name: "c", user: "u" }], users: { u: user } })
 
 describe("findToken", () => {
-  it.live("is the pod's own, for the Service of its cluster", () =>
+  it.live("uses the token of the pod for the Service in its cluster", () =>
     Effect.gen(function*() {
       const serviceAccount = yield* temporaryDirectory
       writeFileSync(join(serviceAccount, "token"), "pod-token\n")
       const KUBECONFIG = oneUser(yield* temporaryDirectory, { token: "user-token" })
-      const pod = "pod-token, The token of this pod's service account"
-      const user = "user-token, The token of the kubeconfig's context \"c\""
+      const pod = "pod-token, the token of this pod's service account"
+      const user = "user-token, the token of the kubeconfig's context \"c\""
       assert.strictEqual(yield* find(inCluster, { serviceAccount, KUBECONFIG }), pod)
-      // no other server gets it
+      // no other server receives it
       assert.strictEqual(yield* find(https, { serviceAccount }), undefined)
       assert.strictEqual(yield* find(https, { serviceAccount, KUBECONFIG }), user)
-      // a kubeconfig or context that is named on the command line is meant
+      // a kubeconfig or context on the command line takes precedence
       assert.strictEqual(yield* find(inCluster, { serviceAccount, kubeconfig: Option.some(KUBECONFIG) }), user)
       assert.strictEqual(yield* find(inCluster, { serviceAccount, KUBECONFIG, context: Option.some("c") }), user)
       // a pod without a token
       assert.strictEqual(yield* find(inCluster, { KUBECONFIG }), user)
     }))
 
-  it.live("is none where there is nowhere to find one", () =>
+  it.live("returns none without a pod and a kubeconfig", () =>
     Effect.gen(function*() {
       for (const to of [https, inCluster, server("http://10.0.0.1")]) assert.strictEqual(yield* find(to), undefined)
     }))
 
-  it.live("is that of the user: a token, a file, a program", () =>
+  it.live("uses the token of the user: a token, a file or an exec plugin", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
-      const tokenOf = (user: unknown) =>
+      const findUserToken = (user: unknown) =>
         Effect.map(
           find(https, { kubeconfig: Option.some(oneUser(directory, user)) }),
-          (found) => found?.replace(/, The token of the kubeconfig's context "c"$/, "")
+          (found) => found?.replace(/, the token of the kubeconfig's context "c"$/, "")
         )
       writeFileSync(join(directory, "token"), "from-file\n")
       writeFileSync(
@@ -110,39 +110,47 @@ echo "$KUBERNETES_EXEC_INFO" > "${directory}/info"
         interactiveMode: "IfAvailable",
         provideClusterInfo: false
       }
-      assert.strictEqual(yield* tokenOf({ token: "plain" }), "plain")
-      assert.strictEqual(yield* tokenOf({ token: "plain", tokenFile: "token" }), "from-file")
-      assert.strictEqual(yield* tokenOf({ tokenFile: join(directory, "token") }), "from-file")
-      assert.strictEqual(yield* tokenOf({ exec }), "from-program-me")
+      assert.strictEqual(yield* findUserToken({ token: "plain" }), "plain")
+      assert.strictEqual(yield* findUserToken({ token: "plain", tokenFile: "token" }), "from-file")
+      assert.strictEqual(yield* findUserToken({ tokenFile: join(directory, "token") }), "from-file")
+      assert.strictEqual(yield* findUserToken({ exec }), "from-program-me")
       assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "info"), "utf8")), {
         apiVersion: "client.authentication.k8s.io/v1",
         kind: "ExecCredential",
         spec: { interactive: false }
       })
-      assert.strictEqual(yield* tokenOf({ exec: { ...exec, provideClusterInfo: true } }), "from-program-me")
+      assert.strictEqual(yield* findUserToken({ exec: { ...exec, provideClusterInfo: true } }), "from-program-me")
       assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "info"), "utf8")).spec.cluster, {
         server: "https://kubernetes.example"
       })
     }))
 
-  const lacking: ReadonlyArray<readonly [string, unknown, RegExp]> = [
-    ["a certificate", { "client-certificate-data": "Zm9v" }, /by a certificate.*--as-service-account/],
+  const unusable: ReadonlyArray<readonly [string, unknown, RegExp]> = [
+    ["a certificate", { "client-certificate-data": "Zm9v" }, /uses a client certificate.*--as-service-account/],
     ["an old auth-provider", { "auth-provider": { name: "oidc" } }, /auth-provider.*--as-service-account/],
-    ["nothing", {}, /has no token.*--as-service-account/],
-    ["a token file that is not there", { tokenFile: "none" }, /token file \S+\/none cannot be read/],
-    ["a token that is none", { token: "s3cret\ns3cret" }, /characters that no token can have/],
-    ["a program that is not there", {
+    ["no credentials", {}, /has no token.*--as-service-account/],
+    [
+      "a missing token file",
+      { tokenFile: "none" },
+      /^Cannot read the kubeconfig's token file \S+\/none: no such file or directory\.$/
+    ],
+    ["an invalid token", { token: "s3cret\ns3cret" }, /^Invalid token: .*contains characters that are not allowed/],
+    ["a missing exec plugin", {
       exec: { command: "koredump-no-such-program", installHint: "Install it." }
-    }, /koredump-no-such-program cannot be run: NotFound\. Install it\./],
-    ["a program that fails", { exec: { command: "false" } }, /false failed with exit code 1/],
-    ["a program that says something else", { exec: { command: "echo", args: ["s3cret"] } }, /gave no ExecCredential/],
-    ["a program that must ask", { exec: { command: "true", interactiveMode: "Always" } }, /there is no terminal/],
-    ["a program that has a certificate", {
+    }, /exec plugin "koredump-no-such-program" cannot be started: no such file or directory\. Install it\.$/],
+    ["an exec plugin that fails", { exec: { command: "false" } }, /exec plugin "false" failed with exit code 1\.$/],
+    [
+      "an exec plugin that prints something else",
+      { exec: { command: "echo", args: ["s3cret"] } },
+      /did not print an ExecCredential/
+    ],
+    ["an exec plugin that must ask", { exec: { command: "true", interactiveMode: "Always" } }, /requires a terminal/],
+    ["an exec plugin that prints a certificate", {
       exec: { command: "echo", args: ["{\"kind\":\"ExecCredential\",\"status\":{\"clientCertificateData\":\"x\"}}"] }
-    }, /by a certificate/]
+    }, /uses a client certificate/]
   ]
-  for (const [name, user, message] of lacking) {
-    it.live(`says why a user with ${name} has none`, () =>
+  for (const [name, user, message] of unusable) {
+    it.live(`explains why a user with ${name} has no usable token`, () =>
       Effect.gen(function*() {
         const path = oneUser(yield* temporaryDirectory, user)
         const error = yield* Effect.flip(find(https, { kubeconfig: Option.some(path) }))
@@ -151,25 +159,25 @@ echo "$KUBERNETES_EXEC_INFO" > "${directory}/info"
       }))
   }
 
-  it.live("is sent to no server that may not have it; no program runs for it", () =>
+  it.live("does not send a token to a server that must not receive it, and runs no exec plugin", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const path = oneUser(directory, { exec: { command: "mkdir", args: [join(directory, "ran")] } })
-      for (const to of [server("http://10.0.0.1:5000"), server("http://127.0.0.1:5000", { named: false })]) {
+      for (const to of [server("http://10.0.0.1:5000"), server("http://127.0.0.1:5000", { isSpecified: false })]) {
         const error = yield* Effect.flip(find(to, { kubeconfig: Option.some(path) }))
-        assert.match(error.message, /^The token of the kubeconfig's context "c" is not sent to http:\/\/\S+, /)
+        assert.match(error.message, /^The token of the kubeconfig's context "c" was not sent to http:\/\/\S+: the /)
         const account = yield* Effect.flip(find(to, { asServiceAccount: Option.some("demo/reader") }))
-        assert.match(account.message, /^The token of demo\/reader is not sent to http:/)
+        assert.match(account.message, /^The token of demo\/reader was not sent to http:/)
       }
-      // it was not there, or this would fail
+      // fails if the plugin ran
       mkdirSync(join(directory, "ran"))
     }))
 
-  it.live("names service accounts by namespace and name", () =>
+  it.live("rejects service accounts that are not NAMESPACE/NAME", () =>
     Effect.gen(function*() {
       for (const account of ["reader", "a/b/c", "demo/", "/x", "demo/../secrets", "demo/x?y"]) {
         const error = yield* Effect.flip(find(https, { asServiceAccount: Option.some(account) }))
-        assert.match(error.message, /^Service accounts are named NAMESPACE\/NAME, not/)
+        assert.match(error.message, /^Invalid service account "[^"]+": expected NAMESPACE\/NAME\.$/)
       }
     }))
 })

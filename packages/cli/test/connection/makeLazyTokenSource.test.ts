@@ -4,22 +4,22 @@ import { layerFakeCoreSource } from "@koredump/core/testing"
 import { Context, Effect, Layer, Option, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { FoundToken } from "../../src/connection/findToken.ts"
-import { tokenOnDemand } from "../../src/connection/makeLazyTokenSource.ts"
+import { makeLazyTokenSource } from "../../src/connection/makeLazyTokenSource.ts"
 
 type Source = CoreSource["Service"]
 
-/** A source that takes the tokens in `valid` (`""`: no token is needed), and counts how it was asked. */
-const scripted = Effect.fnUntraced(function*(tokens: ReadonlyArray<string | undefined>) {
+/** A source that accepts the tokens in `valid` (`""`: no token), and records the token of each request. */
+const makeSource = Effect.fnUntraced(function*(tokens: ReadonlyArray<string | undefined>) {
   const fake = Context.get(yield* Layer.build(layerFakeCoreSource()), CoreSource)
   const valid = new Set<string>()
-  const asked: Array<string> = []
-  const found = [...tokens]
-  const sourceFor = (token: string): Source => {
+  const requests: Array<string> = []
+  const remaining = [...tokens]
+  const makeSourceFor = (token: string): Source => {
     const check = Effect.gen(function*() {
-      asked.push(token)
-      // Answers come later than questions.
+      requests.push(token)
+      // A response comes later than its request.
       yield* Effect.yieldNow
-      if (!valid.has(token)) return yield* new Unauthorized({ detail: "The server's own words." })
+      if (!valid.has(token)) return yield* new Unauthorized({ detail: "The reason of the server." })
     })
     const checked = <A, R>(effect: Effect.Effect<A, Problem, R>) => Effect.andThen(check, effect)
     return {
@@ -31,82 +31,82 @@ const scripted = Effect.fnUntraced(function*(tokens: ReadonlyArray<string | unde
       changes: (options) => Stream.unwrap(Effect.as(check, fake.changes(options)))
     }
   }
-  const source = yield* tokenOnDemand({
-    anonymous: sourceFor(""),
+  const source = yield* makeLazyTokenSource({
+    anonymous: makeSourceFor(""),
     findToken: Effect.suspend((): Effect.Effect<Option.Option<FoundToken>, { readonly message: string }> => {
-      if (found.length === 0) return Effect.fail({ message: "The program failed." })
+      if (remaining.length === 0) return Effect.fail({ message: "The plugin failed." })
       return Effect.succeed(
-        Option.map(Option.fromUndefinedOr(found.shift()), (token) => ({
+        Option.map(Option.fromUndefinedOr(remaining.shift()), (token) => ({
           token: Redacted.make(token),
-          whose: "The token of Ann"
+          name: "the token of Ann"
         }))
       )
     }),
-    withToken: (token) => Effect.succeed(sourceFor(Redacted.value(token)))
+    withToken: (token) => Effect.succeed(makeSourceFor(Redacted.value(token)))
   })
-  return { source, asked, valid }
+  return { source, requests, valid }
 })
 
-describe("tokenOnDemand", () => {
-  it.effect("looks for none where none is wanted", () =>
+describe("makeLazyTokenSource", () => {
+  it.effect("finds no token if the server requires none", () =>
     Effect.gen(function*() {
-      const { asked, source, valid } = yield* scripted([])
+      const { requests, source, valid } = yield* makeSource([])
       valid.add("")
       yield* source.list({})
       yield* source.nodes
-      assert.deepStrictEqual(asked, ["", ""])
+      assert.deepStrictEqual(requests, ["", ""])
     }))
 
-  it.effect("looks for one where the server wants it, once", () =>
+  it.effect("finds a token once if the server requires one", () =>
     Effect.gen(function*() {
-      const { asked, source, valid } = yield* scripted(["one", "two"])
+      const { requests, source, valid } = yield* makeSource(["one", "two"])
       valid.add("one")
       yield* Effect.all([source.list({}), source.nodes], { concurrency: "unbounded" })
-      assert.deepStrictEqual(asked.toSorted(), ["", "", "one", "one"])
+      assert.deepStrictEqual(requests.toSorted(), ["", "", "one", "one"])
       yield* source.list({})
       const events = yield* source.changes({}).pipe(Stream.take(1), Stream.runCollect)
       assert.strictEqual(events.length, 1)
-      assert.deepStrictEqual(asked.slice(4), ["one", "one"])
+      assert.deepStrictEqual(requests.slice(4), ["one", "one"])
     }))
 
-  it.effect("watches with it as well", () =>
+  it.effect("uses the token for watches", () =>
     Effect.gen(function*() {
-      const { asked, source, valid } = yield* scripted(["one"])
+      const { requests, source, valid } = yield* makeSource(["one"])
       valid.add("one")
       yield* source.changes({}).pipe(Stream.take(1), Stream.runDrain)
-      assert.deepStrictEqual(asked, ["", "one"])
+      assert.deepStrictEqual(requests, ["", "one"])
     }))
 
-  it.effect("gives the server's own refusal where there is no token", () =>
+  it.effect("returns the server's error if there is no token", () =>
     Effect.gen(function*() {
-      const { source } = yield* scripted([undefined])
-      assert.deepInclude(yield* Effect.flip(source.list({})), { detail: "The server's own words." })
+      const { source } = yield* makeSource([undefined])
+      assert.deepInclude(yield* Effect.flip(source.list({})), { detail: "The reason of the server." })
     }))
 
-  it.effect("says why none was found, and whose it was that is not accepted", () =>
+  it.effect("explains why no token was found, and names the token that was rejected", () =>
     Effect.gen(function*() {
-      const none = yield* scripted([])
-      assert.deepInclude(yield* Effect.flip(none.source.list({})), { detail: "The program failed." })
-      const refused = yield* scripted(["old", "new"])
+      const withoutToken = yield* makeSource([])
+      assert.deepInclude(yield* Effect.flip(withoutToken.source.list({})), { detail: "The plugin failed." })
+      const rejected = yield* makeSource(["old", "new"])
       for (let i = 0; i < 2; i++) {
-        const error = yield* Effect.flip(refused.source.list({}))
-        assert.deepInclude(error, { _tag: "Unauthorized", detail: "The token of Ann is not accepted." })
+        const error = yield* Effect.flip(rejected.source.list({}))
+        assert.deepInclude(error, { _tag: "Unauthorized", detail: "The server rejected the token of Ann." })
       }
-      assert.deepStrictEqual(refused.asked, ["", "old", "old"])
+      assert.deepStrictEqual(rejected.requests, ["", "old", "old"])
     }))
 
-  it.effect("looks for another when it has expired", () =>
+  it.effect("finds another token when the first one has expired", () =>
     Effect.gen(function*() {
-      const { asked, source, valid } = yield* scripted(["one", "two"])
+      const { requests, source, valid } = yield* makeSource(["one", "two"])
       valid.add("one")
       yield* source.list({})
       valid.delete("one")
       valid.add("two")
       yield* TestClock.adjust("10 minutes")
       yield* source.list({})
-      assert.deepStrictEqual(asked, ["", "one", "one", "two"])
+      assert.deepStrictEqual(requests, ["", "one", "one", "two"])
       valid.delete("two")
       yield* TestClock.adjust("10 minutes")
-      assert.deepInclude(yield* Effect.flip(source.list({})), { detail: "The program failed." })
+      assert.deepInclude(yield* Effect.flip(source.list({})), { detail: "The plugin failed." })
     }))
 })

@@ -22,7 +22,7 @@ const two = {
 }
 
 describe("readKubeContext", () => {
-  it.live("reads the current context, or another", () =>
+  it.live("reads the current context, or another one", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const path = kubeconfig(directory, two)
@@ -37,7 +37,7 @@ describe("readKubeContext", () => {
       assert.deepStrictEqual([other.name, other.namespace, other.user.token], ["b", undefined, "bob's"])
     }))
 
-  it.live("merges the files of KUBECONFIG: what comes first counts, what is not there is passed over", () =>
+  it.live("merges the files of KUBECONFIG: the first definition wins, and missing files are ignored", () =>
     Effect.gen(function*() {
       const [first, second] = [yield* temporaryDirectory, yield* temporaryDirectory]
       const variables = {
@@ -57,7 +57,7 @@ describe("readKubeContext", () => {
       assert.strictEqual(Option.getOrThrow(yield* read({ context: "b" }, variables)).user.token, "bob's")
     }))
 
-  it.live("is none where there is no kubeconfig, an empty one, or no current context", () =>
+  it.live("returns none without a kubeconfig, with an empty one, or without a current context", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       assert.deepStrictEqual(yield* read({}), Option.none())
@@ -67,21 +67,21 @@ describe("readKubeContext", () => {
       assert.deepStrictEqual(yield* read({ kubeconfig: kubeconfig(directory, { ...two, current: "" }) }), Option.none())
     }))
 
-  it.live("takes nulls as kubectl writes them", () =>
+  it.live("accepts null values, which kubectl writes", () =>
     Effect.gen(function*() {
       const path = join(yield* temporaryDirectory, "config")
       writeFileSync(path, "contexts: null\nusers: null\nclusters:\ncurrent-context: \"\"\npreferences: {}\n")
       assert.deepStrictEqual(yield* read({ kubeconfig: path }), Option.none())
     }))
 
-  const wrong: ReadonlyArray<readonly [string, string, RegExp]> = [
-    ["no YAML", "users: [{name: x, user: {token: s3cret}", /^The kubeconfig \/\S+ is no YAML\.$/],
-    ["something else", "users: {token: s3cret}", /^The file \/\S+ is no kubeconfig\.$/],
-    ["another type", "users: [{name: x, user: {token: [s3cret]}}]", /^The file \/\S+ is no kubeconfig\.$/],
-    ["a context that it lacks", "current-context: x", /^The kubeconfig has no context "x"\.$/]
+  const invalid: ReadonlyArray<readonly [string, string, RegExp]> = [
+    ["invalid YAML", "users: [{name: x, user: {token: s3cret}", /^Kubeconfig \/\S+ is not valid YAML\.$/],
+    ["another structure", "users: {token: s3cret}", /^File \/\S+ is not a kubeconfig\.$/],
+    ["another type", "users: [{name: x, user: {token: [s3cret]}}]", /^File \/\S+ is not a kubeconfig\.$/],
+    ["an unknown context", "current-context: x", /^Context "x" not found in the kubeconfig\.$/]
   ]
-  for (const [name, text, message] of wrong) {
-    it.live(`refuses ${name}, without showing what is in it`, () =>
+  for (const [name, text, message] of invalid) {
+    it.live(`rejects ${name}, without showing the contents`, () =>
       Effect.gen(function*() {
         const path = join(yield* temporaryDirectory, "config")
         writeFileSync(path, text)
@@ -91,11 +91,17 @@ describe("readKubeContext", () => {
       }))
   }
 
-  it.live("refuses a file that is named and not there, or cannot be read", () =>
+  it.live("rejects a specified file that does not exist or is not readable", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
-      assert.match((yield* Effect.flip(read({ kubeconfig: join(directory, "none") }))).message, /^There is no/)
+      assert.match(
+        (yield* Effect.flip(read({ kubeconfig: join(directory, "none") }))).message,
+        /^Kubeconfig not found: \//
+      )
       mkdirSync(join(directory, "config"))
-      assert.match((yield* Effect.flip(read({ kubeconfig: join(directory, "config") }))).message, /cannot be read/)
+      assert.match(
+        (yield* Effect.flip(read({ kubeconfig: join(directory, "config") }))).message,
+        /^Cannot read kubeconfig \S+: is a directory\.$/
+      )
     }))
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { formatTable, layOutTable } from "../../src/cores/coresTable.ts"
-import { widthOf } from "../../src/text/escape.ts"
+import { formatCoresTable, layOutCoresTable } from "../../src/cores/coresTable.ts"
+import { displayWidth } from "../../src/text/terminalText.ts"
 import { core } from "../fixtures.ts"
 
 const now = Date.parse("2022-02-23T10:23:16Z")
@@ -26,10 +26,10 @@ const podCores = [
   core({ node: "ocp-7", pod: "a-much-longer-name-of-a-pod-6d4cf56db6-x2x7p", namespace: "kube-system" })
 ]
 
-describe("formatTable", () => {
-  it("shows a host's cores", () => {
+describe("formatCoresTable", () => {
+  it("shows the cores of a host", () => {
     assert.strictEqual(
-      formatTable(hostCores, options),
+      formatCoresTable(hostCores, options),
       `
 TIME                 AGE  PROGRAM           PID   UID  SIGNAL   STATE        SIZE  TITLE
 2022-02-23 08:23:16   2h  prog           207856     0  SIGXCPU  present  71.7 KiB  SIGXCPU in spin (prog)
@@ -38,9 +38,9 @@ TIME                 AGE  PROGRAM           PID   UID  SIGNAL   STATE        SIZ
     )
   })
 
-  it("shows pods, and nodes where there are several", () => {
+  it("shows pods, and nodes if there are several", () => {
     assert.strictEqual(
-      formatTable(podCores, { ...options, width: 140 }),
+      formatCoresTable(podCores, { ...options, width: 140 }),
       `
 TIME                 AGE  NAMESPACE    POD                                           NODE   PROGRAM     PID  UID  SIGNAL   STATE        SIZE
 2022-02-23 08:23:16   2h  demo         po-prog-oam-0                                 ocp-6  prog     207856    0  SIGXCPU  present  71.7 KiB
@@ -49,9 +49,9 @@ TIME                 AGE  NAMESPACE    POD                                      
     )
   })
 
-  it("drops what matters least where it is narrow", () => {
+  it("removes columns on a narrow terminal", () => {
     assert.strictEqual(
-      formatTable(podCores, { ...options, width: 80 }),
+      formatCoresTable(podCores, { ...options, width: 80 }),
       `
 AGE  NAMESPACE    POD                PROGRAM     PID  SIGNAL   STATE        SIZE
  2h  demo         po-prog-oam-0      prog     207856  SIGXCPU  present  71.7 KiB
@@ -59,35 +59,35 @@ AGE  NAMESPACE    POD                PROGRAM     PID  SIGNAL   STATE        SIZE
     )
   })
 
-  it("is never wider than the terminal, down to what nothing fits in", () => {
+  it("is never wider than the terminal, down to 56 columns", () => {
     for (let width = 56; width <= 220; width++) {
-      for (const line of formatTable([...hostCores, ...podCores], { ...options, width }).split("\n")) {
-        assert.isAtMost(widthOf(line), width)
+      for (const line of formatCoresTable([...hostCores, ...podCores], { ...options, width }).split("\n")) {
+        assert.isAtMost(displayWidth(line), width)
       }
     }
   })
 
-  it("wide has everything, uncut", () => {
-    const text = formatTable(podCores, { ...options, wide: true, width: 40 })
+  it("shows all columns uncut with wide", () => {
+    const text = formatCoresTable(podCores, { ...options, wide: true, width: 40 })
     assert.include(text, "a-much-longer-name-of-a-pod-6d4cf56db6-x2x7p")
     assert.include(text, podCores[0]!.id)
     assert.include(text, "/usr/bin/prog")
   })
 
-  it("neutralises hostile names", () => {
-    assert.include(formatTable([core({ COREDUMP_COMM: "\u001b[2J\n" })], options), "\\x1b[2J\\n")
+  it("escapes hostile names", () => {
+    assert.include(formatCoresTable([core({ COREDUMP_COMM: "\u001b[2J\n" })], options), "\\x1b[2J\\n")
   })
 })
 
-describe("layOutTable", () => {
-  it("keeps the layout for rows that come later", () => {
-    const table = layOutTable(hostCores, { ...options, width: 120 })
+describe("layOutCoresTable", () => {
+  it("keeps the layout for later rows", () => {
+    const table = layOutCoresTable(hostCores, { ...options, width: 120 })
     const row = table.row(core({ ...host, COREDUMP_COMM: "a-name-longer-than-all" }), now)
     assert.strictEqual(row.indexOf("207856"), table.header.indexOf("PID") - 3)
   })
 
-  it("colors the state, on terminals that want it", () => {
-    const table = layOutTable(hostCores, { ...options, color: true })
+  it("colors the state", () => {
+    const table = layOutCoresTable(hostCores, { ...options, color: true })
     assert.include(table.row(hostCores[1]!, now), "\u001b[2mmissing\u001b[0m")
     assert.notInclude(table.row(hostCores[0]!, now), "\u001b")
   })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { formatLong } from "../../src/cores/formatBlock.ts"
+import { formatBlock } from "../../src/cores/formatBlock.ts"
 import { core } from "../fixtures.ts"
 
-describe("formatLong", () => {
-  it("is the block of the Python koredump", () => {
+describe("formatBlock", () => {
+  it("has the format of koredump 0.4", () => {
     assert.strictEqual(
-      formatLong(core()),
+      formatBlock(core()),
       `- ID: core.prog.0.e36680b3d32e4f4f9899d72d34fe5fb3.207856.1638186984000000.lz4
   Node: ocp-6
   Cmdline: "/usr/bin/prog -a"
@@ -17,9 +17,9 @@ describe("formatLong", () => {
     )
   })
 
-  it("leaves out what is not known, and says what is wrong", () => {
+  it("omits unknown fields, and shows the state of a missing core", () => {
     assert.strictEqual(
-      formatLong(core({
+      formatBlock(core({
         state: "missing",
         reason: "vacuumed",
         pod: undefined,
@@ -40,9 +40,9 @@ describe("formatLong", () => {
     )
   })
 
-  it("keeps a hostile command line in its line", () => {
+  it("keeps a hostile command line on one line", () => {
     assert.include(
-      formatLong(core({ COREDUMP_CMDLINE: "x\u001b[2J\n- ID: forged" })),
+      formatBlock(core({ COREDUMP_CMDLINE: "x\u001b[2J\n- ID: forged" })),
       `  Cmdline: "x\\x1b[2J\\n- ID: forged"\n`
     )
   })

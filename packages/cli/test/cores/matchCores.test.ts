@@ -1,33 +1,33 @@
 import { assert, describe, it } from "@effect/vitest"
-import { choose, matching, readNaming } from "../../src/cores/matchCores.ts"
+import { chooseCore, matchCores, parseCoreNames } from "../../src/cores/matchCores.ts"
 import { core } from "../fixtures.ts"
 
 const boot = "e36680b3d32e4f4f9899d72d34fe5fb3"
-const idOf = (comm: string, pid: number, extension = ".zst") =>
+const makeId = (comm: string, pid: number, extension = ".zst") =>
   `core.${comm}.0.${boot}.${pid}.1638186984000000${extension}`
 
-const web = core({ id: idOf("web", 10), COREDUMP_COMM: "web", COREDUMP_EXE: "/usr/bin/web", COREDUMP_PID: 10 })
-const web2 = core({ id: idOf("web", 11), COREDUMP_COMM: "web", COREDUMP_EXE: "/opt/web", COREDUMP_PID: 11 })
+const web = core({ id: makeId("web", 10), COREDUMP_COMM: "web", COREDUMP_EXE: "/usr/bin/web", COREDUMP_PID: 10 })
+const web2 = core({ id: makeId("web", 11), COREDUMP_COMM: "web", COREDUMP_EXE: "/opt/web", COREDUMP_PID: 11 })
 const lost = core({
-  id: idOf("db", 12, ""),
+  id: makeId("db", 12, ""),
   COREDUMP_COMM: "db",
   COREDUMP_EXE: "/usr/bin/db",
   COREDUMP_PID: 12,
   state: "missing"
 })
-const db = core({ id: idOf("db", 13), COREDUMP_COMM: "db", COREDUMP_EXE: "/usr/bin/db", COREDUMP_PID: 13 })
-// a program that is called like another's process id
-const ten = core({ id: idOf("10", 99), COREDUMP_COMM: "10", COREDUMP_EXE: "/bin/10", COREDUMP_PID: 99 })
+const db = core({ id: makeId("db", 13), COREDUMP_COMM: "db", COREDUMP_EXE: "/usr/bin/db", COREDUMP_PID: 13 })
+// a program with the name of another core's process ID
+const ten = core({ id: makeId("10", 99), COREDUMP_COMM: "10", COREDUMP_EXE: "/bin/10", COREDUMP_PID: 99 })
 const long = core({
-  id: idOf("a-program-with-", 14),
+  id: makeId("a-program-with-", 14),
   COREDUMP_COMM: "a-program-with-",
   COREDUMP_EXE: "/b/a-program-with-a-name",
   COREDUMP_PID: 14
 })
 const all = [web, web2, lost, db, ten, long]
 
-describe("readNaming", () => {
-  const id = idOf("web", 10)
+describe("parseCoreNames", () => {
+  const id = makeId("web", 10)
   const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
     [["node-1", id], "Ref"],
     [[id], "Names"],
@@ -38,16 +38,16 @@ describe("readNaming", () => {
   ]
   for (const [operands, expected] of cases) {
     it(`${operands.join(" ") || "nothing"} → ${expected}`, () => {
-      assert.strictEqual(readNaming(operands)._tag, expected)
+      assert.strictEqual(parseCoreNames(operands)._tag, expected)
     })
   }
 })
 
-describe("matching", () => {
+describe("matchCores", () => {
   const cases: ReadonlyArray<readonly [string, ReadonlyArray<unknown>]> = [
     [web.id, [web]],
     [`core.web.0.${boot}.10.1638186984000000`, [web]],
-    [idOf("web", 10, ".lz4"), [web]],
+    [makeId("web", 10, ".lz4"), [web]],
     ["core.web.", [web, web2]],
     [`core.web.0.${boot}.11`, [web2]],
     ["10", [web]],
@@ -61,29 +61,29 @@ describe("matching", () => {
     ["", []]
   ]
   for (const [name, expected] of cases) {
-    it(`${JSON.stringify(name)} fits ${expected.length}`, () => {
-      assert.deepStrictEqual(matching(name, all), expected)
+    it(`finds ${expected.length} for ${JSON.stringify(name)}`, () => {
+      assert.deepStrictEqual(matchCores(name, all), expected)
     })
   }
 })
 
-describe("choose", () => {
+describe("chooseCore", () => {
   const both = { newest: false, stored: true }
-  it("takes the only one", () => {
-    assert.deepStrictEqual(choose([web], both), { _tag: "One", core: web })
+  it("chooses the only core", () => {
+    assert.deepStrictEqual(chooseCore([web], both), { _tag: "One", core: web })
   })
-  it("tells none", () => {
-    assert.deepStrictEqual(choose([], { newest: true, stored: true }), { _tag: "None" })
+  it("finds none", () => {
+    assert.deepStrictEqual(chooseCore([], { newest: true, stored: true }), { _tag: "None" })
   })
-  it("does not choose between several", () => {
-    assert.deepStrictEqual(choose([web, web2], both), { _tag: "Ambiguous", candidates: [web, web2] })
+  it("does not choose between several cores", () => {
+    assert.deepStrictEqual(chooseCore([web, web2], both), { _tag: "Ambiguous", candidates: [web, web2] })
   })
-  it("takes the newest if asked", () => {
-    assert.deepStrictEqual(choose([web, web2], { ...both, newest: true }), { _tag: "One", core: web2 })
+  it("chooses the newest core with `newest`", () => {
+    assert.deepStrictEqual(chooseCore([web, web2], { ...both, newest: true }), { _tag: "One", core: web2 })
   })
-  it("prefers what is stored, where that is wanted", () => {
-    assert.deepStrictEqual(choose([db, lost], { newest: true, stored: true }), { _tag: "One", core: db })
-    assert.deepStrictEqual(choose([db, lost], { newest: true, stored: false }), { _tag: "One", core: lost })
-    assert.deepStrictEqual(choose([lost], both), { _tag: "One", core: lost })
+  it("prefers stored cores with `stored`", () => {
+    assert.deepStrictEqual(chooseCore([db, lost], { newest: true, stored: true }), { _tag: "One", core: db })
+    assert.deepStrictEqual(chooseCore([db, lost], { newest: true, stored: false }), { _tag: "One", core: lost })
+    assert.deepStrictEqual(chooseCore([lost], both), { _tag: "One", core: lost })
   })
 })

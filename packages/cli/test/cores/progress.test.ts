@@ -2,33 +2,33 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { formatProgress, makeProgress } from "../../src/cores/progress.ts"
-import { widthOf } from "../../src/text/escape.ts"
 import { Screen } from "../../src/text/Screen.ts"
+import { displayWidth } from "../../src/text/terminalText.ts"
 
 const MiB = 1024 * 1024
 const half = { label: "core.prog.0.e36680b3", done: 512 * MiB, total: 1024 * MiB, rate: 64 * MiB }
 
 describe("formatProgress", () => {
-  it("shows share, bytes, rate and time left", () => {
+  it("shows percentage, bytes, rate and remaining time", () => {
     assert.strictEqual(
       formatProgress(half, 100),
       "core.prog.0.e36680b3  [############------------]   50%  512 MiB of 1 GiB  64 MiB/s  0:08"
     )
   })
 
-  it("shows what it knows before there is a rate", () => {
+  it("shows no rate before it is known", () => {
     assert.strictEqual(
       formatProgress({ ...half, done: 0, rate: undefined }, 80),
       "core.prog.0.e36680b3  [------------------------]    0%  0 B of 1 GiB"
     )
   })
 
-  it("never takes more than its columns", () => {
-    for (let width = 20; width < 160; width++) assert.isAtMost(widthOf(formatProgress(half, width)), width)
+  it("never exceeds the width", () => {
+    for (let width = 20; width < 160; width++) assert.isAtMost(displayWidth(formatProgress(half, width)), width)
   })
 })
 
-const drawing = (stderr: { readonly columns: number } | undefined) => {
+const makeScreen = (stderr: { readonly columns: number } | undefined) => {
   const drawn: Array<string> = []
   const screen = Screen.of({
     stdout: undefined,
@@ -41,9 +41,9 @@ const drawing = (stderr: { readonly columns: number } | undefined) => {
 }
 
 describe("makeProgress", () => {
-  it.effect("draws the sum of all downloads, and is gone at the end", () =>
+  it.effect("draws the sum of all downloads, and clears the line at the end", () =>
     Effect.gen(function*() {
-      const { drawn, screen } = drawing({ columns: 100 })
+      const { drawn, screen } = makeScreen({ columns: 100 })
       yield* Effect.scoped(Effect.gen(function*() {
         const progress = yield* makeProgress
         const first = progress.add("a", 2 * MiB)
@@ -57,9 +57,9 @@ describe("makeProgress", () => {
       assert.strictEqual(drawn.at(-1), "\r\u001b[K")
     }))
 
-  it.effect("draws nothing where there is no terminal", () =>
+  it.effect("draws nothing without a terminal", () =>
     Effect.gen(function*() {
-      const { drawn, screen } = drawing(undefined)
+      const { drawn, screen } = makeScreen(undefined)
       yield* Effect.scoped(Effect.gen(function*() {
         const progress = yield* makeProgress
         progress.add("a", 1)({ received: 1, total: 1, resumedFrom: 0 })

@@ -8,13 +8,13 @@ import { createInterface } from "node:readline"
 import { promisify } from "node:util"
 import { content } from "../../../compression/test/content.ts"
 import { core, kubeconfig } from "../fixtures.ts"
-import { listening, run, serving } from "../processes.ts"
+import { run, startKoredump, startServer } from "../processes.ts"
 
 const exec = promisify(execFile)
 const repository = join(import.meta.dirname, "../../../..")
 
-/** The sample host by `koredump-server local`, from the sources. */
-const sampleServer = (root: string) =>
+/** Runs `koredump-server local` from the sources, with the sample host. */
+const startSampleServer = (root: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const main = join(repository, "packages/server/src/main.ts")
@@ -24,12 +24,12 @@ const sampleServer = (root: string) =>
         const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
         if (url !== undefined) return { child, url }
       }
-      throw new Error("the server did not tell its address")
+      throw new Error("the server did not print its address")
     }),
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-describe("koredumpctl as one file", () => {
+describe("koredumpctl as a single file", () => {
   let directory: string
   let executable: string
   let root: string
@@ -43,21 +43,21 @@ describe("koredumpctl as one file", () => {
     return () => rm(directory, { recursive: true })
   }, 180_000)
 
-  it.live("runs where there is no Node", () =>
+  it.live("runs without Node.js", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run(["version"], { executable, env: { PATH: "/nonexistent" } })
       assert.deepStrictEqual([code, stderr], [0, ""])
       assert.match(stdout, /^koredumpctl \d/)
     }))
 
-  it.live("lists a host's cores by itself, its native addon included, and by a server", () =>
+  it.live("lists cores of a host (with its native addon) and of a server", () =>
     Effect.gen(function*() {
       const local = yield* run(["--local", "--root", root, "list", "-o", "json"], { executable })
       assert.strictEqual(local.code, 0, local.stderr)
       assert.notInclude(local.stderr, "extended attributes")
       const cores = JSON.parse(local.stdout) as ReadonlyArray<{ readonly id: string; readonly COREDUMP_COMM: string }>
       assert.includeMembers(cores.map((core) => core.COREDUMP_COMM), ["checkout", "queue-worker", "web server.v1"])
-      const { url } = yield* sampleServer(root)
+      const { url } = yield* startSampleServer(root)
       const remote = yield* run(["list", "--server", url, "-o", "name"], { executable })
       assert.deepStrictEqual(
         [remote.code, remote.stdout],
@@ -66,7 +66,7 @@ describe("koredumpctl as one file", () => {
       )
     }).pipe(Effect.scoped))
 
-  it.live("decompresses xz, by its WebAssembly", () =>
+  it.live("decompresses xz with WebAssembly", () =>
     Effect.gen(function*() {
       const host = join(directory, "xz-host")
       const id = "core.prog.0.e36680b3d32e4f4f9899d72d34fe5fb3.1.1638186984000000.xz"
@@ -82,9 +82,9 @@ describe("koredumpctl as one file", () => {
       assert.strictEqual(stdout, Buffer.from(content).toString())
     }))
 
-  it.live("brings along what it loads on demand: YAML and the Kubernetes client", () =>
+  it.live("contains the modules that it loads on demand: YAML and the Kubernetes client", () =>
     Effect.gen(function*() {
-      const kubernetes = yield* listening((_, response) => {
+      const kubernetes = yield* startServer((_, response) => {
         const answer = { kind: "TokenRequest", status: { token: "short-lived" } }
         response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(answer))
       })
@@ -94,8 +94,8 @@ describe("koredumpctl as one file", () => {
         users: { u: { token: "user-token" } },
         cluster: { server: kubernetes }
       })
-      const { paths, tokens, url } = yield* serving({ token: "short-lived" })
-      // As kubectl calls a plugin.
+      const { paths, tokens, url } = yield* startKoredump({ token: "short-lived" })
+      // kubectl starts plugins by this name.
       const plugin = join(directory, "kubectl-koredump")
       yield* Effect.promise(() => symlink(executable, plugin))
       const { code, stderr, stdout } = yield* run(

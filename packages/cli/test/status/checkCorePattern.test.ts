@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { corePatternSupport } from "../../src/status/checkCorePattern.ts"
+import { checkCorePattern } from "../../src/status/checkCorePattern.ts"
 
-describe("corePatternSupport", () => {
-  const cases: ReadonlyArray<readonly [string, ReturnType<typeof corePatternSupport>]> = [
+describe("checkCorePattern", () => {
+  const cases: ReadonlyArray<readonly [string, ReturnType<typeof checkCorePattern>]> = [
     ["|/lib/systemd/systemd-coredump %P %u %g %s %t 9223372036854775808 %h", "yes"],
     ["|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h %d %F", "yes"],
     ["|/nix/store/abc-systemd-257/lib/systemd/systemd-coredump %P %u", "yes"],
@@ -24,7 +24,7 @@ describe("corePatternSupport", () => {
   ]
   for (const [pattern, expected] of cases) {
     it(`${JSON.stringify(pattern)} → ${expected}`, () => {
-      assert.strictEqual(corePatternSupport(pattern), expected)
+      assert.strictEqual(checkCorePattern(pattern), expected)
     })
   }
 })

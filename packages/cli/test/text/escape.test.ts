@@ -1,17 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  escapeInQuotes,
-  hasHidden,
-  pad,
-  padLeft,
-  plural,
-  shellQuoted,
-  truncate,
-  visible,
-  widthOf
-} from "../../src/text/escape.ts"
+import { escapeHidden, escapeInQuotes, hasHidden, quoteForShell } from "../../src/text/escape.ts"
 
-describe("visible", () => {
+describe("escapeHidden", () => {
   const cases: ReadonlyArray<readonly [string, string]> = [
     ["plain kwörker 日本 🎉", "plain kwörker 日本 🎉"],
     ["\u001b[31mred\u001b]0;title\u0007", "\\x1b[31mred\\x1b]0;title\\x07"],
@@ -24,8 +14,8 @@ describe("visible", () => {
   ]
   for (const [given, expected] of cases) {
     it(expected, () => {
-      assert.strictEqual(visible(given), expected)
-      assert.isFalse(hasHidden(visible(given)))
+      assert.strictEqual(escapeHidden(given), expected)
+      assert.isFalse(hasHidden(escapeHidden(given)))
     })
   }
 })
@@ -39,29 +29,11 @@ describe("escapeInQuotes", () => {
   })
 })
 
-describe("truncate and pad", () => {
-  it("count columns, not characters", () => {
-    assert.strictEqual(widthOf("日本"), 4)
-    assert.strictEqual(truncate("abcdef", 4), "abc…")
-    assert.strictEqual(truncate("abcd", 4), "abcd")
-    assert.strictEqual(truncate("日本語", 4), "日…")
-    assert.strictEqual(pad("日", 4), "日  ")
-    assert.strictEqual(padLeft("7", 3), "  7")
-  })
-})
-
-describe("plural", () => {
-  it("counts", () => {
-    assert.deepStrictEqual([0, 1, 2].map((n) => plural(n, "core")), ["0 cores", "1 core", "2 cores"])
-    assert.strictEqual(plural(2, "crash", "crashes"), "2 crashes")
-  })
-})
-
-describe("shellQuoted", () => {
-  it("quotes what a shell would act upon", () => {
-    assert.strictEqual(shellQuoted("/usr/bin/prog-1.2"), "/usr/bin/prog-1.2")
-    assert.strictEqual(shellQuoted("web server"), "'web server'")
-    assert.strictEqual(shellQuoted("it's $(x)"), `'it'\\''s $(x)'`)
-    assert.strictEqual(shellQuoted("core.web\\x20server"), `'core.web\\x20server'`)
+describe("quoteForShell", () => {
+  it("quotes characters that a shell interprets", () => {
+    assert.strictEqual(quoteForShell("/usr/bin/prog-1.2"), "/usr/bin/prog-1.2")
+    assert.strictEqual(quoteForShell("web server"), "'web server'")
+    assert.strictEqual(quoteForShell("it's $(x)"), `'it'\\''s $(x)'`)
+    assert.strictEqual(quoteForShell("core.web\\x20server"), `'core.web\\x20server'`)
   })
 })

@@ -15,14 +15,14 @@ const hostile = {
 }
 
 describe("formatJson", () => {
-  it("is the same value, with nothing for a terminal to act upon", () => {
+  it("keeps the value, without hidden characters", () => {
     assert.deepStrictEqual(JSON.parse(formatJson(hostile)), hostile)
     assert.isFalse(hasHidden(formatJson(hostile)))
   })
 })
 
 describe("formatNdjson", () => {
-  it("is one core a line", () => {
+  it("prints one value per line", () => {
     const lines = formatNdjson([core(), core({ COREDUMP_CMDLINE: "a\nb" })]).split("\n")
     assert.strictEqual(lines.length, 2)
     assert.strictEqual(JSON.parse(lines[1]!).COREDUMP_CMDLINE, "a\nb")
@@ -30,7 +30,7 @@ describe("formatNdjson", () => {
 })
 
 describe("formatYaml", () => {
-  it.effect("is the same value for readers of YAML 1.1 and 1.2", () =>
+  it.effect("keeps the value in YAML 1.1 and 1.2", () =>
     Effect.gen(function*() {
       const text = yield* formatYaml(hostile)
       assert.isFalse(hasHidden(text))
@@ -38,7 +38,7 @@ describe("formatYaml", () => {
       assert.deepStrictEqual(parse(text, { version: "1.1" }), hostile)
     }))
 
-  it.effect("shows text of several lines as such", () =>
+  it.effect("prints multi-line text as a block", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* formatYaml({ MESSAGE: "one\ntwo" }), "MESSAGE: |-\n  one\n  two")
     }))

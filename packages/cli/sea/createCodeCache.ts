@@ -1,7 +1,7 @@
 /**
- * Runs the bundled program once and keeps the code that V8 made of what ran:
+ * Runs the bundled program once, and writes the code cache of V8 to a file:
  *
- *     node warmUp.ts PROGRAM CACHE ARGUMENTS…
+ *     node createCodeCache.ts PROGRAM CACHE ARGUMENT…
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { load } from "./load.ts"

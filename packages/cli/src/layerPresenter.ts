@@ -1,0 +1,55 @@
+import { Console, Context, Effect, Layer } from "effect"
+import { type CliError, CliOutput } from "effect/cli"
+import { escapeHidden } from "./text/escape.ts"
+import { printError } from "./text/messages.ts"
+import { Screen } from "./text/Screen.ts"
+import { wrapHelp } from "./text/wrapHelp.ts"
+
+/** Columns of a help page that is not printed to a terminal. */
+const defaultWidth = 80
+
+const suggestionHint = (error: CliError.CliError | undefined): string | undefined =>
+  error !== undefined && "suggestions" in error && error.suggestions.length > 0
+    ? `Did you mean ${error.suggestions.join(" or ")}?`
+    : undefined
+
+/**
+ * Prints help pages that fit the terminal, and errors of the command line as one sentence with a hint (the default is the
+ * whole help page).
+ */
+export const layerPresenter = Layer.effect(
+  CliOutput.Presenter,
+  Effect.map(Screen, (screen) => {
+    const printUsageError = (message: string, hint: string) =>
+      Effect.provideService(printError(message, hint), Screen, screen)
+    return {
+      present: Effect.fnUntraced(function*(event) {
+        switch (event._tag) {
+          case "InvalidInvocation": {
+            const [error] = event.errors
+            const [message] = (error?.message ?? "Invalid command line").split("\n")
+            return yield* printUsageError(
+              escapeHidden(message!.replace(/\.?$/, ".")),
+              suggestionHint(error) ?? `See: ${event.commandPath.join(" ")} --help`
+            )
+          }
+          case "Help": {
+            if (event.reason !== "Requested") {
+              return yield* printUsageError(
+                "No command specified.",
+                `Use list, info, get, delete, nodes, status or version. See: ${event.commandPath.join(" ")} --help`
+              )
+            }
+            const formatter = Context.getOrUndefined(yield* Effect.context<never>(), CliOutput.Formatter) ??
+              CliOutput.defaultFormatter({ colors: screen.color && screen.stdout !== undefined })
+            return yield* Console.log(
+              wrapHelp(formatter.formatHelpDoc(event.helpDoc), screen.stdout?.columns ?? defaultWidth)
+            )
+          }
+          case "Version":
+            return yield* Console.log(event.version)
+        }
+      })
+    } satisfies CliOutput.Presenter
+  })
+)

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  CoreNotFound,
+  CoreNotStored,
+  Forbidden,
+  InternalError,
+  InvalidQuery,
+  NodeFailed,
+  NodeTimeout,
+  NotReady,
+  type Problem,
+  RouteNotFound,
+  TooManyDownloads,
+  Unauthorized
+} from "@koredump/core"
+import { toCommandError } from "../../src/text/toCommandError.ts"
+
+describe("toCommandError", () => {
+  const cases: ReadonlyArray<readonly [Problem, number, RegExp]> = [
+    [
+      new InvalidQuery({ parameter: "since", detail: "Parameter since must be a time." }),
+      2,
+      /^Option --since must be a time\.$/
+    ],
+    [new Unauthorized({}), 5, /^Authentication required \(401\)\. A valid bearer token is required\.$/],
+    [new Forbidden({ detail: "No permission." }), 5, /^Forbidden \(403\)\. No permission\.$/],
+    [new CoreNotFound({ id: "core.x" }), 4, /^Core not found: core\.x\.$/],
+    [
+      new CoreNotStored({ id: "core.x", node: "n", detail: "Vacuumed." }),
+      4,
+      /^No core is stored for this crash: core\.x on node n\. Vacuumed\.$/
+    ],
+    [new CoreNotStored({ id: "core.x", detail: "the file is gone" }), 4, /: core\.x\. The file is gone\.$/],
+    [new RouteNotFound({}), 1, /^The server does not support this request \(404\)\./],
+    [new InternalError({}), 1, /^Internal error\.$/],
+    [new NodeTimeout({ node: "n" }), 1, /^No answer in time\.$/],
+    [new NodeFailed({ detail: "gone \u001b[31m\u202eevil" }), 1, /^Gone \\x1b\[31m\\u202eevil\.$/]
+  ]
+  for (const [problem, code, message] of cases) {
+    it(`maps ${problem._tag} to exit code ${code}`, () => {
+      const error = toCommandError(problem)
+      assert.strictEqual(error.exitCode, code)
+      assert.match(error.message, message)
+    })
+  }
+
+  it.each([
+    ["Cannot reach https://x (UNABLE_TO_VERIFY_LEAF_SIGNATURE).", /--certificate-authority/],
+    ["Cannot reach https://x (DEPTH_ZERO_SELF_SIGNED_CERT).", /--certificate-authority/],
+    ["Cannot reach https://x (ERR_TLS_CERT_ALTNAME_INVALID).", /--certificate-authority/],
+    ["Cannot reach http://x (ECONNREFUSED).", /--server URL/],
+    ["http://x answered 404.", /^Check that the URL is that of a koredump server\.$/]
+  ])("gives a hint that fits the reason: %s", (detail, hint) => {
+    assert.match(toCommandError(new NodeFailed({ detail })).hint!, hint)
+  })
+
+  it("refers to the server's log if the server is not ready, because it may lack a permission", () => {
+    const { exitCode, hint } = toCommandError(new NotReady({ detail: "Not ready." }))
+    assert.strictEqual(exitCode, 1)
+    assert.match(hint ?? "", /^Try again in a minute\. If the error persists, check the server's log\.$/)
+    assert.strictEqual(toCommandError(new TooManyDownloads({})).hint, "Try again later.")
+  })
+})
