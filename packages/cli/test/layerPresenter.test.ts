@@ -7,7 +7,7 @@ describe("layerPresenter", () => {
     "`%s--help` fits 80 columns, or the terminal",
     (command) =>
       Effect.gen(function*() {
-        for (const columns of [undefined, 70, 100]) {
+        for (const columns of [undefined, 80, 100]) {
           const { run } = yield* makeShell([], columns === undefined ? {} : { columns })
           const { code, stderr, stdout } = yield* run(...`${command}--help`.split(" "))
           assert.deepStrictEqual([code, stderr], [0, ""])
