@@ -26,7 +26,7 @@ const serverHint = (text: string) =>
     ? "Pass the CA certificate with --certificate-authority FILE, and use a host name that the certificate contains."
     : connectionError.test(text)
     ? "Check that the server is running. Use --server URL for another server, or --local for the cores of this host."
-    : "Check that the URL is that of a koredump server."
+    : "Check that the URL belongs to a koredump server."
 
 /** A problem of a core source as an error of the command line. */
 export const toCommandError = (problem: Problem): CommandError => {
