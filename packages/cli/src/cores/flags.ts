@@ -26,7 +26,7 @@ export const filterFlags = {
   image: filterFlag("image"),
   signal: filterFlag("signal"),
   uid: filterFlag("uid"),
-  state: filterFlag("state", ". Default: any"),
+  state: filterFlag("state", " (default: any)"),
   signature: filterFlag("signature"),
   since: filterFlag("since"),
   until: filterFlag("until"),
@@ -72,7 +72,9 @@ export const checkSelection = (
   if (all && core.length > 0) return Effect.fail(usage("Option -a cannot be combined with the name of a core.", hint))
   return all || newest || core.length > 0 || hasFilters(filter)
     ? Effect.void
-    : Effect.fail(usage("No core specified.", `Name a core, or use -1 for the newest core or -a for all cores. ${hint}`))
+    : Effect.fail(
+      usage("No core specified.", `Name a core, or use -1 for the newest core or -a for all cores. ${hint}`)
+    )
 }
 
 /** Whether any filter has a value. */
