@@ -3,13 +3,31 @@ import { type CliError, CliOutput } from "effect/cli"
 import { escapeHidden } from "./text/escape.ts"
 import { printError } from "./text/messages.ts"
 import { Screen } from "./text/Screen.ts"
+import { toSentence } from "./text/sentence.ts"
 import { wrapHelp } from "./text/wrapHelp.ts"
 
 /** Columns of a help page that is not printed to a terminal. */
 const defaultWidth = 80
 
+const describeError = (error: CliError.CliError | undefined): string => {
+  switch (error?._tag) {
+    case undefined:
+      return "Invalid command line"
+    case "UnrecognizedOption":
+      return `Unknown flag: ${error.option}`
+    case "UnknownSubcommand":
+      return `Unknown command: ${error.subcommand}`
+    default:
+      return error!.message.split("\n")[0]!
+  }
+}
+
+const maxSuggestions = 3
+
+/** More suggestions are all similar to a flag of one letter, and do not help. */
 const suggestionHint = (error: CliError.CliError | undefined): string | undefined =>
-  error !== undefined && "suggestions" in error && error.suggestions.length > 0
+  error !== undefined && "suggestions" in error && error.suggestions.length > 0 &&
+    error.suggestions.length <= maxSuggestions
     ? `Did you mean ${error.suggestions.join(" or ")}?`
     : undefined
 
@@ -27,9 +45,8 @@ export const layerPresenter = Layer.effect(
         switch (event._tag) {
           case "InvalidInvocation": {
             const [error] = event.errors
-            const [message] = (error?.message ?? "Invalid command line").split("\n")
             return yield* printUsageError(
-              escapeHidden(message!.replace(/\.?$/, ".")),
+              toSentence(escapeHidden(describeError(error))),
               suggestionHint(error) ?? `See: ${event.commandPath.join(" ")} --help`
             )
           }

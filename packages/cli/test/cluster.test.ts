@@ -39,7 +39,7 @@ describe("the program on a cluster", () => {
       assert.strictEqual(none.code, 5)
       assert.match(
         none.stderr,
-        /Authentication required \(401\)\. .*\n {2}Pass a token with --token or KOREDUMP_TOKEN\.\n$/
+        /Authentication required \(401\)\. .*\n {2}Pass a valid token with --token or KOREDUMP_TOKEN\.\n$/
       )
       const KUBECONFIG = writeKubeconfig(yield* temporaryDirectory)
       const refused = yield* run([...list, "--server", url], { env: { KUBECONFIG } })

@@ -10,6 +10,7 @@ import { describeFileError } from "../text/describeFileError.ts"
 import { escapeHidden } from "../text/escape.ts"
 import { printNotice } from "../text/messages.ts"
 import type { Screen } from "../text/Screen.ts"
+import { toSentence } from "../text/sentence.ts"
 import { chooseServer } from "./chooseServer.ts"
 import type { Connection } from "./Connection.ts"
 import { findToken } from "./findToken.ts"
@@ -104,7 +105,7 @@ const layerLocal = ({ root }: Connection) =>
       Effect.gen(function*() {
         const host = yield* SystemdHost
         yield* host.ready
-        for (const warning of yield* host.warnings) yield* printNotice(escapeHidden(warning))
+        for (const warning of yield* host.warnings) yield* printNotice(toSentence(escapeHidden(warning)))
         return yield* CoreSource
       })
     ).pipe(

@@ -4,7 +4,8 @@ import { Context, Effect } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { booleanFlag } from "../connection/booleanFlag.ts"
 import { type CommandError, usage } from "../text/CommandError.ts"
-import { toCommandError } from "../text/toCommandError.ts"
+import { escapeHidden } from "../text/escape.ts"
+import { toSentence } from "../text/sentence.ts"
 
 type FilterName = Exclude<keyof typeof filterFields, "id">
 
@@ -99,6 +100,13 @@ export const toCoreQuery = (
       ...Object.keys(filterFlags).flatMap((name) => values[name as FilterName].map((value) => [name, value] as const)),
       ...Object.entries(parameters).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
     ]
-    const query = yield* Effect.mapError(decodeCoreQuery(params), toCommandError)
+    const query = yield* Effect.mapError(decodeCoreQuery(params), ({ detail, parameter }) => {
+      const invalid = params.filter(([name]) => name === parameter).map(([, value]) => `"${escapeHidden(value)}"`)
+      const expectation = (detail ?? "").replace(`Parameter ${parameter} `, "It ")
+      return usage(
+        `Invalid value for flag --${parameter}: ${invalid.join(", ")}. ${toSentence(expectation)}`,
+        "See: koredumpctl list --help"
+      )
+    })
     return { state: "any", ...query }
   })

@@ -26,7 +26,7 @@ const serverHint = (text: string) =>
     ? "Pass the CA certificate with --certificate-authority FILE, and use a host name that the certificate contains."
     : connectionError.test(text)
     ? "Check that the server is running. Use --server URL for another server, or --local for the cores of this host."
-    : "Check that the URL belongs to a koredump server."
+    : "Check that the URL belongs to a koredump server, and that the server is running."
 
 /** A problem of a core source as an error of the command line. */
 export const toCommandError = (problem: Problem): CommandError => {
@@ -35,11 +35,11 @@ export const toCommandError = (problem: Problem): CommandError => {
     case "InvalidQuery":
       return usage(text.replace(/^Parameter (?=\S)/, "Option --"), "See: koredumpctl list --help")
     case "Unauthorized":
-      return notAllowed(`Authentication required (401). ${text}`, "Pass a token with --token or KOREDUMP_TOKEN.")
+      return notAllowed(`Authentication required (401). ${text}`, "Pass a valid token with --token or KOREDUMP_TOKEN.")
     case "Forbidden":
       return notAllowed(`Forbidden (403). ${text}`, "Ask your administrator for this permission.")
     case "DeletionDisabled":
-      return notAllowed(text, "Deletion requires a server that was started with --allow-delete.")
+      return notAllowed(text, "Start the server with --allow-delete to allow deletion.")
     case "CoreNotFound":
       return notFound(`Core not found: ${coreName(problem)}.`, "List the cores with: koredumpctl list")
     case "CoreNotStored":

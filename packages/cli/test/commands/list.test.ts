@@ -117,11 +117,11 @@ TIME                 AGE  NAMESPACE  POD    PROGRAM  PID  SIGNAL   STATE    SIZE
 
   const invalid: ReadonlyArray<readonly [string, RegExp]> = [
     ["", /No command specified/],
-    ["lst", /lst.*\n.*list/],
-    ["list --frobnicate", /--frobnicate/],
+    ["lst", /Unknown command: lst\.\n.*list/],
+    ["list --frobnicate", /Unknown flag: --frobnicate\./],
     ["list -x", /-x/],
     ["list -o xml", /xml/],
-    ["list --since yesterday", /--since.*RFC 3339/],
+    ["list --since yesterday", /Invalid value for flag --since: "yesterday"\. It must be .*RFC 3339/],
     ["list --signal SIGFOO", /--signal/],
     ["list --uid root", /--uid/],
     ["list --limit 0", /--limit/],

@@ -12,6 +12,8 @@ describe("toSentence and withoutPeriod", () => {
   it("add and remove the period", () => {
     assert.strictEqual(toSentence("the file is gone"), "The file is gone.")
     assert.strictEqual(toSentence("The file is gone."), "The file is gone.")
+    assert.strictEqual(toSentence("http://x answered 500"), "http://x answered 500.")
+    assert.strictEqual(toSentence("kernel.core_pattern is empty"), "kernel.core_pattern is empty.")
     assert.strictEqual(withoutPeriod("The file is gone."), "The file is gone")
   })
 })

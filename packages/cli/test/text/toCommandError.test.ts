@@ -49,7 +49,7 @@ describe("toCommandError", () => {
     ["Cannot reach https://x (DEPTH_ZERO_SELF_SIGNED_CERT).", /--certificate-authority/],
     ["Cannot reach https://x (ERR_TLS_CERT_ALTNAME_INVALID).", /--certificate-authority/],
     ["Cannot reach http://x (ECONNREFUSED).", /--server URL/],
-    ["http://x answered 404.", /^Check that the URL belongs to a koredump server\.$/]
+    ["http://x answered 404.", /^Check that the URL belongs to a koredump server, and that the server is running\.$/]
   ])("gives a hint that fits the reason: %s", (detail, hint) => {
     assert.match(toCommandError(new NodeFailed({ detail })).hint!, hint)
   })
