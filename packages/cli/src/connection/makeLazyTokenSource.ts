@@ -5,7 +5,7 @@ import type { FoundToken } from "./findToken.ts"
 type Source = CoreSource["Service"]
 
 /** Options of {@link makeLazyTokenSource}. */
-export interface LazyTokenOptions {
+interface LazyTokenOptions {
   /** The source without a token. */
   readonly anonymous: Source
   /** Finds a token. Fails with the reason why there is none. */

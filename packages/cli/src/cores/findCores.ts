@@ -11,7 +11,7 @@ import type { DownloadTarget } from "./DownloadTarget.ts"
 import { chooseCore, matchCores, parseCoreNames } from "./matchCores.ts"
 
 /** How cores are selected. */
-export interface FindOptions {
+interface FindOptions {
   /** If several cores match, select the newest one. */
   readonly newest: boolean
   /** Prefer cores that are stored to crashes without a core. */
@@ -20,7 +20,7 @@ export interface FindOptions {
 }
 
 /** The selected cores. */
-export interface FoundCores<Core> {
+interface FoundCores<Core> {
   readonly cores: ReadonlyArray<Core>
   /** Unreachable nodes may have other matching cores. A notice about this has been printed. */
   readonly incomplete: boolean

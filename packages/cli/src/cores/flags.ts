@@ -35,7 +35,7 @@ export const filterFlags = {
 } as const satisfies Record<FilterName, unknown>
 
 /** The values of {@link filterFlags}. */
-export type FilterValues = { readonly [Name in FilterName]: ReadonlyArray<string> }
+type FilterValues = { readonly [Name in FilterName]: ReadonlyArray<string> }
 
 /** Selects the newest of several cores. */
 export const newestFlag = booleanFlag("newest", "Select only the newest core (also: -1)")

@@ -14,7 +14,7 @@ import { formatAge, formatBytes, formatLocalTime, formatOffset } from "../text/u
 import { describeSignal } from "./describeSignal.ts"
 
 /** Options of {@link formatInfo}. */
-export interface InfoOptions {
+interface InfoOptions {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly color: boolean

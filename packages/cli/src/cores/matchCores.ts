@@ -5,7 +5,7 @@ import { Schema } from "effect"
 const isCoreId = Schema.is(CoreId)
 
 /** The operands of a command: `NODE ID`, or names of cores. */
-export type CoreNames =
+type CoreNames =
   | { readonly _tag: "Ref"; readonly ref: CoreRef }
   | { readonly _tag: "Names"; readonly names: ReadonlyArray<string> }
 
@@ -40,7 +40,7 @@ export const matchCores = (name: string, cores: ReadonlyArray<CoreSummary>): Rea
 }
 
 /** The result of {@link chooseCore}. */
-export type Choice =
+type Choice =
   | { readonly _tag: "One"; readonly core: CoreSummary }
   | { readonly _tag: "None" }
   | { readonly _tag: "Ambiguous"; readonly candidates: ReadonlyArray<CoreSummary> }

@@ -6,7 +6,7 @@ import { displayWidth, truncate } from "../text/terminalText.ts"
 import { formatBytes, formatClock } from "../text/units.ts"
 
 /** The progress of all downloads together. */
-export interface ProgressState {
+interface ProgressState {
   readonly label: string
   readonly done: number
   readonly total: number

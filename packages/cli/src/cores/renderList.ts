@@ -12,7 +12,7 @@ export const listFormats = ["table", "wide", "json", "ndjson", "yaml", "name", "
 export type ListFormat = typeof listFormats[number]
 
 /** Options of {@link renderList}. */
-export interface ListOptions {
+interface ListOptions {
   /** Milliseconds since 1970. */
   readonly now: number
   /** JSON and YAML are one object, not an array. */

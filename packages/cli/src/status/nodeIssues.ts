@@ -4,7 +4,7 @@ import { withoutPeriod } from "../text/sentence.ts"
 import { checkCorePattern } from "./checkCorePattern.ts"
 
 /** A problem of one node. */
-export interface NodeIssue {
+interface NodeIssue {
   /** For a table. */
   readonly summary: string
   /** The problem, without the name of the node. */

@@ -2,7 +2,7 @@ import { Config, Context, Effect, Layer, Option } from "effect"
 import { createInterface } from "node:readline"
 
 /** The size of a terminal. */
-export interface TerminalSize {
+interface TerminalSize {
   readonly columns: number
 }
 
