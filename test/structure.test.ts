@@ -9,6 +9,7 @@ import { root } from "../test-support/packages.ts"
  * `""` stands for the files directly in `src`, where folders may import them.
  */
 const levels: Readonly<Record<string, ReadonlyArray<string>>> = {
+  cli: ["text", "connection", "status", "cores", "commands"],
   "client-sdk": ["", "nodejs"],
   compression: [],
   core: ["common", "model", "pods", "source", "access", "cluster", "api", "testing"],

@@ -77,7 +77,7 @@ describe("makeLazyTokenSource", () => {
       assert.deepStrictEqual(requests, ["", "one"])
     }))
 
-  it.effect("fails with the server's error if there is no token", () =>
+  it.effect("fails with the server's error without a token", () =>
     Effect.gen(function*() {
       const { source } = yield* makeSource([undefined])
       assert.deepInclude(yield* Effect.flip(source.list({})), { detail: "The reason of the server." })
