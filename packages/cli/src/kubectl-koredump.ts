@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `kubectl koredump`: koredumpctl as a plugin of kubectl. */
+/** `kubectl koredump`: koredumpctl as a kubectl plugin. */
 import { start } from "./start.ts"
 
 await start({ kubectl: true })

@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { describeFileError } from "../text/describeFileError.ts"
 import { escapeHidden } from "../text/escape.ts"
 import type { Screen } from "../text/Screen.ts"
-import { toSentence } from "../text/sentence.ts"
+import { toSentence, withoutPeriod } from "../text/sentence.ts"
 import type { ChosenServer } from "./chooseServer.ts"
 import type { Connection } from "./Connection.ts"
 import { KubeconfigError } from "./KubeconfigError.ts"
@@ -48,7 +48,7 @@ const checkServer = (server: ChosenServer, name: string) => {
   const refusal = findTokenRefusal(server)
   return refusal === undefined
     ? Effect.void
-    : fail(`${toSentence(name).slice(0, -1)} was not sent to ${escapeHidden(server.url)}: ${refusal}.`)
+    : fail(`${withoutPeriod(toSentence(name))} was not sent to ${escapeHidden(server.url)}: ${refusal}.`)
 }
 
 const readToken = Effect.fnUntraced(function*(path: string) {

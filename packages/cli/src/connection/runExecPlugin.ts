@@ -20,7 +20,7 @@ const decodeCredential = Schema.decodeUnknownOption(
   }))
 )
 
-/** What a plugin gets to know about the cluster if it asks for it. */
+/** Information about the cluster, for a plugin that requests it. */
 const toClusterInfo = ({ cluster }: KubeContext, { provideClusterInfo }: ExecPlugin) =>
   provideClusterInfo === true
     ? {
