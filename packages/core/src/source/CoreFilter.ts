@@ -137,14 +137,17 @@ export const filterParameters = Object.fromEntries(
 export const CoreFilter = Schema.Struct(filterParameters)
 export interface CoreFilter extends Schema.Struct.Type<typeof filterParameters> {}
 
-const conditions = Object.entries(filterFields) as unknown as ReadonlyArray<
-  readonly [keyof CoreFilter, { readonly matches: (core: CoreSummary, value: unknown) => boolean }]
->
+const matchers = new Map<string, (core: CoreSummary, value: never) => boolean>(
+  Object.entries(filterFields).map(([name, { matches }]) => [name, matches])
+)
 
 /** Whether a core meets all conditions of the filter. */
-export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean =>
-  (filter.state !== undefined || core.state !== "missing") &&
-  conditions.every(([name, { matches }]) => {
-    const value = filter[name]
-    return value === undefined || matches(core, value)
-  })
+export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean => {
+  if (filter.state === undefined && core.state === "missing") return false
+  // A list calls this for every core: only the given conditions cost time.
+  for (const name in filter) {
+    const value = filter[name as keyof CoreFilter]
+    if (value !== undefined && matchers.get(name)?.(core, value as never) === false) return false
+  }
+  return true
+}
