@@ -150,7 +150,7 @@ export class SystemApi extends HttpApiGroup.make("system", { topLevel: true })
   )
 {}
 
-/** The whole API. */
+/** The REST API. */
 export class Api extends HttpApi.make("koredump")
   .add(CoresApi)
   .add(NodesApi)

@@ -73,8 +73,8 @@ it("searches the text q in all string fields except the resource version", () =>
 
 describe("problems", () => {
   it.each(Problem.members.map((member) => [member.name, member] as const))("%s has a unique type", (_, member) => {
-    const types = Problem.members.map(typeOf)
-    assert.strictEqual(types.filter((type) => type === typeOf(member)).length, 1)
+    const types = Problem.members.map(getType)
+    assert.strictEqual(types.filter((type) => type === getType(member)).length, 1)
   })
 
   it("decode from their JSON form", () => {
@@ -93,7 +93,7 @@ describe("problems", () => {
   })
 })
 
-function typeOf(member: (typeof Problem.members)[number]): string {
+function getType(member: (typeof Problem.members)[number]): string {
   // The required members of all problems.
   const problem = new member({ id: "x", parameter: "x", size: 1, allow: [], compression: "x", nodes: [] } as never)
   return problem.type
