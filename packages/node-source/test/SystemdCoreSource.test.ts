@@ -14,7 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import { Journal } from "../src/Journal.ts"
+import { Journal } from "../src/journal/Journal.ts"
 import { SystemdHost } from "../src/SystemdHost.ts"
 import { CoresDir, entryFields, idOf, layerFakeHost, store } from "./support/FakeHost.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"

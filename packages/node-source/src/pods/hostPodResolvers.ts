@@ -4,10 +4,10 @@
  */
 import type { PodResolver } from "@koredump/core"
 import { Effect, type FileSystem, type Scope } from "effect"
-import { hostPaths } from "../HostPaths.ts"
-import { isolated } from "./isolated.ts"
-import { containerLogsResolver, podLogsResolver } from "./logNames.ts"
-import { bundleResolver, conmonResolver } from "./runtimes.ts"
+import { hostPaths } from "../host/HostPaths.ts"
+import { isolated } from "./withFallback.ts"
+import { containerLogsResolver, podLogsResolver } from "./logResolvers.ts"
+import { bundleResolver, conmonResolver } from "./runtimeResolvers.ts"
 
 /**
  * In the order in which they count: the names of container logs and of pods' directories of logs, the configurations of

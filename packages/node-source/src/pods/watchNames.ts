@@ -1,7 +1,7 @@
 /** Tells every name that a directory of the host has, or has had since it is watched. */
 import { Deferred, Effect, type FileSystem } from "effect"
 import { readdir } from "node:fs/promises"
-import { attempt, directoryIdentity, watchDirectory } from "../files.ts"
+import { attempt, directoryIdentity, watchDirectory } from "../host/files.ts"
 
 const chunkSize = 256
 const tick = "2 seconds"

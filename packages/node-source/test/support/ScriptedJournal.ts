@@ -1,8 +1,8 @@
 /** A `Journal` whose entries a test writes. */
 import { Context, Effect, Layer, Option, PubSub, Stream } from "effect"
-import { Journal, JournalFailure } from "../../src/Journal.ts"
-import { textOf } from "../../src/JournalEntry.ts"
-import type { RawEntry } from "../../src/JournalExport.ts"
+import { Journal, JournalFailure } from "../../src/journal/Journal.ts"
+import { textOf } from "../../src/journal/JournalEntry.ts"
+import type { RawEntry } from "../../src/journal/JournalExport.ts"
 import { rawEntry } from "./fixtures.ts"
 
 export class JournalScript extends Context.Service<JournalScript, {

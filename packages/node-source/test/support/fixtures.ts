@@ -1,6 +1,6 @@
 /** The raw data of real crashes in test/fixtures. */
 import { readFileSync } from "node:fs"
-import { JournalExportParser, type RawEntry } from "../../src/JournalExport.ts"
+import { JournalExportParser, type RawEntry } from "../../src/journal/JournalExport.ts"
 
 const path = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
 

@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import { isBelieved, type JournalFacts, readEntry, readMetadata } from "../../src/journal/JournalEntry.ts"
+import type { RawEntry } from "../../src/journal/JournalExport.ts"
+import { changed, fixtureCases, fixtureEntries, fixtureEntry, fixtureText, rawEntry } from "../support/fixtures.ts"
+
+const host = { coredumpUid: 995, machine: "riscv64" }
+const read = (entry: RawEntry): JournalFacts => readEntry(entry, host)!
+
+const bootId = "751c449cf1bc47708e93be6dfdbb55a0"
+const podUid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
+
+const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}/${id.repeat(64)}`
+const pod = (lines: ReadonlyArray<string>) =>
+  read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") }))
+
+describe("JournalEntry", () => {
+  it("believes every real entry, whatever the passwd says", () => {
+    for (const coredumpUid of [995, undefined]) {
+      for (const entry of fixtureEntries) assert.isTrue(isBelieved(entry, { ...host, coredumpUid }))
+    }
+  })
+
+  it("knows the very files that systemd-coredump wrote", () => {
+    const files = fixtureText("files.txt").trim().split("\n").map((line) =>
+      line.replace(/ \d+ \d+$/, "").slice("/var/lib/systemd/coredump/".length)
+    )
+    const stored = fixtureEntries.filter((entry) => entry.has("COREDUMP_FILENAME")).map((entry) => read(entry).id)
+    assert.deepStrictEqual<ReadonlyArray<string>>(stored, files)
+  })
+
+  it("builds the same names from the other fields", () => {
+    for (const entry of fixtureEntries) {
+      const built = read(changed(entry, { COREDUMP_FILENAME: undefined })).id
+      assert.strictEqual(built, read(entry).id.replace(/\.zst$/, ""))
+    }
+  })
+
+  it("gives a crash the model's types", () => {
+    const { absence, cursor, fields, id, truncated } = read(fixtureEntry("deep"))
+    assert.strictEqual(id, `core.deep.0.${bootId}.12118.1795425477000000.zst`)
+    assert.match(cursor, /^s=[0-9a-f]{32};i=/)
+    assert.isFalse(truncated)
+    assert.strictEqual(absence, "the file is gone (vacuumed or deleted)")
+    assert.deepInclude(fields, {
+      COREDUMP_PID: 12118,
+      COREDUMP_UID: 0,
+      COREDUMP_GID: 0,
+      COREDUMP_SIGNAL: 11,
+      COREDUMP_SIGNAL_NAME: "SIGSEGV",
+      COREDUMP_TIMESTAMP: "2026-11-23T09:17:57Z",
+      COREDUMP_EXE: "/opt/demo/bin/deep",
+      COREDUMP_CGROUP: "/system.slice/demo.service",
+      _BOOT_ID: bootId,
+      ARCH: "x86_64",
+      title: "SIGSEGV in deep3 (deep)"
+    })
+    assert.match(fields.signature!, /^v1-[0-9a-f]{32}$/)
+    for (const heavy of ["MESSAGE", "COREDUMP_ENVIRON", "COREDUMP_PROC_CGROUP", "pod_uid"]) {
+      assert.notProperty(fields, heavy)
+    }
+  })
+
+  it("says why there is no core", () => {
+    const { absence, fields } = read(fixtureEntry("rlimit0"))
+    assert.strictEqual(absence, "the process's limit for cores (RLIMIT_CORE) allowed none")
+    assert.strictEqual(fields.ARCH, "riscv64")
+    assert.match(
+      read(changed(fixtureEntry("deep"), { COREDUMP_FILENAME: undefined })).absence,
+      /systemd-coredump did not store it/
+    )
+  })
+
+  it("knows a cut core", () => {
+    assert.isTrue(read(fixtureEntry("truncated")).truncated)
+  })
+
+  it.each(["pod", "pod-user-1000", "pod-cgroupfs", "pod-crio-crun"])("knows the pod of case %s", (name) => {
+    const { fields, pod } = read(fixtureEntry(name))
+    assert.match(pod!.podUid, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+    assert.match(pod!.containerId!, /^[0-9a-f]{64}$/)
+    assert.include(fields.COREDUMP_CGROUP, "kubepods")
+  })
+
+  it("falls back to the other hierarchies for the pod, unless they disagree", () => {
+    const other = podUid.replace("dde", "abc")
+    const one = pod(["1:name=systemd:/system.slice", `2${line(podUid, "a")}`, `3${line(podUid, "a")}`, ""])
+    assert.deepStrictEqual(one.pod, { podUid, containerId: "a".repeat(64) })
+    assert.isUndefined(pod([`2${line(podUid, "a")}`, `3${line(other, "a")}`]).pod)
+    assert.isUndefined(pod([`2${line(podUid, "a")}`, `3${line(podUid, "b")}`]).pod)
+  })
+
+  // COREDUMP_CGROUP of these entries is /system.slice/demo.service
+  it.each([
+    ["no pod anywhere", ["0::/system.slice/demo.service"], true],
+    ["a pod by other hierarchies", [`2${line(podUid, "a")}`], true],
+    ["two pods", [`2${line(podUid, "a")}`, `3${line(podUid.replace("dde", "abc"), "a")}`], false],
+    ["two containers", [`2${line(podUid, "a")}`, `3${line(podUid, "b")}`], false],
+    ["something of the kubelet's", ["2:memory:/kubepods/burstable/unheard-of"], false]
+  ])("shows a cgroup as proof of no pod only where it is one: %s", (_, lines, shown) => {
+    const entry = changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })
+    assert.strictEqual("COREDUMP_CGROUP" in read(entry).fields, shown)
+    assert.strictEqual("COREDUMP_CGROUP" in readMetadata(entry), shown)
+  })
+
+  it("believes no cgroup that the others contradict", () => {
+    const path = `/kubepods/burstable/pod${podUid}/${"a".repeat(64)}`
+    const entry = changed(fixtureEntry("deep"), {
+      COREDUMP_CGROUP: path,
+      COREDUMP_PROC_CGROUP: `2${line(podUid, "b")}`
+    })
+    const { fields, pod } = read(entry)
+    assert.isUndefined(pod)
+    assert.strictEqual(fields.COREDUMP_CGROUP, path)
+  })
+
+  it("takes entries with any bytes, and bounds them", () => {
+    const entry = rawEntry({
+      __CURSOR: "c",
+      COREDUMP_PID: "1",
+      COREDUMP_UID: "4294967295",
+      COREDUMP_GID: "-1",
+      COREDUMP_SIGNAL: "eleven",
+      COREDUMP_TIMESTAMP: "1598546178000000000000",
+      COREDUMP_COMM: Uint8Array.of(0xff, 0x2f, 0x20),
+      COREDUMP_CMDLINE: "x".repeat(1 << 20),
+      COREDUMP_EXE: "",
+      _BOOT_ID: bootId
+    })
+    const { fields, id } = read(entry)
+    assert.strictEqual(id, `core.\\xff\\x2f\\x20.4294967295.${bootId}.1.1598546178000000000000`)
+    assert.strictEqual(fields.COREDUMP_COMM, "\ufffd/ ")
+    assert.strictEqual(fields.COREDUMP_CMDLINE?.length, 4097)
+    for (const bad of ["COREDUMP_GID", "COREDUMP_SIGNAL", "COREDUMP_TIMESTAMP", "COREDUMP_EXE", "title"]) {
+      assert.notProperty(fields, bad)
+    }
+  })
+
+  it.each<readonly [string, Readonly<Record<string, string | undefined>>]>([
+    ["no pid", { COREDUMP_PID: undefined }],
+    ["no time", { COREDUMP_TIMESTAMP: undefined }],
+    ["a bad boot id", { _BOOT_ID: "x" }],
+    ["a name that cannot be", { COREDUMP_COMM: "x".repeat(300) }],
+    ["no cursor", { __CURSOR: undefined }]
+  ])("passes over an entry with %s", (_, fields) => {
+    assert.isUndefined(readEntry(changed(fixtureEntry("rlimit0"), fields), host))
+  })
+
+  it("does not take a file's path for a core's name", () => {
+    const facts = read(changed(fixtureEntry("deep"), { COREDUMP_FILENAME: "/etc/passwd" }))
+    assert.strictEqual(facts.id, `core.deep.0.${bootId}.12118.1795425477000000`)
+  })
+
+  it("tells all in the metadata", () => {
+    for (const name of fixtureCases.keys()) {
+      const metadata = readMetadata(fixtureEntry(name))
+      assert.strictEqual(String(metadata["MESSAGE"]).trimEnd(), fixtureText(`messages/${name}.txt`).trimEnd(), name)
+      assert.strictEqual("stack" in metadata, name !== "rlimit0", name)
+      assert.isString(metadata["COREDUMP_ENVIRON"])
+    }
+  })
+})
