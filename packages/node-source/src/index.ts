@@ -2,7 +2,7 @@
 export { hostNameAt } from "./host/HostPaths.ts"
 export { Journal, JournalFailure } from "./journal/Journal.ts"
 export type { RawEntry } from "./journal/JournalExport.ts"
-export { parseNamespaceRegex } from "./pods/parseNamespaceRegex.ts"
 export { hostPodResolvers } from "./pods/hostPodResolvers.ts"
+export { parseNamespaceRegex } from "./pods/parseNamespaceRegex.ts"
 export { layerSystemdCoreSource, layerSystemdCoreSourceNoJournal } from "./SystemdCoreSource.ts"
 export { type SystemdCoreSourceOptions, SystemdHost } from "./SystemdHost.ts"

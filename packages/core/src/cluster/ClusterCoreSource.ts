@@ -8,10 +8,11 @@ import { Clock, Context, Deferred, Effect, FiberMap, Layer, Metric, Schedule, Se
 import { RateLimiter } from "effect/persistence"
 import type { CoreMetadata } from "../model/Core.ts"
 import type { CoreRef } from "../model/CoreId.ts"
-import { CoreNotFound, CoreNotStored, NodeFailed, NodeTimeout, NotReady, type Problem } from "../model/Problem.ts"
+import { CoreNotFound, NodeFailed, NodeTimeout, NotReady, type Problem } from "../model/Problem.ts"
 import { CoreIndex } from "../source/CoreIndex.ts"
 import { type ByteRange, type CoreFile, CoreSource } from "../source/CoreSource.ts"
 import { measureIndex } from "../source/measureIndex.ts"
+import { requireStored } from "../source/requireStored.ts"
 import { ClusterNode } from "./ClusterNode.ts"
 import { applyChanges, type Following, followNode } from "./followNode.ts"
 import { monitorNodes } from "./monitorNodes.ts"
@@ -169,11 +170,7 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
     return index.get({ id, node }) ?? (yield* new CoreNotFound({ id, node }))
   })
 
-  const findStored = Effect.fnUntraced(function*({ id, node }: CoreRef) {
-    const { reason, state } = yield* find({ id, node })
-    if (state !== "missing") return
-    return yield* new CoreNotStored({ id, node, ...(reason === undefined ? {} : { detail: reason }) })
-  })
+  const findStored = (ref: CoreRef) => Effect.flatMap(find(ref), requireStored)
 
   /** A node and the way to it; waited for where it is being connected to, as when its agent has moved. */
   const connected = (name: string) =>

@@ -1,9 +1,9 @@
 /** Finds out which pods the cores of this host came from, and keeps it. */
 import { coreStem, type PodCgroup, type PodIdentity, type PodResolver } from "@koredump/core"
 import { Cause, Effect, Option, Queue, Stream } from "effect"
-import type { HostCores } from "./HostCores.ts"
 import type { JournalFacts } from "../journal/JournalEntry.ts"
 import { addIdentity, identityFor, isComplete, type KnownPod } from "../pods/ResolvedPod.ts"
+import type { HostCores } from "./HostCores.ts"
 
 /** What the answers are for, and who gives them. */
 export interface PodTracking {

@@ -7,9 +7,9 @@ import { Deferred, Effect, type FileSystem, Schema } from "effect"
 import { accessSync, constants, lstatSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
+import type { FileFacts } from "../cores/mergeCore.ts"
 import { attempt, codeOf, directoryIdentity, failureText, watchDirectory } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
-import type { FileFacts } from "../cores/mergeCore.ts"
 import { readXattrs } from "./xattrs.ts"
 
 /** Whoever wants to know what the directory holds. All calls are made on the event loop and must be quick. */

@@ -5,9 +5,9 @@
 import type { PodResolver } from "@koredump/core"
 import { Effect, type FileSystem, type Scope } from "effect"
 import { hostPaths } from "../host/HostPaths.ts"
-import { isolated } from "./withFallback.ts"
 import { containerLogsResolver, podLogsResolver } from "./logResolvers.ts"
 import { bundleResolver, conmonResolver } from "./runtimeResolvers.ts"
+import { isolated } from "./withFallback.ts"
 
 /**
  * In the order in which they count: the names of container logs and of pods' directories of logs, the configurations of

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreId, UnversionedCore } from "@koredump/core"
 import { Schema } from "effect"
-import { readEntry } from "../../src/journal/JournalEntry.ts"
 import { type FileFacts, mergeCore } from "../../src/cores/mergeCore.ts"
+import { readEntry } from "../../src/journal/JournalEntry.ts"
 import { changed, fixtureEntries, fixtureEntry } from "../support/fixtures.ts"
 
 const host = { coredumpUid: 995, machine: undefined }
