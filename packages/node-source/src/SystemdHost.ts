@@ -1,37 +1,36 @@
-/** The host that a `SystemdCoreSource` serves: what is to be known of it beforehand, and how things stand with it. */
 import { Context, type Duration, type Effect } from "effect"
 
-/** What is to be known about the host. */
+/** Settings of a source for the cores of one host. */
 export interface SystemdCoreSourceOptions {
-  /** Where the host's file system is mounted; `/` unless said. */
+  /** The directory where the file system of the host is mounted. Default: `/` */
   readonly root?: string
-  /** `<root>/var/lib/systemd/coredump` unless said. */
+  /** Default: `<root>/var/lib/systemd/coredump` */
   readonly coredumpDir?: string
-  /** The host's name unless said. */
+  /** The node name of the cores. Default: the name of the host */
   readonly nodeName?: string
-  /** Whether cores may be deleted; not unless said. */
+  /** Whether callers can delete cores. Default: false */
   readonly allowDelete?: boolean
-  /** Most cores known; beyond it the oldest that are `missing` go first. */
+  /** Maximum number of cores in the index. Above it, the oldest `missing` cores are removed first. Default: 100,000 */
   readonly maxCores?: number
-  /** Changes kept for watchers; one that falls further behind has to list again. 16,384 unless said. */
+  /** Number of changes kept for watches. A watch that falls further behind must list again. Default: 16,384 */
   readonly maxChanges?: number
-  /** How long crashes are known whose core is not there; 30 days unless said. */
+  /** How long crashes without a core stay in the index. Default: 30 days */
   readonly maxMissingAge?: Duration.Input
   /**
-   * Only cores of pods in namespaces that match are shown, see `parseNamespaceRegex`. One whose namespace is not known
-   * is not shown, nor are cores of the host's own processes.
+   * Shows only cores of pods in namespaces that match, see `parseNamespaceRegex`. Hides cores with an unknown namespace
+   * and cores of processes outside of pods. Default: shows all cores
    */
   readonly namespaceRegex?: RegExp | undefined
-  /** Where to keep which pod a core came from; nowhere unless said. */
+  /** The directory where the pod identities of cores are stored. Default: they are not stored */
   readonly stateDir?: string | undefined
-  /** The reading begins when this ends; at once unless said. */
+  /** Reading starts when this effect completes. Default: at once */
   readonly begin?: Effect.Effect<void>
 }
 
-/** How things stand with the host. */
+/** The condition of the host that a `SystemdCoreSource` serves. */
 export class SystemdHost extends Context.Service<SystemdHost, {
-  /** Ends when the directory has been scanned and the journal read, or found not to be readable. */
+  /** Completes when the directory has been scanned and the journal has been read, or found not readable. */
   readonly ready: Effect.Effect<void>
-  /** What lacks, in words. Empty when all is well. */
+  /** Sentences for operators about parts that do not work. Empty if everything works. */
   readonly warnings: Effect.Effect<ReadonlyArray<string>>
 }>()("@koredump/node-source/SystemdHost") {}

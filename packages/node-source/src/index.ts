@@ -1,4 +1,4 @@
-/** The core dumps that systemd-coredump keeps on a host, as a `CoreSource`. */
+/** The core dumps that systemd-coredump stores on a host, as a `CoreSource`. */
 export { hostNameAt } from "./host/HostPaths.ts"
 export { Journal, JournalFailure } from "./journal/Journal.ts"
 export type { RawEntry } from "./journal/JournalExport.ts"

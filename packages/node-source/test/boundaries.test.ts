@@ -8,6 +8,7 @@ const entries = {
     "@koredump/core",
     "@koredump/node-source",
     "effect",
+    "lru-cache",
     "xz-decompress"
   ]
 }

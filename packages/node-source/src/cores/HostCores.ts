@@ -1,42 +1,47 @@
-/**
- * The cores of this host: takes what the directory and the journal tell, in any order, and keeps the index in step.
- * Synchronous throughout: once published, a core is visible as soon as it is told.
- */
 import { type CoreId, coreIdMicros, type CoreIndex, coreStem, parseCoreId, type UnversionedCore } from "@koredump/core"
 import { Option } from "effect"
-import type { JournalFacts } from "../journal/JournalEntry.ts"
-import type { KnownPod } from "../pods/ResolvedPod.ts"
-import { type FileFacts, mergeCore } from "./mergeCore.ts"
+import type { UnreadableCore } from "../host/HostWarnings.ts"
+import type { KnownFiles, StoredFile } from "../host/StoredFile.ts"
+import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import type { ResolvedPod } from "../pods/ResolvedPod.ts"
+import { mergeCore } from "./mergeCore.ts"
 
-// A core may have been compressed, or compressed in another way, after its entry was written.
+// A core may be compressed, or compressed in another way, after its journal entry was written.
 const extensions = ["", ".zst", ".lz4", ".xz"]
 
-/** What the cores of a host depend on beside the host. */
+/** Settings of {@link HostCores}. */
 export interface HostCoresOptions {
   readonly node: string
+  /** Maximum number of cores in the index. */
   readonly maxCores: number
-  /** What is still known of a core's pod from an earlier run. By the stem of the core's name. */
-  readonly recall: (stem: string) => KnownPod | undefined
-  /** Whether the core may be shown at all. */
-  readonly shows: (core: UnversionedCore) => boolean
+  /** Loads the pod that an earlier run has stored for a core, by the stem of its core ID. */
+  readonly loadPod: (stem: string) => ResolvedPod | undefined
+  /** Whether the core is in the index. */
+  readonly isVisible: (core: UnversionedCore) => boolean
 }
 
-/** See the module's text. */
-export class HostCores {
+/**
+ * The cores of this host. Takes files, journal entries and pods in any order, merges them and updates the index.
+ * Everything is synchronous: after `publish`, a change is visible as soon as the method returns.
+ *
+ * A stem is a core ID without the extension for its compression. It identifies a crash.
+ */
+export class HostCores implements KnownFiles {
   readonly #index: CoreIndex
   readonly #options: HostCoresOptions
   readonly #maxEntries: number
-  readonly #files = new Map<string, FileFacts>()
-  /** Those of them that cannot be read, and why. */
+  /** By core ID. */
+  readonly #files = new Map<string, StoredFile>()
+  /** Reasons of the files that are not readable, by core ID. */
   readonly #unreadable = new Map<string, string>()
-  /** By the stem of the core's name. */
-  readonly #entries = new Map<string, JournalFacts>()
-  /** By the stem of the core's name. */
-  readonly #pods = new Map<string, KnownPod>()
-  /** Entries without file that are not shown, and when the crash was (microseconds since 1970). */
+  /** By stem. */
+  readonly #entries = new Map<string, JournalEntryInfo>()
+  /** By stem. */
+  readonly #pods = new Map<string, ResolvedPod>()
+  /** Stems of invisible crashes without a file, with the time of the crash (microseconds since 1970). */
   readonly #hidden = new Map<string, number>()
   #bytes = 0
-  #published = false
+  #isPublished = false
 
   constructor(index: CoreIndex, options: HostCoresOptions) {
     this.#index = index
@@ -44,18 +49,18 @@ export class HostCores {
     this.#maxEntries = Math.ceil(options.maxCores * 1.1)
   }
 
-  /** Bytes that the files take. */
+  /** The size of all files in bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** One of the files that cannot be read, and why; undefined where all can. */
-  get unreadable(): string | undefined {
+  /** An example of a file that is not readable. Undefined if all files are readable. */
+  get unreadable(): UnreadableCore | undefined {
     const [first] = this.#unreadable
-    return first === undefined ? undefined : `${first[0]}: ${first[1]}`
+    return first === undefined ? undefined : { id: first[0], reason: first[1] }
   }
 
-  file(id: string): FileFacts | undefined {
+  file(id: string): StoredFile | undefined {
     return this.#files.get(id)
   }
 
@@ -63,42 +68,47 @@ export class HostCores {
     return this.#files.keys()
   }
 
-  entry(id: string): JournalFacts | undefined {
+  /** The journal entry of a core, by core ID or stem. */
+  entry(id: string): JournalEntryInfo | undefined {
     return this.#entries.get(coreStem(id))
   }
 
-  /** What is known of the core's pod beside its cgroup. */
-  pod(stem: string): KnownPod | undefined {
+  hasEntry(id: string): boolean {
+    return this.entry(id) !== undefined
+  }
+
+  /** The resolved pod of a crash. */
+  pod(stem: string): ResolvedPod | undefined {
     return this.#pods.get(stem)
   }
 
-  /** Whether there is a file or an entry. */
-  knows(stem: string): boolean {
-    return this.#entries.has(stem) || this.#filesOf(stem).length > 0
+  /** Whether the crash has a file or a journal entry. */
+  has(stem: string): boolean {
+    return this.#entries.has(stem) || this.#getFiles(stem).length > 0
   }
 
-  /** Shows what has been told so far, and from now on everything at once. */
+  /** Puts all cores into the index, and from now on each change at once. */
   publish(): void {
-    if (this.#published) return
-    this.#published = true
-    for (const stem of this.#entries.keys()) this.#show(stem)
-    for (const id of this.#files.keys()) if (this.entry(id) === undefined) this.#show(coreStem(id))
+    if (this.#isPublished) return
+    this.#isPublished = true
+    for (const stem of this.#entries.keys()) this.#updateIndex(stem)
+    for (const id of this.#files.keys()) if (!this.hasEntry(id)) this.#updateIndex(coreStem(id))
   }
 
-  /** The file is there, or has changed. */
-  putFile(file: FileFacts): void {
+  /** Adds or replaces a file. */
+  putFile(file: StoredFile): void {
     const before = this.#files.get(file.id)
     if (before === file) return
     const stem = coreStem(file.id)
-    if (!this.knows(stem)) this.#recall(stem)
+    if (!this.has(stem)) this.#loadPod(stem)
     this.#bytes += file.size - (before?.size ?? 0)
     this.#files.set(file.id, file)
     if (file.unreadable === undefined) this.#unreadable.delete(file.id)
     else this.#unreadable.set(file.id, file.unreadable)
-    this.#show(stem)
+    this.#updateIndex(stem)
   }
 
-  /** The file is gone, or was never there. */
+  /** Removes a file. Does nothing if the file is unknown. */
   removeFile(id: string): void {
     const before = this.#files.get(id)
     if (before === undefined) return
@@ -106,85 +116,83 @@ export class HostCores {
     this.#files.delete(id)
     this.#unreadable.delete(id)
     const stem = coreStem(id)
-    if (!this.knows(stem)) this.#pods.delete(stem)
-    this.#show(stem)
+    if (!this.has(stem)) this.#pods.delete(stem)
+    this.#updateIndex(stem)
   }
 
-  /** The journal tells of a crash, perhaps not for the first time. */
-  putEntry(entry: JournalFacts): void {
+  /** Adds or replaces a journal entry. Does nothing if it is known. */
+  putEntry(entry: JournalEntryInfo): void {
     const stem = coreStem(entry.id)
     if (this.#entries.get(stem)?.cursor === entry.cursor) return
-    if (entry.pod !== undefined && !this.knows(stem)) this.#recall(stem)
+    if (entry.pod !== undefined && !this.has(stem)) this.#loadPod(stem)
     this.#entries.set(stem, entry)
-    for (const file of this.#filesOf(stem)) {
-      const { xattrs: _, ...facts } = file
-      this.#files.set(file.id, facts)
-    }
-    this.#show(stem)
-    if (this.#published && this.#entries.size > this.#maxEntries) this.#forgetEntries(0)
+    // The entry has the fields of the extended attributes, too.
+    for (const { xattrs: _, ...file } of this.#getFiles(stem)) this.#files.set(file.id, file)
+    this.#updateIndex(stem)
+    if (this.#isPublished && this.#entries.size > this.#maxEntries) this.#removeEntriesBefore(0)
   }
 
-  /** Which pod the core came from has been found out. */
-  putPod(stem: string, pod: KnownPod): void {
-    if (!this.knows(stem)) return
+  /** Sets the pod of a crash. Does nothing if the crash is unknown. */
+  putPod(stem: string, pod: ResolvedPod): void {
+    if (!this.has(stem)) return
     this.#pods.set(stem, pod)
-    this.#show(stem)
+    this.#updateIndex(stem)
   }
 
-  /** Forgets crashes before `time` (microseconds since 1970) whose core is not there. */
+  /** Removes crashes without a file that are older than `time` (microseconds since 1970). */
   removeMissingBefore(time: number): void {
     this.#index.removeMissingBefore(time)
-    this.#forgetEntries(time)
+    this.#removeEntriesBefore(time)
   }
 
-  #recall(stem: string): void {
-    const pod = this.#options.recall(stem)
+  #loadPod(stem: string): void {
+    const pod = this.#options.loadPod(stem)
     if (pod !== undefined) this.#pods.set(stem, pod)
   }
 
   /**
-   * The index is bounded; what it has dropped needs no entry any more. Those that are not shown, and so are in no index,
-   * go when the crash was before `time`, and the oldest where they are too many.
+   * Removes entries that the index has dropped. Hidden entries are in no index: they are removed if the crash is older
+   * than `time`, and the oldest ones if there are too many.
    */
-  #forgetEntries(time: number): void {
+  #removeEntriesBefore(time: number): void {
     for (const [stem, { id }] of this.#entries) {
-      if (this.#index.get({ node: this.#options.node, id }) || this.#filesOf(stem).length > 0) continue
-      if ((this.#hidden.get(stem) ?? -1) < time) this.#forgetEntry(stem)
+      if (this.#index.get({ node: this.#options.node, id }) || this.#getFiles(stem).length > 0) continue
+      if ((this.#hidden.get(stem) ?? -1) < time) this.#removeEntry(stem)
     }
     for (const stem of this.#hidden.keys()) {
       if (this.#entries.size <= this.#maxEntries) break
-      this.#forgetEntry(stem)
+      this.#removeEntry(stem)
     }
   }
 
-  #forgetEntry(stem: string): void {
+  #removeEntry(stem: string): void {
     this.#entries.delete(stem)
     this.#pods.delete(stem)
     this.#hidden.delete(stem)
   }
 
-  #filesOf(stem: string): ReadonlyArray<FileFacts> {
+  #getFiles(stem: string): ReadonlyArray<StoredFile> {
     return extensions.map((extension) => this.#files.get(stem + extension)).filter((file) => file !== undefined)
   }
 
-  /** Shows each file of the crash as a core; without any, the crash itself as one that is missing. */
-  #show(stem: string): void {
-    if (!this.#published) return
-    const { node, shows } = this.#options
+  /** Each file of the crash is a core in the index. Without a file, the entry is a core with state `missing`. */
+  #updateIndex(stem: string): void {
+    if (!this.#isPublished) return
+    const { isVisible, node } = this.#options
     const entry = this.#entries.get(stem)
     const pod = this.#pods.get(stem)
     const cores = new Map<string, UnversionedCore>()
-    for (const file of this.#filesOf(stem)) cores.set(file.id, mergeCore(node, file.id, file, entry, pod))
+    for (const file of this.#getFiles(stem)) cores.set(file.id, mergeCore({ node, id: file.id, file, entry, pod }))
     this.#hidden.delete(stem)
     if (cores.size === 0 && entry !== undefined) {
-      const core = mergeCore(node, entry.id, undefined, entry, pod)
+      const core = mergeCore({ node, id: entry.id, entry, pod })
       cores.set(entry.id, core)
-      if (!shows(core)) this.#hidden.set(stem, coreIdMicros(Option.getOrThrow(parseCoreId(entry.id))))
+      if (!isVisible(core)) this.#hidden.set(stem, coreIdMicros(Option.getOrThrow(parseCoreId(entry.id))))
     }
     for (const extension of extensions) {
       const id = stem + extension
       const core = cores.get(id)
-      if (core === undefined || !shows(core)) this.#index.remove({ node, id: id as CoreId })
+      if (core === undefined || !isVisible(core)) this.#index.remove({ node, id: id as CoreId })
       else this.#index.put(core)
     }
   }

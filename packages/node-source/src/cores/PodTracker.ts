@@ -1,102 +1,106 @@
-/** Finds out which pods the cores of this host came from, and keeps it. */
 import { coreStem, type PodCgroup, type PodIdentity, type PodResolver } from "@koredump/core"
-import { Cause, Effect, Option, Queue, Stream } from "effect"
-import type { JournalFacts } from "../journal/JournalEntry.ts"
-import { addIdentity, identityFor, isComplete, type KnownPod } from "../pods/ResolvedPod.ts"
+import { Effect, Option, Queue, Stream } from "effect"
+import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import { addAnswer, identityForCgroup, isComplete, type ResolvedPod } from "../pods/ResolvedPod.ts"
 import type { HostCores } from "./HostCores.ts"
 
-/** What the answers are for, and who gives them. */
-export interface PodTracking {
+/** What a pod tracker works with. */
+export interface PodTrackerOptions {
   readonly cores: HostCores
   readonly resolver: PodResolver["Service"]
-  /** Told each time more is known of a core's pod than before. */
-  readonly found: (stem: string, pod: KnownPod) => void
+  /** Called when more than before is known about the pod of a core. */
+  readonly onResolved: (stem: string, pod: ResolvedPod) => void
 }
 
-/** Takes the entries of the journal as they come; asks for as long as `run` runs. */
+/** Resolves the pods of cores, and updates them when resolvers learn more. */
 export interface PodTracker {
-  readonly met: (entry: JournalFacts) => void
-  /** Forgets what was to be found out of cores that are no longer known. */
-  readonly tidy: () => void
+  /** Resolves the pod of a new journal entry. */
+  readonly onEntry: (entry: JournalEntryInfo) => void
+  /** Removes cores that no longer exist. */
+  readonly prune: () => void
+  /** Queries the resolver. Must run for as long as the tracker is used. */
   readonly run: Effect.Effect<void>
 }
 
-const patience = "5 seconds"
-/** Questions at once: one that is answered slowly does not hold up the others. */
+const timeout = "5 seconds"
+/** Queries at the same time, so that a slow one does not delay the others. */
 const concurrency = 16
 
-const nothing: PodIdentity = {}
+const unknown: PodIdentity = {}
 
-/** See the module's text. */
-export const trackPods = Effect.fnUntraced(function*({ cores, found, resolver }: PodTracking) {
-  const questions = yield* Queue.unbounded<string>()
-  // Before anything is asked: what becomes known after an answer is told, and so is asked again.
+/** A tracker for the pods of these cores. The scope ends its subscription to the resolver. */
+export const makePodTracker = Effect.fnUntraced(function*({ cores, onResolved, resolver }: PodTrackerOptions) {
+  // Subscribe first: an update that arrives while a query runs causes another query.
   const updates = yield* resolver.updates
-  const asked = new Set<string>()
-  /** Stems of cores of which more can be found out, by the UID of the pod's cgroup. */
-  const unfinished = new Map<string, Set<string>>()
+  const queue = yield* Queue.unbounded<string>()
+  const queued = new Set<string>()
+  /** Stems of cores whose identity is not complete, by the pod UID in their cgroup. */
+  const incomplete = new Map<string, Set<string>>()
 
-  const ask = (stem: string) => {
-    if (asked.has(stem)) return
-    asked.add(stem)
-    Queue.offerUnsafe(questions, stem)
+  const enqueue = (stem: string) => {
+    if (queued.has(stem)) return
+    queued.add(stem)
+    Queue.offerUnsafe(queue, stem)
   }
 
-  const finish = (uid: string, stem: string) => {
-    const stems = unfinished.get(uid)
-    if (stems?.delete(stem) === true && stems.size === 0) unfinished.delete(uid)
+  const removeIncomplete = (podUid: string, stem: string) => {
+    const stems = incomplete.get(podUid)
+    if (stems?.delete(stem) === true && stems.size === 0) incomplete.delete(podUid)
   }
 
-  const resolve = (cgroup: PodCgroup) =>
+  const query = (stem: string, cgroup: PodCgroup) =>
     resolver.resolve(cgroup).pipe(
-      Effect.timeoutOption(patience),
-      Effect.map(Option.getOrElse(() => nothing)),
+      Effect.timeoutOption(timeout),
+      Effect.map(Option.getOrElse(() => unknown)),
       Effect.catchCause((cause) =>
-        Effect.as(Effect.logWarning("The pod of a core cannot be found out", Cause.pretty(cause)), nothing)
+        Effect.logWarning("Pod lookup failed", cause).pipe(
+          Effect.annotateLogs({ core: stem }),
+          Effect.as(unknown)
+        )
       )
     )
 
-  const answer = Effect.fnUntraced(function*(stem: string) {
-    asked.delete(stem)
+  const resolve = Effect.fnUntraced(function*(stem: string) {
+    queued.delete(stem)
     const cgroup = cores.entry(stem)?.pod
     if (cgroup === undefined) return
-    const answered = yield* resolve(cgroup)
-    const known = identityFor(cgroup, cores.pod(stem))
-    const identity = addIdentity(known, answered)
+    const answer = yield* query(stem, cgroup)
+    const known = identityForCgroup(cgroup, cores.pod(stem))
+    const identity = addAnswer(known, answer)
     if (identity === undefined) {
-      finish(cgroup.podUid, stem)
-      return yield* Effect.logWarning("The pod of a core is said to be another now; what was known first stays").pipe(
-        Effect.annotateLogs({ core: stem, known: JSON.stringify(known), said: JSON.stringify(answered) })
+      removeIncomplete(cgroup.podUid, stem)
+      return yield* Effect.logWarning("Pod identity changed: keeping the first one").pipe(
+        Effect.annotateLogs({ core: stem, known: JSON.stringify(known), reported: JSON.stringify(answer) })
       )
     }
-    if (isComplete(cgroup, identity)) finish(cgroup.podUid, stem)
+    if (isComplete(cgroup, identity)) removeIncomplete(cgroup.podUid, stem)
     if (Object.keys(identity).length === Object.keys(known).length) return
     const pod = { cgroup, identity }
     cores.putPod(stem, pod)
-    found(stem, pod)
+    onResolved(stem, pod)
   })
 
-  const learn = (uid: string) => {
-    for (const stem of unfinished.get(uid) ?? []) ask(stem)
+  const onUpdate = (podUid: string) => {
+    for (const stem of incomplete.get(podUid) ?? []) enqueue(stem)
   }
 
   const tracker: PodTracker = {
-    met: (entry) => {
+    onEntry: (entry) => {
       if (entry.pod === undefined) return
       const stem = coreStem(entry.id)
-      if (isComplete(entry.pod, identityFor(entry.pod, cores.pod(stem)))) return
-      const stems = unfinished.get(entry.pod.podUid) ?? new Set()
-      unfinished.set(entry.pod.podUid, stems.add(stem))
-      ask(stem)
+      if (isComplete(entry.pod, identityForCgroup(entry.pod, cores.pod(stem)))) return
+      const stems = incomplete.get(entry.pod.podUid) ?? new Set()
+      incomplete.set(entry.pod.podUid, stems.add(stem))
+      enqueue(stem)
     },
-    tidy: () => {
-      for (const [uid, stems] of unfinished) {
-        for (const stem of stems) if (cores.entry(stem) === undefined) finish(uid, stem)
+    prune: () => {
+      for (const [podUid, stems] of incomplete) {
+        for (const stem of stems) if (!cores.hasEntry(stem)) removeIncomplete(podUid, stem)
       }
     },
     run: Effect.all([
-      Stream.fromQueue(questions).pipe(Stream.mapEffect(answer, { concurrency, unordered: true }), Stream.runDrain),
-      Stream.runForEach(updates, (uid) => Effect.sync(() => learn(uid)))
+      Stream.fromQueue(queue).pipe(Stream.mapEffect(resolve, { concurrency, unordered: true }), Stream.runDrain),
+      Stream.runForEach(updates, (podUid) => Effect.sync(() => onUpdate(podUid)))
     ], { concurrency: "unbounded", discard: true })
   }
   return tracker

@@ -1,4 +1,3 @@
-/** What file, journal and attributes say of one core, as one summary. */
 import {
   type CoreId,
   coreIdMicros,
@@ -9,44 +8,37 @@ import {
   type UnversionedCore
 } from "@koredump/core"
 import { Option } from "effect"
-import type { JournalFacts } from "../journal/JournalEntry.ts"
-import { type KnownPod, podFacts } from "../pods/ResolvedPod.ts"
+import type { StoredFile } from "../host/StoredFile.ts"
+import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import { type ResolvedPod, toPodFields } from "../pods/ResolvedPod.ts"
 
-/** A core's file. */
-export interface FileFacts {
+/** Everything that is known about one core. At least one of `file` and `entry` is present. */
+export interface CoreParts {
+  readonly node: string
   readonly id: CoreId
-  readonly size: number
-  /** Changes whenever the file does. */
-  readonly version: string
-  /** Why the file cannot be read, in words. */
-  readonly unreadable?: string
-  /** What its extended attributes say; read only while the journal does not know the core. */
-  readonly xattrs?: Partial<UnversionedCore>
+  readonly file?: StoredFile | undefined
+  readonly entry?: JournalEntryInfo | undefined
+  readonly pod?: ResolvedPod | undefined
 }
 
-/**
- * One core. The journal's word counts more than the attributes', theirs more than the file name's. At least one of
- * `file` and `entry` is there; `pod` is what is known of the core's pod beside its cgroup.
- */
-export const mergeCore = (
-  node: string,
-  id: CoreId,
-  file: FileFacts | undefined,
-  entry: JournalFacts | undefined,
-  pod?: KnownPod
-): UnversionedCore => {
+/** Merges the parts to a core summary. The journal entry overrides extended attributes, which override the file name. */
+export const mergeCore = ({ entry, file, id, node, pod }: CoreParts): UnversionedCore => {
   const parts = Option.getOrThrow(parseCoreId(id))
-  const facts: Partial<UnversionedCore> = {
+  const fields: Partial<UnversionedCore> = {
     COREDUMP_PID: parts.pid,
     COREDUMP_UID: parts.uid,
     ...(parts.comm === "" ? {} : { COREDUMP_COMM: parts.comm }),
     COREDUMP_TIMESTAMP: formatTimestamp(coreIdMicros(parts)) ?? "1970-01-01T00:00:00Z",
     _BOOT_ID: parts.bootId,
     ...(entry === undefined ? file?.xattrs : entry.fields),
-    // Without its entry, because the journal has lost it, a core is of the pod that it was known to be of.
-    ...podFacts(entry === undefined ? pod?.cgroup : entry.pod, pod)
+    // If the journal has lost the entry, the stored pod identity is used with the cgroup that it was resolved for.
+    ...toPodFields(entry === undefined ? pod?.cgroup : entry.pod, pod)
   }
-  const reason = file === undefined ? entry?.absence : file.unreadable
+  const reason = file === undefined
+    ? entry?.missingReason
+    : file.unreadable === undefined
+    ? undefined
+    : `The core file is not readable: ${file.unreadable}.`
   return {
     id,
     node,
@@ -54,18 +46,17 @@ export const mergeCore = (
     compression: parts.compression,
     ...(file === undefined ? {} : { size: file.size }),
     ...(reason === undefined ? {} : { reason }),
-    ...signalFacts(facts),
-    ...facts
+    ...toSignalFields(fields),
+    ...fields
   } as UnversionedCore
 }
 
-/** What the number of the signal alone tells; the journal tells it better. */
-const signalFacts = (facts: Partial<UnversionedCore>): Partial<UnversionedCore> => {
-  const name = signalName(facts.COREDUMP_SIGNAL ?? 0)
+/** Signal name and title from the signal number. The journal entry has better ones, with the crashed function. */
+const toSignalFields = ({ COREDUMP_COMM, COREDUMP_SIGNAL }: Partial<UnversionedCore>): Partial<UnversionedCore> => {
+  const name = signalName(COREDUMP_SIGNAL ?? 0)
   if (name === undefined) return {}
-  const program = facts.COREDUMP_COMM
   return {
     COREDUMP_SIGNAL_NAME: name,
-    ...(program === undefined ? {} : { title: crashTitle(name, program, undefined) })
+    ...(COREDUMP_COMM === undefined ? {} : { title: crashTitle(name, COREDUMP_COMM, undefined) })
   }
 }

@@ -1,34 +1,33 @@
-/** Where things are on the host whose cores are served. The only place that joins host paths. */
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 
-/** See the module's text. */
+/** Paths of the host whose cores are served. No other module joins paths of the host. */
 export interface HostPaths {
-  /** `/`, or where the host's file system is mounted. */
+  /** `/`, or the directory where the file system of the host is mounted. */
   readonly root: string
-  /** Whether the host is the one that this process runs on, and not a mounted one. */
+  /** Whether this process runs on the host itself, as opposed to a mounted host. */
   readonly isThisHost: boolean
   readonly coredumpDir: string
-  /** The parents of the journal's directories: volatile and persistent. */
+  /** Parent directories of the volatile and the persistent journal. */
   readonly journalDirs: ReadonlyArray<string>
   readonly machineId: string
   readonly passwd: string
-  /** The kernel's setting; one kernel serves host and containers alike. */
+  /** The kernel setting `kernel.core_pattern`. Host and containers share one kernel, so it is never below `root`. */
   readonly corePattern: string
-  /** The processes that can be seen from here. */
+  /** The processes that are visible from here. */
   readonly proc: string
-  /** Links to the logs of running containers, made by the kubelet. */
+  /** The kubelet creates a symbolic link here for the log of each running container. */
   readonly containerLogs: string
-  /** A directory for each pod, made by the kubelet. */
+  /** The kubelet creates a directory here for each pod. */
   readonly podLogs: string
-  /** Where container runtimes keep what they run: a directory for each container, and its configuration in that. */
+  /** Container runtimes keep a directory for each running container here, with its configuration in file `config`. */
   readonly bundles: ReadonlyArray<{ readonly directory: string; readonly config: string }>
-  /** The file of a core in the coredump directory. The name must be a core's: such names hold no `/`. */
+  /** The path of a core file. `name` must be a core ID: core IDs contain no `/`. */
   readonly core: (name: string) => string
 }
 
-/** Paths below `root`. */
+/** The paths below `root`. Defaults: root `/`, coredump directory `<root>/var/lib/systemd/coredump`. */
 export const hostPaths = (
   options: { readonly root?: string | undefined; readonly coredumpDir?: string | undefined } = {}
 ): HostPaths => {
@@ -54,7 +53,7 @@ export const hostPaths = (
   }
 }
 
-/** The name of the host whose file system is at `root`; this host's where that does not tell. */
+/** The host name in `<root>/etc/hostname`. If there is none or it is invalid, the name of this machine. */
 export const hostNameAt = (root: string): string => {
   if (root === "/") return hostname()
   try {

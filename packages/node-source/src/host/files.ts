@@ -1,65 +1,46 @@
-/** What goes wrong with files and directories, in words; which directory a path is, and what happens in it. */
+/** Files and directories of the host: errors as text, directory identity, directory watch. */
+import { errorCode, fileErrorText } from "@koredump/core"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { stat } from "node:fs/promises"
 
-/** A file or directory cannot be used; `message` says why. */
+/** A file or directory cannot be used. `message` is the reason, for example `permission denied`. */
 export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure", { message: Schema.String }) {}
 
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error)
-
-/** Why a file or directory cannot be used, in words. */
-export const failureText = (error: unknown): string => {
-  const code = codeOf(error)
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-      return "no permission"
-    case "ENOENT":
-      return "it does not exist"
-    case "ENOTDIR":
-    case "EEXIST":
-      return "it is not a directory"
-    case "ELOOP":
-      return "a link"
-    case "ENOSPC":
-    case "EDQUOT":
-      return "no room"
-    case "EROFS":
-      return "read-only"
-    default:
-      return code
-  }
+/** The reason of a failed file system call, for example `permission denied`. */
+export const fileErrorReason = (error: unknown): string => {
+  const code = errorCode(error)
+  if (code === undefined) return String(error)
+  // mkdir reports EEXIST if something else than a directory has the name.
+  return fileErrorText(code === "EEXIST" ? "ENOTDIR" : code)
 }
 
-/** What node:fs does, with its failures in words. */
-export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure> =>
-  Effect.tryPromise({ try: run, catch: (cause) => new FileFailure({ message: failureText(cause) }) })
+/** Runs an asynchronous file system call. */
+export const tryFile = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure> =>
+  Effect.tryPromise({ try: run, catch: (error) => new FileFailure({ message: fileErrorReason(error) }) })
 
-/** Tells one directory from another that has come to its place: mounted over, or made anew. */
+/** A text that changes if another directory takes the place of this one: mounted over it, or created again. */
 export const directoryIdentity = (path: string): Effect.Effect<string, FileFailure> =>
-  attempt(() => stat(path, { bigint: true })).pipe(
+  tryFile(() => stat(path, { bigint: true })).pipe(
     Effect.filterOrFail(
       (stats) => stats.isDirectory(),
-      () => new FileFailure({ message: "it is not a directory" })
+      () => new FileFailure({ message: fileErrorText("ENOTDIR") })
     ),
-    // A directory that is made anew may have the inode number that the other had.
+    // A directory that is created again may get the same inode number.
     Effect.map(({ birthtimeNs, dev, ino }) => `${dev}-${ino}-${birthtimeNs}`)
   )
 
 const isWatchError = (defect: unknown): boolean =>
   defect instanceof Error && "syscall" in defect && defect.syscall === "watch"
 
-const watchFailure = (why: string) => new FileFailure({ message: `it cannot be watched: ${why}` })
-
-const watchErrorText = (error: unknown): string => {
-  const code = codeOf(error)
+const watchErrorReason = (error: unknown): string => {
+  const code = errorCode(error)
   return code === "EMFILE" || code === "ENOSPC"
-    ? `${code}, more inotify instances or watches than fs.inotify.max_user_instances and max_user_watches allow`
-    : failureText(error)
+    ? `inotify limit reached (${code}), polling instead. ` +
+      "Raise fs.inotify.max_user_instances or fs.inotify.max_user_watches on the host"
+    : fileErrorReason(error)
 }
 
-/** Tells what happens in a directory, once `onReady` has been called. */
+/** Calls `onEvent` for each change in a directory. `onReady` is called when the watch has started. */
 export const watchDirectory = (
   path: string,
   onReady: () => void,
@@ -68,10 +49,10 @@ export const watchDirectory = (
   FileSystem.FileSystem.use((fs) =>
     fs.watch(path, { onReady }).pipe(
       Stream.runForEach((event) => Effect.sync(() => onEvent(event))),
-      Effect.mapError(({ message }) => watchFailure(message)),
-      // Node throws where it cannot begin.
+      Effect.mapError(({ message }) => new FileFailure({ message })),
+      // Node.js throws if the watch cannot start.
       Effect.catchDefect((defect) =>
-        isWatchError(defect) ? Effect.fail(watchFailure(watchErrorText(defect))) : Effect.die(defect)
+        isWatchError(defect) ? Effect.fail(new FileFailure({ message: watchErrorReason(defect) })) : Effect.die(defect)
       )
     )
   )

@@ -1,35 +1,43 @@
-/** Opens the file of a core. Whatever stands under its name now, only a regular file in the directory itself is read. */
 import { decompress } from "@koredump/compression"
-import { type CoreFile, CoreNotStored, type CoreRef, CoreUnreadable, parseCoreId, type Problem } from "@koredump/core"
+import {
+  type CoreFile,
+  CoreNotStored,
+  type CoreRef,
+  CoreUnreadable,
+  errorCode,
+  parseCoreId,
+  type Problem
+} from "@koredump/core"
 import { Effect, Option, type Scope, Stream } from "effect"
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { failureText } from "./files.ts"
+import { fileErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 const chunkBytes = 256 * 1024
 
-// A name that has become a pipe must not block, one that has become a link must not be followed.
+// The name may have become a symbolic link, which must not be followed, or a named pipe, which must not block.
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const unreadable = (ref: CoreRef, error: unknown) =>
-  new CoreUnreadable({ ...ref, detail: `The file cannot be read: ${failureText(error)}.` })
-
-const isAbsent = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT"
+  new CoreUnreadable({ ...ref, detail: `The core file cannot be read: ${fileErrorReason(error)}.` })
 
 const acquire = (paths: HostPaths, ref: CoreRef): Effect.Effect<FileHandle, Problem, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: () => open(paths.core(ref.id), flags),
       catch: (error) =>
-        isAbsent(error)
-          ? new CoreNotStored({ ...ref, detail: "The file is gone (vacuumed or deleted)." })
+        errorCode(error) === "ENOENT"
+          ? new CoreNotStored({ ...ref, detail: "The core file is gone (deleted or vacuumed)." })
           : unreadable(ref, error)
     }),
     (handle) => Effect.ignore(Effect.tryPromise(() => handle.close()))
   )
 
-/** The file as it is now: it stays readable to the end even if it is deleted meanwhile. */
+/**
+ * Opens a core file. Only a regular file in the coredump directory itself is opened. It stays readable to its end even
+ * if it is deleted while it is open.
+ */
 export const openCore = Effect.fn("openCore")(
   function*(paths: HostPaths, ref: CoreRef): Effect.fn.Return<CoreFile, Problem, Scope.Scope> {
     const handle = yield* acquire(paths, ref)
@@ -37,21 +45,24 @@ export const openCore = Effect.fn("openCore")(
       try: () => handle.stat({ bigint: true }),
       catch: (error) => unreadable(ref, error)
     })
-    if (!stats.isFile()) return yield* new CoreUnreadable({ ...ref, detail: "It is not a regular file." })
+    if (!stats.isFile()) return yield* new CoreUnreadable({ ...ref, detail: "The core file is not a regular file." })
     const size = Number(stats.size)
     const { compression } = Option.getOrThrow(parseCoreId(ref.id))
 
     const read = (into: Uint8Array, position: number): Promise<number> =>
       handle.read(into, 0, into.length, position).then(({ bytesRead }) => bytesRead)
 
-    const chunk = Effect.fnUntraced(function*(position: number, end: number) {
+    const readChunk = Effect.fnUntraced(function*(position: number, end: number) {
       const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - position))
       const count = yield* Effect.tryPromise({
         try: () => read(buffer, position),
         catch: (error) => unreadable(ref, error)
       })
       if (count === 0) {
-        return yield* new CoreUnreadable({ ...ref, detail: `The file ends at ${position} of ${size} bytes.` })
+        return yield* new CoreUnreadable({
+          ...ref,
+          detail: `The core file was truncated: it ends after ${position} of ${size} bytes.`
+        })
       }
       return buffer.subarray(0, count)
     })
@@ -60,7 +71,7 @@ export const openCore = Effect.fn("openCore")(
       range.start >= range.end
         ? Stream.empty
         : Stream.paginate(range.start, (position) =>
-          Effect.map(chunk(position, range.end), (piece) => {
+          Effect.map(readChunk(position, range.end), (piece) => {
             const next = position + piece.length
             return [[piece], next < range.end ? Option.some(next) : Option.none()] as const
           }))

@@ -1,12 +1,13 @@
-/** Deletes the file of a core. */
-import { CoreNotStored, type CoreRef, DeletionDisabled, InternalError, type Problem } from "@koredump/core"
+import { CoreNotStored, type CoreRef, DeletionDisabled, errorCode, InternalError, type Problem } from "@koredump/core"
 import { Effect } from "effect"
 import { lstatSync } from "node:fs"
 import { unlink } from "node:fs/promises"
-import { failureText } from "./files.ts"
+import { fileErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
-/** Deletes the file of a core; never what a link points to, and nothing outside the directory. */
+class NotAFile extends Error {}
+
+/** Deletes a core file. Never deletes the target of a symbolic link, or anything outside of the coredump directory. */
 export const removeCore = (paths: HostPaths, ref: CoreRef): Effect.Effect<void, Problem> =>
   Effect.tryPromise({
     try: async () => {
@@ -15,19 +16,14 @@ export const removeCore = (paths: HostPaths, ref: CoreRef): Effect.Effect<void, 
       await unlink(path)
     },
     catch: (error) => {
-      if (error instanceof NotAFile) return new CoreNotStored({ ...ref, detail: "The file is gone." })
-      if (!(error instanceof Error && "code" in error)) return new InternalError({})
-      switch (error.code) {
-        case "ENOENT":
-          return new CoreNotStored({ ...ref, detail: "The file is gone." })
-        case "EROFS":
-        case "EACCES":
-        case "EPERM":
-          return new DeletionDisabled({ detail: `The file cannot be deleted: ${failureText(error)}.` })
-        default:
-          return new InternalError({ detail: `The file cannot be deleted: ${failureText(error)}.` })
+      const code = errorCode(error)
+      const detail = `The core file cannot be deleted: ${fileErrorReason(error)}.`
+      if (error instanceof NotAFile || code === "ENOENT") {
+        return new CoreNotStored({ ...ref, detail: "The core file is gone (deleted or vacuumed)." })
       }
+      if (code === undefined) return new InternalError({})
+      return ["EROFS", "EACCES", "EPERM"].includes(code)
+        ? new DeletionDisabled({ detail })
+        : new InternalError({ detail })
     }
   })
-
-class NotAFile extends Error {}

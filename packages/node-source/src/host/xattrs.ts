@@ -1,6 +1,6 @@
 /**
- * The extended attributes that systemd-coredump gives to a core: what is known of it while the journal has no entry.
- * Whoever owns a file can write any value into them.
+ * Extended attributes of core files. systemd-coredump sets them, and koredump uses them while the journal entry of a core
+ * is unknown. The owner of a file can set any value, so values are checked.
  */
 import { formatTimestamp, type UnversionedCore } from "@koredump/core"
 import { Schema } from "effect"
@@ -11,8 +11,8 @@ const maxBytes = 4096
 
 let loaded: { readonly binding: XattrBinding | undefined } | undefined
 
-// At first use, and a missing binary (another C library, another architecture) is as a file system without attributes.
-const load = (): XattrBinding | undefined => {
+// Loaded on first use. Without a binary for this machine, files are handled as if they had no attributes.
+const getBinding = (): XattrBinding | undefined => {
   if (loaded === undefined) {
     try {
       loaded = { binding: loadXattrBinding() }
@@ -23,8 +23,8 @@ const load = (): XattrBinding | undefined => {
   return loaded.binding
 }
 
-/** Whether extended attributes can be read on this machine at all. */
-export const canReadXattrs = (): boolean => load() !== undefined
+/** Whether this machine has a binary of the addon, so that extended attributes can be read. */
+export const canReadXattrs = (): boolean => getBinding() !== undefined
 
 const names = {
   pid: "COREDUMP_PID",
@@ -48,7 +48,7 @@ const isMicros = Schema.is(Micros)
 
 const utf8 = new TextDecoder()
 
-const decode = (name: keyof typeof names, text: string): string | number | undefined => {
+const decodeValue = (name: keyof typeof names, text: string): string | number | undefined => {
   switch (name) {
     case "pid":
     case "uid":
@@ -62,21 +62,24 @@ const decode = (name: keyof typeof names, text: string): string | number | undef
   }
 }
 
-/** What raw attributes say, each judged alone: a bad one is passed over. */
+/** Decodes raw attributes to fields of a core. Invalid attributes are skipped. */
 export const decodeXattrs = (raw: ReadonlyMap<string, Uint8Array>): Partial<UnversionedCore> => {
   const fields: Record<string, string | number> = {}
   for (const [name, key] of Object.entries(names) as ReadonlyArray<[keyof typeof names, string]>) {
     const bytes = raw.get(prefix + name)
     if (bytes === undefined || bytes.length > maxBytes) continue
-    const value = decode(name, utf8.decode(bytes))
+    const value = decodeValue(name, utf8.decode(bytes))
     if (value !== undefined) fields[key] = value
   }
   return fields as Partial<UnversionedCore>
 }
 
-/** The facts in a file's attributes; none where it has none or they cannot be read. Links are not followed. */
+/**
+ * Reads the attributes of a file as fields of a core. Empty if the file has no attributes or they cannot be read. Symbolic
+ * links are not followed.
+ */
 export const readXattrs = (path: string): Partial<UnversionedCore> => {
-  const binding = load()
+  const binding = getBinding()
   if (binding === undefined) return {}
   const raw = new Map<string, Uint8Array>()
   try {
@@ -86,7 +89,7 @@ export const readXattrs = (path: string): Partial<UnversionedCore> => {
       if (value !== null) raw.set(prefix + name, value)
     }
   } catch {
-    // Gone in between, not permitted, or not supported: the file's name and the journal suffice.
+    // Deleted meanwhile, permission denied or not supported. The file name and the journal entry have the same fields.
   }
   return decodeXattrs(raw)
 }

@@ -1,52 +1,54 @@
 /**
- * The host's journal, read by `journalctl`: it is as new as the journals that it must read. Volatile and persistent
- * journal are one here. Only named fields are asked for, so that a core kept in the journal never passes through memory.
+ * Reads the journal of the host with `journalctl`, so koredump supports the journal format of the installed systemd.
+ * Volatile and persistent journal are read as one. Only named fields are requested: a core that is stored inside the
+ * journal is never read into memory.
  */
+import { toSingleLine } from "@koredump/core"
 import { Context, Effect, Fiber, FileSystem, Layer, Option, type PlatformError, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
 import type { HostPaths } from "../host/HostPaths.ts"
-import { coredumpMessageId, metadataFields, summaryFields, textOf } from "./JournalEntry.ts"
-import { decodeJournalExport, type ExportBounds, type MalformedExport, type RawEntry } from "./JournalExport.ts"
+import { coredumpMessageId, getText, metadataFields, summaryFields } from "./JournalEntry.ts"
+import { decodeJournalExport, type ExportLimits, type MalformedExport, type RawEntry } from "./JournalExport.ts"
 
-/** The journal could not be read; `message` says why. */
+/** The journal could not be read. `message` is the reason, for example `journalctl not found`. */
 export class JournalFailure extends Schema.TaggedError<JournalFailure>()("JournalFailure", {
   message: Schema.String
 }) {}
 
-/** Entries of systemd-coredump, or of those who pretend to be it. */
+/** Reads entries with the message ID of systemd-coredump. They are not checked: any process can write such entries. */
 export class Journal extends Context.Service<Journal, {
-  /** The entries that are there, oldest first, with the fields of a summary; only those after `cursor` if given. */
+  /** The present entries, oldest first, with the fields of a core summary. With a cursor: only entries after it. */
   readonly query: (cursor?: string) => Stream.Stream<RawEntry, JournalFailure>
-  /** As `query`, and then those that come. Ends where it has to be begun anew, from the last cursor. */
+  /** Like `query`, and then new entries. If it ends, call it again with the cursor of the last entry. */
   readonly follow: (cursor?: string) => Stream.Stream<RawEntry, JournalFailure>
-  /** The heavy fields of one entry; none where the journal does not hold it any more. */
+  /** The heavy fields of one entry. None if the journal no longer has the entry. */
   readonly read: (cursor: string) => Effect.Effect<Option.Option<RawEntry>, JournalFailure>
   /**
-   * A text that changes when anything is written to the journal. Journald tells those who follow only after a quarter
-   * of a second; who knows that an entry is about to come asks here, and then `query`.
+   * A text that changes when anything is written to the journal. journald notifies followers only after 250 ms. To get an
+   * entry sooner, wait for a change of this marker and then call `query`.
    */
-  readonly pulse: Effect.Effect<string>
-  /** What lacks, in words. */
-  readonly lacking: Effect.Effect<ReadonlyArray<string>>
+  readonly tailMarker: Effect.Effect<string>
+  /** Sentences for operators. Empty if the journal exists. */
+  readonly warnings: Effect.Effect<ReadonlyArray<string>>
 }>()("@koredump/node-source/Journal") {}
 
-const summaryBounds: ExportBounds = { fieldBytes: 1 << 20, entryBytes: 4 << 20 }
-const metadataBounds: ExportBounds = { fieldBytes: 8 << 20, entryBytes: 32 << 20 }
+const summaryLimits: ExportLimits = { fieldBytes: 1 << 20, entryBytes: 4 << 20 }
+const metadataLimits: ExportLimits = { fieldBytes: 8 << 20, entryBytes: 32 << 20 }
 const maxErrorText = 500
 
-const failure = (error: JournalFailure | MalformedExport | PlatformError.PlatformError): JournalFailure => {
+const toJournalFailure = (error: JournalFailure | MalformedExport | PlatformError.PlatformError): JournalFailure => {
   switch (error._tag) {
     case "JournalFailure":
       return error
     case "MalformedExport":
-      return new JournalFailure({ message: `journalctl: ${error.message}` })
+      return new JournalFailure({ message: `journalctl failed: ${error.message}` })
     case "PlatformError":
       return new JournalFailure({
         message: error.reason._tag === "NotFound"
-          ? "journalctl is not installed"
-          : `journalctl cannot be run: ${error.reason._tag}`
+          ? "journalctl not found. Install systemd where the server runs"
+          : `journalctl failed: ${error.reason._tag}`
       })
   }
 }
@@ -65,12 +67,12 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
   const command = (options: ReadonlyArray<string>) =>
     ChildProcess.make("journalctl", [
       `--root=${paths.root}`,
-      // Without it --follow shows the running boot alone, and ends where the journal has nothing of it yet.
+      // Without --merge, --follow shows only the current boot, and ends if the journal has no entry of it yet.
       "--merge",
       "--output=export",
       ...options,
       `MESSAGE_ID=${coredumpMessageId}`,
-      // Journals of containers and of other machines may lie beside the host's.
+      // The directory may also contain journals of containers and of other machines.
       ...(machineId === undefined ? [] : [`_MACHINE_ID=${machineId}`])
     ], {
       env: { LC_ALL: "C", SYSTEMD_COLORS: "0", SYSTEMD_PAGER: "" },
@@ -79,38 +81,40 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
       forceKillAfter: "2 seconds"
     })
 
-  const run = (options: ReadonlyArray<string>, bounds: ExportBounds): Stream.Stream<RawEntry, JournalFailure> =>
+  const run = (options: ReadonlyArray<string>, limits: ExportLimits): Stream.Stream<RawEntry, JournalFailure> =>
     Stream.unwrap(Effect.gen(function*() {
       const handle = yield* spawner.spawn(command(options))
-      let complaint = ""
-      const complaining = yield* handle.stderr.pipe(
+      let errorOutput = ""
+      const readingErrors = yield* handle.stderr.pipe(
         Stream.decodeText(),
         Stream.runForEach((text) =>
           Effect.sync(() => {
-            complaint = (complaint + text).slice(-maxErrorText)
+            errorOutput = (errorOutput + text).slice(-maxErrorText)
           })
         ),
         Effect.ignore,
         Effect.forkScoped
       )
-      const ended = Effect.gen(function*() {
+      const checkExit = Effect.gen(function*() {
         const code = yield* Effect.mapError(
           handle.exitCode,
-          () => new JournalFailure({ message: "journalctl was ended by a signal" })
+          () => new JournalFailure({ message: "journalctl failed: terminated by a signal" })
         )
         if (code === 0) return
-        // What it said may come after its end.
-        yield* Effect.timeoutOption(Fiber.join(complaining), "1 second")
-        const said = complaint.trim().split("\n").at(-1)
-        return yield* new JournalFailure({ message: `journalctl: ${said === "" ? `exit code ${code}` : said}` })
+        // The error output may arrive after the exit code.
+        yield* Effect.timeoutOption(Fiber.join(readingErrors), "1 second")
+        const lastLine = toSingleLine(errorOutput.trim().split("\n").at(-1) ?? "").replace(/\.$/, "")
+        return yield* new JournalFailure({
+          message: `journalctl failed: ${lastLine === "" ? `exit code ${code}` : lastLine}`
+        })
       })
       return handle.stdout.pipe(
-        Stream.concat(Stream.fromEffectDrain(ended)),
-        decodeJournalExport(bounds)
+        Stream.concat(Stream.fromEffectDrain(checkExit)),
+        decodeJournalExport(limits)
       )
-    })).pipe(Stream.mapError(failure))
+    })).pipe(Stream.mapError(toJournalFailure))
 
-  /** journalctl watches only those of the journal's directories that were there when it began. */
+  /** Identities of the journal directories. journalctl watches only directories that existed when it started. */
   const directories = Effect.forEach(paths.journalDirs, (path) =>
     fs.stat(path).pipe(
       Effect.map((info) => `${info.dev}-${Option.getOrElse(info.ino, () => 0)}`),
@@ -123,36 +127,39 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
   })
 
   return Journal.of({
-    query: (cursor) => run([fields(summaryFields), ...after(cursor)], summaryBounds),
+    query: (cursor) => run([fields(summaryFields), ...after(cursor)], summaryLimits),
     follow: (cursor) =>
-      run([fields(summaryFields), "--follow", "--no-tail", ...after(cursor)], summaryBounds).pipe(
+      run([fields(summaryFields), "--follow", "--no-tail", ...after(cursor)], summaryLimits).pipe(
         Stream.interruptWhen(directoriesChanged)
       ),
     read: (cursor) =>
-      run([fields(metadataFields), `--cursor=${cursor}`, "--lines=1"], metadataBounds).pipe(
+      run([fields(metadataFields), `--cursor=${cursor}`, "--lines=1"], metadataLimits).pipe(
         Stream.runHead,
-        // Where the entry is gone, journalctl gives the next one.
-        Effect.map(Option.filter((entry) => textOf(entry, "__CURSOR") === cursor))
+        // If the entry is gone, journalctl returns the next one.
+        Effect.map(Option.filter((entry) => getText(entry, "__CURSOR") === cursor))
       ),
-    pulse: Effect.sync(() => journalPulse(paths)),
-    lacking: Effect.map(directories, (present) =>
-      present.some((found) => found !== "")
+    tailMarker: Effect.sync(() => readTailMarker(paths)),
+    warnings: Effect.map(directories, (identities) =>
+      identities.some((identity) => identity !== "")
         ? []
-        : [`there is no journal: neither ${paths.journalDirs.join(" nor ")} exists`])
+        : [
+          `Journal not found: neither ${paths.journalDirs.join(" nor ")} exists. ` +
+          "Check that systemd-journald runs and that its directories are mounted."
+        ])
   })
 })
 
 /** Offset of `tail_entry_seqnum` in the header of a journal file (systemd.io/JOURNAL_FILE_FORMAT). */
 const tailOffset = 160
 
-/** The numbers of the newest entries in all journal files that are being written. */
-const journalPulse = (paths: HostPaths): string => {
+/** The sequence numbers of the newest entries in all active journal files. */
+const readTailMarker = (paths: HostPaths): string => {
   const numbers: Array<string> = []
   const buffer = Buffer.alloc(8)
   for (const parent of paths.journalDirs) {
-    for (const directory of list(parent)) {
-      for (const name of list(join(parent, directory))) {
-        // Archived ones have an @ in their name.
+    for (const directory of listNames(parent)) {
+      for (const name of listNames(join(parent, directory))) {
+        // Archived journal files have an @ in their name.
         if (!name.endsWith(".journal") || name.includes("@")) continue
         try {
           const fd = openSync(join(parent, directory, name), "r")
@@ -163,7 +170,7 @@ const journalPulse = (paths: HostPaths): string => {
             closeSync(fd)
           }
         } catch {
-          // Not readable, or just rotated: this is a hint only.
+          // Not readable, or just rotated. The marker is only a hint.
         }
       }
     }
@@ -171,7 +178,7 @@ const journalPulse = (paths: HostPaths): string => {
   return numbers.join()
 }
 
-const list = (path: string): ReadonlyArray<string> => {
+const listNames = (path: string): ReadonlyArray<string> => {
   try {
     return readdirSync(path)
   } catch {
@@ -179,7 +186,7 @@ const list = (path: string): ReadonlyArray<string> => {
   }
 }
 
-/** The journal of the host with these paths. */
+/** The journal of the host with these paths, read with `journalctl`. */
 export const layerJournalctl = (
   paths: HostPaths
 ): Layer.Layer<Journal, never, ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem> =>

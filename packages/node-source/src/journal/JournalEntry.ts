@@ -1,7 +1,6 @@
-/** What a journal entry says of a crash, with the types and bounds of the model. Nothing here touches the host. */
+/** Decodes journal entries of systemd-coredump to fields of a core. Pure functions: nothing here accesses the host. */
 import {
   CoreId,
-  coreStem,
   crashSignature,
   crashTitle,
   formatCoreId,
@@ -19,7 +18,7 @@ import { basename } from "node:path"
 import type { RawEntry } from "./JournalExport.ts"
 import { isCoredumpWriter } from "./journalTrust.ts"
 
-/** The MESSAGE_ID of systemd-coredump's entries, `SD_MESSAGE_COREDUMP`. */
+/** The MESSAGE_ID of entries of systemd-coredump (`SD_MESSAGE_COREDUMP`). */
 export const coredumpMessageId = "fc2e22bc6ee647b6b90729ab34a250b1"
 
 const numberFields = ["COREDUMP_PID", "COREDUMP_UID", "COREDUMP_GID", "COREDUMP_SIGNAL"] as const
@@ -53,7 +52,7 @@ const textFields = [
   "_MACHINE_ID"
 ] as const
 
-/** The fields that a summary is made of. Never COREDUMP: with Storage=journal that is the core itself. */
+/** The fields that a core summary needs. Never COREDUMP: with Storage=journal it contains the core itself. */
 export const summaryFields: ReadonlyArray<string> = [
   ...numberFields,
   ...textFields,
@@ -78,137 +77,138 @@ const heavyTextFields = [
   "COREDUMP_PROC_STATUS"
 ] as const
 
-/** The fields that are read when one core's metadata is asked for: the heavy ones, and those that summaries shorten. */
+/** The fields that core metadata needs: the heavy fields, and text fields that summaries shorten. */
 export const metadataFields: ReadonlyArray<string> = [...heavyTextFields, ...textFields]
 
-/** What an entry says of a crash. */
-export interface JournalFacts {
-  /** Where the journal has the entry. */
+/** A decoded journal entry. */
+export interface JournalEntryInfo {
+  /** The position of the entry in the journal. */
   readonly cursor: string
-  /** The name of the core's file, or the name it would have had. */
+  /** The name of the core file. If no file was stored, the name it would have had. */
   readonly id: CoreId
   readonly truncated: boolean
-  /** Why there is no file, as far as this entry tells. */
-  readonly absence: string
-  /** The pod and container of the crashed process, by its cgroup. */
+  /** A sentence for the case that there is no core file: the likely reason. */
+  readonly missingReason: string
+  /** Pod and container of the crashed process, from its cgroup. Undefined: not in a pod, or contradictory. */
   readonly pod: PodCgroup | undefined
   readonly fields: Partial<UnversionedCore>
 }
 
-/** What the facts of an entry depend on beside the entry. */
-export interface HostFacts {
-  /** The uid of the host's user systemd-coredump, where known. */
+/** Properties of the host that the decoding of entries depends on. */
+export interface HostInfo {
+  /** The UID of user `systemd-coredump`, if known. */
   readonly coredumpUid: number | undefined
-  /** The host's architecture, where known. */
+  /** The machine architecture as in uname(1), if known. */
   readonly machine: string | undefined
 }
 
-/** Most characters of one field in a summary; `get` has it all. */
-const maxText = 4096
+/** Maximum characters of a field in a summary. Core metadata has the full text. */
+const maxTextLength = 4096
 
-/** A field as text; bytes that are not UTF-8 become replacement characters. */
-export const textOf = (entry: RawEntry, name: string): string | undefined => {
+/** The value of a field as text. Bytes that are not UTF-8 become replacement characters. */
+export const getText = (entry: RawEntry, name: string): string | undefined => {
   const value = entry.get(name)
-  // Several times as fast as TextDecoder on short texts.
+  // Several times faster than TextDecoder for short texts.
   return value === undefined ? undefined : Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8")
 }
 
-const naturalOf = (entry: RawEntry, name: string): number | undefined => {
-  const text = textOf(entry, name)
+const getNumber = (entry: RawEntry, name: string): number | undefined => {
+  const text = getText(entry, name)
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
 }
 
-/** Whether systemd-coredump itself wrote the entry. */
-export const isBelieved = (entry: RawEntry, host: HostFacts): boolean =>
+/** Whether systemd-coredump wrote the entry. */
+export const isTrusted = (entry: RawEntry, host: HostInfo): boolean =>
   isCoredumpWriter(
     {
-      uid: naturalOf(entry, "_UID"),
-      exe: textOf(entry, "_EXE"),
-      unit: textOf(entry, "_SYSTEMD_UNIT"),
-      cgroup: textOf(entry, "_SYSTEMD_CGROUP")
+      uid: getNumber(entry, "_UID"),
+      exe: getText(entry, "_EXE"),
+      unit: getText(entry, "_SYSTEMD_UNIT"),
+      cgroup: getText(entry, "_SYSTEMD_CGROUP")
     },
-    naturalOf(entry, "COREDUMP_UID"),
+    getNumber(entry, "COREDUMP_UID"),
     host.coredumpUid
   )
 
 const decodeId = Schema.decodeUnknownOption(CoreId)
 const tryFormatId = Option.liftThrowable(formatCoreId)
 
-const idOf = (entry: RawEntry): CoreId | undefined => {
-  const file = textOf(entry, "COREDUMP_FILENAME")
+const getCoreId = (entry: RawEntry): CoreId | undefined => {
+  const file = getText(entry, "COREDUMP_FILENAME")
   const named = file === undefined ? Option.none() : decodeId(basename(file))
   if (Option.isSome(named)) return named.value
-  const uid = naturalOf(entry, "COREDUMP_UID")
-  const pid = naturalOf(entry, "COREDUMP_PID")
-  const bootId = textOf(entry, "_BOOT_ID")
-  const usec = textOf(entry, "COREDUMP_TIMESTAMP")
+  const uid = getNumber(entry, "COREDUMP_UID")
+  const pid = getNumber(entry, "COREDUMP_PID")
+  const bootId = getText(entry, "_BOOT_ID")
+  const usec = getText(entry, "COREDUMP_TIMESTAMP")
   if (uid === undefined || pid === undefined || bootId === undefined || !/^\d{1,22}$/.test(usec ?? "")) return undefined
   const comm = entry.get("COREDUMP_COMM") ?? new Uint8Array(0)
   return Option.getOrUndefined(tryFormatId({ comm, uid, pid, bootId, usec: BigInt(usec!), compression: "none" }))
 }
 
-/** The cgroups of the crashed process, one for each hierarchy of the kernel. */
-const cgroupsOf = (entry: RawEntry): ReadonlyArray<string> => [
-  textOf(entry, "COREDUMP_CGROUP") ?? "",
-  ...(textOf(entry, "COREDUMP_PROC_CGROUP") ?? "").split("\n").map((line) => line.split(":").slice(2).join(":"))
+/** The cgroup paths of the crashed process, one for each cgroup hierarchy. The first is COREDUMP_CGROUP. */
+const getCgroups = (entry: RawEntry): ReadonlyArray<string> => [
+  getText(entry, "COREDUMP_CGROUP") ?? "",
+  ...(getText(entry, "COREDUMP_PROC_CGROUP") ?? "").split("\n").map((line) => line.split(":").slice(2).join(":"))
 ]
 
 /**
- * Whether the entry's COREDUMP_CGROUP must not be shown: one that is no pod's is the proof that the process belonged to no
- * pod, and with it the core to the node. It proves nothing where another hierarchy has the process in a pod.
+ * Whether COREDUMP_CGROUP must be left out. A path outside of pods proves that the core belongs to the node itself, but
+ * not if another hierarchy has the process in a pod and that pod cannot be determined.
  */
-const misleads = (cgroups: ReadonlyArray<string>, pod: PodCgroup | undefined): boolean =>
+const isMisleading = (cgroups: ReadonlyArray<string>, pod: PodCgroup | undefined): boolean =>
   pod === undefined && !isPodCgroup(cgroups[0] ?? "") && cgroups.some(isPodCgroup)
 
-const absenceOf = (entry: RawEntry, message: string | undefined): string => {
-  if (entry.has("COREDUMP_FILENAME")) return "the file is gone (vacuumed or deleted)"
+const getMissingReason = (entry: RawEntry, message: string | undefined): string => {
+  if (entry.has("COREDUMP_FILENAME")) return "The core file is gone (deleted or vacuumed)."
   if (message?.includes("terminated abnormally without generating a coredump") === true) {
-    return "the process's limit for cores (RLIMIT_CORE) allowed none"
+    return "No core was stored: the core size limit of the process (RLIMIT_CORE) did not allow it."
   }
-  return "systemd-coredump did not store it (Storage= in coredump.conf, its limits of size, or no room)"
+  return "systemd-coredump did not store the core. Check Storage= and the size limits in coredump.conf, and free disk space."
 }
 
-const shorten = (text: string) => text.length <= maxText ? text : `${text.slice(0, maxText)}…`
+const shorten = (text: string) => text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}…`
 
-/** What the entry says; undefined where it does not even say which core it is about. */
-export const readEntry = (entry: RawEntry, host: HostFacts): JournalFacts | undefined => {
-  const id = idOf(entry)
-  const cursor = textOf(entry, "__CURSOR")
+/** Decodes an entry. Undefined if the entry has no core ID or no cursor. */
+export const decodeEntry = (entry: RawEntry, host: HostInfo): JournalEntryInfo | undefined => {
+  const id = getCoreId(entry)
+  const cursor = getText(entry, "__CURSOR")
   if (id === undefined || cursor === undefined) return undefined
   const fields: Record<string, string | number> = {}
   for (const name of numberFields) {
-    const value = naturalOf(entry, name)
+    const value = getNumber(entry, name)
     if (value !== undefined) fields[name] = value
   }
   for (const name of textFields) {
-    const value = textOf(entry, name)
+    const value = getText(entry, name)
     if (value !== undefined && value !== "") fields[name] = intern(shorten(value))
   }
-  const micros = Number(textOf(entry, "COREDUMP_TIMESTAMP"))
+  const micros = Number(getText(entry, "COREDUMP_TIMESTAMP"))
   const time = formatTimestamp(micros)
   if (time !== undefined) fields["COREDUMP_TIMESTAMP"] = time
-  const message = textOf(entry, "MESSAGE")
-  const cgroups = cgroupsOf(entry)
+  const message = getText(entry, "MESSAGE")
+  const cgroups = getCgroups(entry)
   const pod = parsePodCgroups(cgroups)
-  if (misleads(cgroups, pod)) delete fields["COREDUMP_CGROUP"]
+  if (isMisleading(cgroups, pod)) delete fields["COREDUMP_CGROUP"]
   return {
     cursor,
     id,
-    truncated: textOf(entry, "COREDUMP_TRUNCATED") === "1",
-    absence: absenceOf(entry, message),
+    truncated: getText(entry, "COREDUMP_TRUNCATED") === "1",
+    missingReason: getMissingReason(entry, message),
     pod,
-    fields: { ...fields, ...crashFields(fields, message, host) } as Partial<UnversionedCore>
+    fields: { ...fields, ...toCrashFields(fields, message, host) } as Partial<UnversionedCore>
   }
 }
 
-const crashFields = (
+/** Title, signature and architecture of a crash. */
+const toCrashFields = (
   fields: Readonly<Record<string, string | number>>,
   message: string | undefined,
-  host: HostFacts
+  host: HostInfo
 ): Record<string, string> => {
   const stack = message === undefined ? undefined : parseStackTrace(message)
   const program = fields["COREDUMP_COMM"] ?? fields["COREDUMP_EXE"]
-  const signal = signalText(fields["COREDUMP_SIGNAL_NAME"], fields["COREDUMP_SIGNAL"])
+  const signal = toSignalText(fields["COREDUMP_SIGNAL_NAME"], fields["COREDUMP_SIGNAL"])
   const signature = program === undefined ? undefined : crashSignature(String(fields["COREDUMP_EXE"] ?? program), stack)
   const architecture = (message === undefined ? undefined : parseArchitecture(message)) ?? host.machine
   return {
@@ -218,31 +218,28 @@ const crashFields = (
   }
 }
 
-/** The signal in words: its name as given, else the one that its number has. */
-const signalText = (name: unknown, number: unknown): string | undefined =>
+/** The name of the signal. Without a name, it is derived from the number. */
+const toSignalText = (name: unknown, number: unknown): string | undefined =>
   typeof name === "string"
     ? name
     : typeof number === "number"
     ? signalName(number) ?? `signal ${number}`
     : undefined
 
-/** Everything that the entry says in words, in full, and its stack trace. */
-export const readMetadata = (entry: RawEntry): Readonly<Record<string, Schema.Json>> => {
+/** Decodes the heavy fields and the stack trace. Texts are not shortened. */
+export const decodeMetadata = (entry: RawEntry): Readonly<Record<string, Schema.Json>> => {
   const fields: Record<string, Schema.Json> = {}
   for (const name of metadataFields) {
-    const value = textOf(entry, name)
+    const value = getText(entry, name)
     if (value !== undefined && value !== "") fields[name] = value
   }
-  const cgroups = cgroupsOf(entry)
-  if (misleads(cgroups, parsePodCgroups(cgroups))) delete fields["COREDUMP_CGROUP"]
-  const stack = parseStackTrace(textOf(entry, "MESSAGE") ?? "", textOf(entry, "COREDUMP_PACKAGE_JSON"))
+  const cgroups = getCgroups(entry)
+  if (isMisleading(cgroups, parsePodCgroups(cgroups))) delete fields["COREDUMP_CGROUP"]
+  const stack = parseStackTrace(getText(entry, "MESSAGE") ?? "", getText(entry, "COREDUMP_PACKAGE_JSON"))
   return stack === undefined ? fields : { ...fields, stack }
 }
 
-/** What the files and entries of one crash have in common. */
-export const stemOf = (facts: JournalFacts): string => coreStem(facts.id)
-
-/** Values that thousands of cores share are kept once. */
+/** Saves memory: thousands of cores share the same values. */
 const interned = new Map<string, string>()
 const maxInterned = 8192
 

@@ -1,57 +1,57 @@
 /**
- * Reads the journal's export format: fields as `NAME=value`, or, where a value holds control bytes, as a line `NAME`,
- * the value's length (64 bits, little endian), the value and a newline; an empty line ends an entry.
+ * Parses the journal export format. A field is a line `NAME=value`. If the value contains control bytes, it is a line
+ * `NAME`, the length of the value (64 bits, little endian), the value and a newline. An empty line ends an entry.
  */
 import { Effect, Schema, Stream } from "effect"
 
-/** The first value of each field. Values may be any bytes; they are parts of what was read, so not to be kept for long. */
+/** The first value of each field. Values are views of the input buffer: decode them, do not keep them. */
 export type RawEntry = ReadonlyMap<string, Uint8Array>
 
-/** The input is not in the export format, or ends within an entry. */
+/** The input is not in the export format, or ends inside an entry. */
 export class MalformedExport extends Schema.TaggedError<MalformedExport>()("MalformedExport", {
   message: Schema.String
 }) {}
 
-/** Fields beyond a bound are passed over, without being held in memory. */
-export interface ExportBounds {
-  /** Most bytes of one value. */
+/** Limits in bytes. Fields above a limit are skipped and not held in memory. */
+export interface ExportLimits {
+  /** Maximum for one value. */
   readonly fieldBytes: number
-  /** Most bytes of all values of an entry. */
+  /** Maximum for all values of an entry. */
   readonly entryBytes: number
 }
 
 const newline = 10
 const equals = 61
 const lengthBytes = 8
-// journald's own bound for names
+// journald's own limit for field names
 const maxNameBytes = 64
 const fieldName = /^[A-Z0-9_]{1,64}$/
 
 const ascii = new TextDecoder("latin1")
 
-/** Takes the format in pieces of any size and gives the entries that each piece completes. */
+/** An incremental parser: takes chunks of any size and returns the entries that each chunk completes. */
 export class JournalExportParser {
-  readonly #bounds: ExportBounds
-  /** Bytes of a field that is not there in full yet. */
+  readonly #limits: ExportLimits
+  /** Bytes of a field that is not complete yet. */
   #rest: Uint8Array = new Uint8Array(0)
   #entry = new Map<string, Uint8Array>()
   #entryBytes = 0
   #inEntry = false
-  /** Bytes of an oversized binary value yet to come. */
+  /** Remaining bytes of an oversized binary value. */
   #skip = 0
   #state: "field" | "line" | "value" | "valueEnd" = "field"
 
-  constructor(bounds: ExportBounds) {
-    this.#bounds = bounds
+  constructor(limits: ExportLimits) {
+    this.#limits = limits
   }
 
-  /** Throws `MalformedExport`; the parser is of no use afterwards. */
+  /** Throws `MalformedExport`. Do not use the parser after that. */
   push(chunk: Uint8Array): Array<RawEntry> {
-    const bytes = this.#rest.length === 0 ? chunk : concat(this.#rest, chunk)
+    const bytes = this.#rest.length === 0 ? chunk : concatBytes(this.#rest, chunk)
     const entries: Array<RawEntry> = []
     let at = 0
     while (at < bytes.length) {
-      const next = this.#state === "field" ? this.#field(bytes, at, entries) : this.#passOver(bytes, at)
+      const next = this.#state === "field" ? this.#field(bytes, at, entries) : this.#skipOversized(bytes, at)
       if (next === undefined) break
       at = next
     }
@@ -59,12 +59,14 @@ export class JournalExportParser {
     return entries
   }
 
-  /** Throws where the input ended within an entry. */
+  /** Call at the end of the input. Throws `MalformedExport` if the input ends inside an entry. */
   end(): void {
-    if (this.#inEntry || this.#rest.length > 0 || this.#state !== "field") throw malformed("ends within an entry")
+    if (this.#inEntry || this.#rest.length > 0 || this.#state !== "field") {
+      throw malformed("output ends inside an entry")
+    }
   }
 
-  /** Reads one field, or the end of an entry; undefined where more bytes are needed. */
+  /** Parses one field, or the end of an entry. Returns undefined if more bytes are needed. */
   #field(bytes: Uint8Array, at: number, entries: Array<RawEntry>): number | undefined {
     const lineEnd = bytes.indexOf(newline, at)
     if (lineEnd === at) {
@@ -76,12 +78,12 @@ export class JournalExportParser {
     }
     const head = bytes.subarray(at, Math.min(lineEnd === -1 ? bytes.length : lineEnd, at + maxNameBytes + 1))
     const nameEnd = head.indexOf(equals)
-    if (nameEnd === -1 && head.length > maxNameBytes) throw malformed("a field's name is too long")
-    if (lineEnd === -1 && (nameEnd === -1 || bytes.length - at <= maxNameBytes + 1 + this.#bounds.fieldBytes)) {
+    if (nameEnd === -1 && head.length > maxNameBytes) throw malformed("field name too long")
+    if (lineEnd === -1 && (nameEnd === -1 || bytes.length - at <= maxNameBytes + 1 + this.#limits.fieldBytes)) {
       return undefined
     }
     const name = ascii.decode(nameEnd === -1 ? head : head.subarray(0, nameEnd))
-    if (!fieldName.test(name)) throw malformed("a field's name is not valid")
+    if (!fieldName.test(name)) throw malformed("invalid field name")
     this.#inEntry = true
     if (nameEnd === -1) return this.#binary(bytes, name, lineEnd + 1)
     if (lineEnd === -1) {
@@ -95,22 +97,22 @@ export class JournalExportParser {
   #binary(bytes: Uint8Array, name: string, at: number): number | undefined {
     if (bytes.length < at + lengthBytes) return undefined
     const length = new DataView(bytes.buffer, bytes.byteOffset + at, lengthBytes).getBigUint64(0, true)
-    if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed("a field's length is not valid")
+    if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed("invalid field length")
     const start = at + lengthBytes
-    if (length > this.#bounds.fieldBytes) {
+    if (length > this.#limits.fieldBytes) {
       this.#skip = Number(length)
       this.#state = "value"
       return start
     }
     const end = start + Number(length)
     if (bytes.length <= end) return undefined
-    if (bytes[end] !== newline) throw malformed("a field does not end where it should")
+    if (bytes[end] !== newline) throw malformed("field longer than its length")
     this.#put(name, bytes, start, end)
     return end + 1
   }
 
-  /** Goes on past a value that is too large. */
-  #passOver(bytes: Uint8Array, at: number): number {
+  /** Skips the rest of a value above the limit. */
+  #skipOversized(bytes: Uint8Array, at: number): number {
     if (this.#state === "line") {
       const lineEnd = bytes.indexOf(newline, at)
       if (lineEnd === -1) return bytes.length
@@ -123,41 +125,42 @@ export class JournalExportParser {
       if (this.#skip === 0) this.#state = "valueEnd"
       return at + step
     }
-    if (bytes[at] !== newline) throw malformed("a field does not end where it should")
+    if (bytes[at] !== newline) throw malformed("field longer than its length")
     this.#state = "field"
     return at + 1
   }
 
   #put(name: string, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
-    if (length > this.#bounds.fieldBytes || this.#entry.has(name)) return
-    if (this.#entryBytes + length > this.#bounds.entryBytes) return
+    if (length > this.#limits.fieldBytes || this.#entry.has(name)) return
+    if (this.#entryBytes + length > this.#limits.entryBytes) return
     this.#entryBytes += length
     this.#entry.set(name, bytes.subarray(start, end))
   }
 }
 
-const malformed = (what: string) => new MalformedExport({ message: `not the journal's export format: ${what}` })
+const malformed = (reason: string) =>
+  new MalformedExport({ message: `output is not in the journal export format: ${reason}` })
 
-const concat = (a: Uint8Array, b: Uint8Array) => {
+const concatBytes = (a: Uint8Array, b: Uint8Array) => {
   const both = new Uint8Array(a.length + b.length)
   both.set(a)
   both.set(b, a.length)
   return both
 }
 
-const attempt = <A>(run: () => A): Effect.Effect<A, MalformedExport> =>
+const tryParse = <A>(run: () => A): Effect.Effect<A, MalformedExport> =>
   Effect.try({ try: run, catch: (error) => error instanceof MalformedExport ? error : malformed(String(error)) })
 
-/** The entries of a stream in the export format. Fails where the stream is malformed or ends within an entry. */
+/** Decodes a stream in the export format. Fails if the stream is malformed or ends inside an entry. */
 export const decodeJournalExport =
-  (bounds: ExportBounds) =>
+  (limits: ExportLimits) =>
   <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<RawEntry, E | MalformedExport, R> =>
     Stream.suspend(() => {
-      const parser = new JournalExportParser(bounds)
+      const parser = new JournalExportParser(limits)
       return bytes.pipe(
-        Stream.mapEffect((chunk) => attempt(() => parser.push(chunk))),
+        Stream.mapEffect((chunk) => tryParse(() => parser.push(chunk))),
         Stream.flattenIterable,
-        Stream.concat(Stream.fromEffectDrain(attempt(() => parser.end())))
+        Stream.concat(Stream.fromEffectDrain(tryParse(() => parser.end())))
       )
     })

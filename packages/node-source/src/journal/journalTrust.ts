@@ -1,10 +1,10 @@
 /**
- * Which journal entries are believed. Whoever reaches the journal's socket can write any `COREDUMP_*` field; what
- * begins with `_` is journald's own word on who wrote.
+ * Decides which journal entries are trusted. A process with access to the journal socket can write any `COREDUMP_*` field.
+ * Only fields that start with `_` come from journald, and describe the process that wrote the entry.
  */
 import { isPodCgroup } from "@koredump/core"
 
-/** What journald says of an entry's writer; undefined where it came too late to find out. */
+/** The writer of an entry, as reported by journald. Undefined: the process ended before journald could look. */
 export interface Writer {
   readonly uid: number | undefined
   readonly exe: string | undefined
@@ -12,8 +12,8 @@ export interface Writer {
   readonly cgroup: string | undefined
 }
 
-/** The uid of user `systemd-coredump` in the text of /etc/passwd. */
-export const coredumpUid = (passwd: string): number | undefined => {
+/** The UID of user `systemd-coredump` in the text of /etc/passwd. */
+export const parseCoredumpUid = (passwd: string): number | undefined => {
   const uid = /^systemd-coredump:[^:\n]*:(\d{1,10}):/m.exec(passwd)?.[1]
   return uid === undefined ? undefined : Number(uid)
 }
@@ -24,14 +24,15 @@ const coredumpExe =
   /^(?:\/usr)?\/lib\/systemd\/systemd-coredump(?: \(deleted\))?$|^\/nix\/store\/[^/]+\/lib\/systemd\/systemd-coredump$/
 
 /**
- * Whether systemd-coredump itself wrote the entry about the crash of a process of `crashedUid`.
+ * Whether systemd-coredump wrote the entry. `crashedUid` is the UID of the crashed process, `systemUid` the UID of user
+ * `systemd-coredump` if the passwd file of the host is known.
  *
- * - Never from a pod's cgroup: root in a container can have a program of any path.
- * - From systemd-coredump's own unit: only the service manager puts processes there. For a core of an ordinary user
- *   systemd-coredump takes that user's uid before it writes.
- * - Else (systemd-coredump run by the kernel itself, as for crashes of PID 1 and journald, or without a service manager)
- *   its path decides, together with a uid that no ordinary user can have: users can make a process of that path write
- *   what they like (`LD_PRELOAD`). `systemUid` is systemd-coredump's own, where the host's passwd is known.
+ * - Entries from the cgroup of a pod are never trusted: root in a container can create a program with any path.
+ * - Entries from the unit of systemd-coredump are trusted: only the service manager puts processes there. For a core of
+ *   an ordinary user, systemd-coredump switches to the UID of that user before it writes the entry.
+ * - Other entries are trusted because of the path of the program and a UID that no ordinary user can have. The kernel
+ *   starts systemd-coredump without a unit if PID 1 or journald crashes. The path alone is not enough: users can make a
+ *   process with this path write anything (`LD_PRELOAD`).
  */
 export const isCoredumpWriter = (
   writer: Writer,
@@ -41,10 +42,10 @@ export const isCoredumpWriter = (
   const { cgroup, exe, uid, unit } = writer
   if (uid === undefined || (cgroup !== undefined && isPodCgroup(cgroup))) return false
   if (exe !== undefined && !coredumpExe.test(exe)) return false
-  const isSystems = uid === 0 || (systemUid === undefined ? uid <= maxSystemUid : uid === systemUid)
-  if (unit !== undefined && coredumpUnit.test(unit)) return isSystems || uid === crashedUid
-  // No cgroup: the writer was gone before journald could look, and may well have been in a pod.
-  if (exe === undefined || cgroup === undefined || !isSystems) return false
-  // Without a passwd any service's uid would do: believe it only where no service can be.
+  const isSystemUid = uid === 0 || (systemUid === undefined ? uid <= maxSystemUid : uid === systemUid)
+  if (unit !== undefined && coredumpUnit.test(unit)) return isSystemUid || uid === crashedUid
+  // Without a cgroup the writer ended before journald could look, and may have been in a pod.
+  if (exe === undefined || cgroup === undefined || !isSystemUid) return false
+  // Without a passwd file any system service has a matching UID, so require a cgroup that contains no services.
   return uid === 0 || systemUid !== undefined || cgroup === "/" || cgroup === "/init.scope"
 }

@@ -1,113 +1,118 @@
-/** Reads the journal for as long as its scope is open, whatever becomes of journalctl: supervised, never twice at once. */
-import { Clock, Duration, Effect, Metric, Schedule, Stream } from "effect"
+import { exponentialBackoff } from "@koredump/core"
+import { Clock, Duration, Effect, Metric, Stream } from "effect"
+import type { FailureListener } from "../host/HostWarnings.ts"
+import type { AwaitedEntries } from "./AwaitedEntries.ts"
 import { Journal, JournalFailure } from "./Journal.ts"
-import { type HostFacts, isBelieved, type JournalFacts, readEntry, textOf } from "./JournalEntry.ts"
+import { decodeEntry, getText, type HostInfo, isTrusted, type JournalEntryInfo } from "./JournalEntry.ts"
 import type { RawEntry } from "./JournalExport.ts"
 
-/** Whoever wants to know what the journal tells. All calls are made on the event loop and must be quick. */
-export interface JournalListener {
-  /** An entry of systemd-coredump; the same one may be told more than once. */
-  readonly entry: (facts: JournalFacts) => void
-  /** Ends when (as soon as) there are cores whose entry should come any moment. */
-  readonly expecting: Effect.Effect<void>
-  readonly isExpecting: () => boolean
-  /** The entries that were there at first have been told, or cannot be. */
-  readonly read: () => void
-  /** Why the journal cannot be read, in words; undefined when it can again. */
-  readonly lacking: (why: string | undefined) => void
+/** Receives the events of the journal. The functions are called on the event loop and must return quickly. */
+export interface JournalListener extends FailureListener {
+  /** A trusted entry. The same entry may be reported more than once. */
+  readonly onEntry: (entry: JournalEntryInfo) => void
+  /** All entries that existed at first have been reported, or cannot be read. */
+  readonly onInitialRead: () => void
+}
+
+/** What the journal reader works with. */
+export interface JournalReaderOptions {
+  readonly host: HostInfo
+  /** While this is not empty, the reader polls the journal. It deletes entries that it has reported. */
+  readonly awaited: AwaitedEntries
+  readonly listener: JournalListener
 }
 
 const restarts = Metric.counter("koredump_journal_restarts_total", {
-  description: "How often the reading of the journal was begun anew",
+  description: "Restarts of journalctl",
   incremental: true
 })
 const rejected = Metric.counter("koredump_journal_rejected_entries_total", {
-  description: "Entries that claim to be systemd-coredump's and are not, or name no core",
+  description: "Journal entries rejected: not written by systemd-coredump, or without a core ID",
   incremental: true
 })
 
-const backoff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")]).pipe(
-  Schedule.jittered
-)
-/** A run that lasted this long was a good one: after it the waiting begins anew, with the shortest. */
-const goodRun = Duration.toMillis("3 seconds")
-/** The first reading of a very large journal does not hold up the rest for longer. */
-const patience = "10 seconds"
-const pulseInterval = "15 millis"
-/** On a busy journal every pulse has changed: journalctl is asked no more than a sixth of the time. */
-const hurryPause = 5
-const maxHurryPause = 100
-const unaskedLook = 6
+const retryDelays = exponentialBackoff("200 millis", "30 seconds")
+/** A run of journalctl that lasts this long is successful. After it, the backoff starts again with the shortest delay. */
+const stableAfter = Duration.toMillis("3 seconds")
+/** A very large journal does not delay the start of the server for longer than this. */
+const initialReadTimeout = "10 seconds"
+const pollInterval = "15 millis"
+/** On a busy journal the tail marker changes at every tick. This limits journalctl to a sixth of the time. */
+const queryPauseFactor = 5
+const maxQueryPause = 100
+/** At this tick journalctl is queried although the marker is unchanged: the entry may be older than the first marker. */
+const forcedPollTick = 6
 const maxLoggedRejections = 20
 
-/** Tells the listener what the journal holds and what comes, for ever. */
-export const readJournal = Effect.fnUntraced(function*(host: HostFacts, listener: JournalListener) {
+/** Reports the entries in the journal, and then new ones. Never ends: restarts journalctl if it fails. */
+export const readJournal = Effect.fnUntraced(function*({ awaited, host, listener }: JournalReaderOptions) {
   const journal = yield* Journal
   let cursor: string | undefined
   let rejections = 0
 
-  const take = (raw: RawEntry): Effect.Effect<void> => {
-    const facts = isBelieved(raw, host) ? readEntry(raw, host) : undefined
-    cursor = textOf(raw, "__CURSOR") ?? cursor
-    if (facts !== undefined) {
-      listener.entry(facts)
-      return Effect.void
-    }
-    rejections += 1
-    return Metric.update(rejected, 1).pipe(
-      Effect.andThen(
+  const reject = (reason: string) =>
+    Effect.suspend(() => {
+      rejections += 1
+      return Effect.andThen(
+        Metric.update(rejected, 1),
         rejections > maxLoggedRejections
           ? Effect.void
-          : Effect.logWarning("Journal entry not believed: systemd-coredump did not write it, or it names no core")
-            .pipe(
-              Effect.annotateLogs({ cursor })
-            )
+          : Effect.annotateLogs(Effect.logWarning("Journal entry rejected"), { cursor, reason })
       )
-    )
+    })
+
+  const handleEntry = (raw: RawEntry): Effect.Effect<void> => {
+    cursor = getText(raw, "__CURSOR") ?? cursor
+    if (!isTrusted(raw, host)) return reject("not written by systemd-coredump")
+    const entry = decodeEntry(raw, host)
+    if (entry === undefined) return reject("no core ID in the entry")
+    listener.onEntry(entry)
+    awaited.delete(entry.id)
+    return Effect.void
   }
 
-  const drain = (entries: Stream.Stream<RawEntry, JournalFailure>) =>
-    Stream.runForEachArray(entries, (chunk) => Effect.forEach(chunk, take, { discard: true }))
+  const handleEntries = (entries: Stream.Stream<RawEntry, JournalFailure>) =>
+    Stream.runForEachArray(entries, (chunk) => Effect.forEach(chunk, handleEntry, { discard: true }))
 
-  const recovered = () => listener.lacking(undefined)
-  const report = (failure: JournalFailure) => Effect.sync(() => listener.lacking(failure.message))
+  const reportFailure = ({ message }: JournalFailure) => Effect.sync(() => listener.onFailed(message))
 
-  const follow = Effect.gen(function*() {
-    const begun = yield* Clock.currentTimeMillis
-    const welcome = Effect.sleep(goodRun).pipe(
-      Effect.andThen(Effect.sync(recovered)),
-      Effect.andThen(Effect.never)
-    )
-    const failed = yield* Effect.raceFirst(drain(journal.follow(cursor)), welcome).pipe(
-      Effect.as(undefined),
-      Effect.catch((failure) => Effect.as(report(failure), failure))
-    )
-    yield* Metric.update(restarts, 1)
-    if ((yield* Clock.currentTimeMillis) - begun >= goodRun) return
-    return yield* failed ?? new JournalFailure({ message: "journalctl ended at once" })
-  })
-
-  const first = drain(journal.query()).pipe(
-    Effect.tap(() => Effect.sync(recovered)),
-    Effect.catch(report)
+  const initialRead = handleEntries(journal.query()).pipe(
+    Effect.tap(() => Effect.sync(() => listener.onRecovered())),
+    Effect.catch(reportFailure)
   )
 
-  // When an entry is due, journalctl is asked as soon as anything was written: the follower learns of it too late. And
-  // once unasked, for what was written before the first look.
-  const hurry = Effect.gen(function*() {
-    yield* listener.expecting
-    let seen = yield* journal.pulse
-    for (let looks = 0; listener.isExpecting(); looks++) {
-      yield* Effect.sleep(pulseInterval)
-      const pulse = yield* journal.pulse
-      if (pulse === seen && looks !== unaskedLook) continue
-      seen = pulse
-      const [took] = yield* Effect.timed(Effect.ignore(drain(journal.query(cursor))))
-      yield* Effect.sleep(Math.min(Duration.toMillis(took) * hurryPause, maxHurryPause))
+  /** Runs journalctl once. Succeeds if the run was long enough to start again without a delay. */
+  const follow = Effect.gen(function*() {
+    const startedAt = yield* Clock.currentTimeMillis
+    const markRecovered = Effect.sleep(stableAfter).pipe(
+      Effect.andThen(Effect.sync(() => listener.onRecovered())),
+      Effect.andThen(Effect.never)
+    )
+    const failure = yield* Effect.raceFirst(handleEntries(journal.follow(cursor)), markRecovered).pipe(
+      Effect.as(undefined),
+      Effect.catch((failure) => Effect.as(reportFailure(failure), failure))
+    )
+    yield* Metric.update(restarts, 1)
+    if ((yield* Clock.currentTimeMillis) - startedAt >= stableAfter) return
+    return yield* failure ?? new JournalFailure({ message: "journalctl failed: exited at once" })
+  })
+
+  // journald notifies followers too late for a core that has just been stored, so the journal is polled while an entry
+  // is awaited.
+  const pollForEntry = Effect.gen(function*() {
+    yield* awaited.whenAwaited
+    let lastMarker = yield* journal.tailMarker
+    for (let tick = 0; !awaited.isEmpty; tick++) {
+      yield* Effect.sleep(pollInterval)
+      const marker = yield* journal.tailMarker
+      if (marker === lastMarker && tick !== forcedPollTick) continue
+      lastMarker = marker
+      const [duration] = yield* Effect.timed(Effect.ignore(handleEntries(journal.query(cursor))))
+      yield* Effect.sleep(Math.min(Duration.toMillis(duration) * queryPauseFactor, maxQueryPause))
     }
   })
 
-  yield* Effect.timeoutOption(first, patience)
-  listener.read()
-  return yield* Effect.raceFirst(Effect.forever(Effect.retry(follow, backoff)), Effect.forever(hurry))
+  yield* Effect.timeoutOption(initialRead, initialReadTimeout)
+  listener.onInitialRead()
+  return yield* Effect.raceFirst(Effect.forever(Effect.retry(follow, retryDelays)), Effect.forever(pollForEntry))
 })

@@ -1,40 +1,40 @@
-/** What is known of the pod that a core came from, and how it grows. Decisions only. */
+/** The pod identity of a core, and how answers of pod resolvers are combined. Pure functions. */
 import type { PodCgroup, PodIdentity, UnversionedCore } from "@koredump/core"
 
-/** A pod as it was found out for the container with this cgroup. */
-export interface KnownPod {
+/** A pod identity, and the cgroup of the container that it was resolved for. */
+export interface ResolvedPod {
   readonly cgroup: PodCgroup
   readonly identity: PodIdentity
 }
 
 const isSameCgroup = (a: PodCgroup, b: PodCgroup) => a.podUid === b.podUid && a.containerId === b.containerId
 
-/** What is known, where it was found out for this very container. */
-export const identityFor = (cgroup: PodCgroup | undefined, known: KnownPod | undefined): PodIdentity =>
-  cgroup !== undefined && known !== undefined && isSameCgroup(cgroup, known.cgroup) ? known.identity : {}
+/** The resolved identity, if it was resolved for this container. Empty otherwise. */
+export const identityForCgroup = (cgroup: PodCgroup | undefined, pod: ResolvedPod | undefined): PodIdentity =>
+  cgroup !== undefined && pod !== undefined && isSameCgroup(cgroup, pod.cgroup) ? pod.identity : {}
 
-/** The model's fields of a pod: what its cgroup tells, and what else is known. */
-export const podFacts = (cgroup: PodCgroup | undefined, known: KnownPod | undefined): Partial<UnversionedCore> =>
+/** The pod fields of a core: those from its cgroup, and those of its resolved identity. */
+export const toPodFields = (cgroup: PodCgroup | undefined, pod: ResolvedPod | undefined): Partial<UnversionedCore> =>
   cgroup === undefined ? {} : {
     pod_uid: cgroup.podUid,
     ...(cgroup.containerId === undefined ? {} : { container_id: cgroup.containerId }),
-    ...identityFor(cgroup, known)
+    ...identityForCgroup(cgroup, pod)
   }
 
-const naming = ["namespace", "pod", "pod_uid", "container", "container_id"] as const
+const identifyingKeys = ["namespace", "pod", "pod_uid", "container", "container_id"] as const
 
-/** Whether two answers cannot be about one container. */
-const contradict = (a: PodIdentity, b: PodIdentity): boolean =>
-  naming.some((key) => a[key] !== undefined && b[key] !== undefined && a[key] !== b[key])
+/** Whether two answers cannot describe the same container. */
+const isContradiction = (a: PodIdentity, b: PodIdentity): boolean =>
+  identifyingKeys.some((key) => a[key] !== undefined && b[key] !== undefined && a[key] !== b[key])
 
 /**
- * What is known with what was found added. What was said nearest to the crash stays: an answer that contradicts it is
- * refused as a whole (`undefined`), other values for the same facts are passed over.
+ * Adds a later answer to the known identity. Known values stay, because they were resolved closer to the crash. Undefined:
+ * the answer contradicts the known identity, so nothing of it is used.
  */
-export const addIdentity = (known: PodIdentity, found: PodIdentity): PodIdentity | undefined =>
-  contradict(known, found) ? undefined : { ...found, ...known }
+export const addAnswer = (known: PodIdentity, answer: PodIdentity): PodIdentity | undefined =>
+  isContradiction(known, answer) ? undefined : { ...answer, ...known }
 
-/** Whether nothing is left to be found out. `workload` is none's of a bare pod: it comes with the image's id. */
+/** Whether no resolver can add anything. A bare pod has no workload: if it has one, it comes with the image ID. */
 export const isComplete = (cgroup: PodCgroup, identity: PodIdentity): boolean =>
   identity.namespace !== undefined && identity.pod !== undefined &&
   (cgroup.containerId === undefined

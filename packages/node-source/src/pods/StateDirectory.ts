@@ -1,46 +1,45 @@
 /**
- * What cannot be found out again, the pod that a core came from, on disk: a small file for each core, named by the
- * core's stem. It outlives the pod and this process. Nothing here is needed to run: what cannot be read is passed over,
- * what cannot be written is tried again.
+ * Stores the pod identities of cores on disk, because they cannot be resolved again after the pod is deleted. Each core
+ * has a small file, named by the stem of its core ID. koredump also works without: files that cannot be read are skipped,
+ * and writes that fail are retried.
  */
-import { coreStem, parseCoreId } from "@koredump/core"
+import { coreStem, errorCode, parseCoreId } from "@koredump/core"
 import { Clock, Duration, Effect, Latch, Option, Schema } from "effect"
 import { randomUUID } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import { access, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { attempt, codeOf, failureText } from "../host/files.ts"
-import type { KnownPod } from "./ResolvedPod.ts"
+import { fileErrorReason, tryFile } from "../host/files.ts"
+import type { FailureListener } from "../host/HostWarnings.ts"
+import type { ResolvedPod } from "./ResolvedPod.ts"
 
-/** See the module's text. */
+/** The stored pod identities of cores. */
 export interface StateDirectory {
-  /** What was kept of a core. At once: some microseconds on a local disk. */
-  readonly recall: (stem: string) => KnownPod | undefined
-  /** Keeps it; it is written soon. */
-  readonly keep: (stem: string, pod: KnownPod) => void
-  /** Writes what is to be kept, for ever. */
+  /** Reads the pod of a core. Synchronous: takes a few microseconds on a local disk. */
+  readonly load: (stem: string) => ResolvedPod | undefined
+  /** Queues the pod of a core to be written by `run`. */
+  readonly save: (stem: string, pod: ResolvedPod) => void
+  /** Creates the directory and writes queued files. Never ends: retries every 3 seconds. */
   readonly run: Effect.Effect<never>
   /**
-   * Removes what is kept of cores that are not known, and were not at the last sweep either: another agent on this
-   * host, during a roll-out, may know of a core a little earlier.
+   * Removes the files of cores that are unknown now and were unknown at the previous sweep. One sweep is not enough:
+   * during a rollout, another node agent on this host may have found a core a little earlier.
    */
   readonly sweep: (isKnown: (stem: string) => boolean) => Effect.Effect<void>
 }
 
-/** Whoever wants to know how it goes. Both are called on the event loop and must be quick. */
-export interface StateListener {
-  /** Why nothing can be kept, in words; undefined when it can again. */
-  readonly lacking: (why: string | undefined) => void
-  /** A file that is not used, or not written, and why. */
-  readonly odd: (name: string, why: string) => void
+/** Receives the events of the state directory. The functions are called on the event loop and must return quickly. */
+export interface StateListener extends FailureListener {
+  /** A file cannot be used, or cannot be written. */
+  readonly onInvalidFile: (name: string, reason: string) => void
 }
 
 const text = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(4096)))
 const optional = Schema.optionalKey(text)
 
-const Kept = Schema.fromJsonString(Schema.Struct({
+const PodFile = Schema.fromJsonString(Schema.Struct({
   version: Schema.Literal(1),
-  /** Its own name: a file that was renamed is not believed. */
+  /** The stem of the core ID. A file that was renamed does not match it and is not used. */
   core: Schema.String,
   cgroup: Schema.Struct({ podUid: text, containerId: optional }),
   identity: Schema.Struct({
@@ -54,34 +53,34 @@ const Kept = Schema.fromJsonString(Schema.Struct({
     workload: optional
   })
 }))
-const decode = Schema.decodeUnknownOption(Kept)
-const encode = Schema.encodeUnknownOption(Kept)
+const decode = Schema.decodeUnknownOption(PodFile)
+const encode = Schema.encodeUnknownOption(PodFile)
 
 const maxBytes = 64 * 1024
-/** The file system's bound. No real core's name comes near it: the kernel's name of a process has 15 bytes at most. */
-const maxName = 255
+/** The limit of the file system. Real core IDs are much shorter: process names have at most 15 bytes. */
+const maxNameLength = 255
 const extension = ".json"
-const temporary = /^\.tmp-/
+const temporaryName = /^\.tmp-/
 const retryAfter = "3 seconds"
-const temporaryAge = Duration.toMillis("10 minutes")
+const maxTemporaryAge = Duration.toMillis("10 minutes")
 
-class Odd extends Error {}
+class InvalidFile extends Error {}
 
 const readSmallFile = (path: string): string | undefined => {
   let fd
   try {
-    // What has become a link is not followed, what has become a pipe does not block.
+    // Does not follow a symbolic link, and does not block on a named pipe.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return undefined
     throw error
   }
   try {
     const stats = fstatSync(fd)
-    if (!stats.isFile()) throw new Odd("not a regular file")
-    // Whoever can name a core's namespace decides who may read it.
-    if (stats.uid !== process.geteuid!()) throw new Odd("another user's")
-    if (stats.size > maxBytes) throw new Odd("too large")
+    if (!stats.isFile()) throw new InvalidFile("not a regular file")
+    // The namespace in the file decides which callers can read the core, so nobody else may write it.
+    if (stats.uid !== process.geteuid!()) throw new InvalidFile("owned by another user")
+    if (stats.size > maxBytes) throw new InvalidFile("too large")
     const buffer = Buffer.alloc(stats.size)
     return buffer.toString("utf8", 0, readSync(fd, buffer))
   } finally {
@@ -90,95 +89,97 @@ const readSmallFile = (path: string): string | undefined => {
 }
 
 const writeSmallFile = async (directory: string, name: string, text: string): Promise<void> => {
-  const unfinished = join(directory, `.tmp-${randomUUID()}`)
+  const temporaryPath = join(directory, `.tmp-${randomUUID()}`)
   try {
-    const handle = await open(unfinished, "wx", 0o600)
+    const handle = await open(temporaryPath, "wx", 0o600)
     try {
       await handle.writeFile(text)
-      // A crash may well be followed by that of the whole node.
+      // The node may crash soon after the process.
       await handle.sync()
     } finally {
       await handle.close()
     }
-    await rename(unfinished, join(directory, name))
+    await rename(temporaryPath, join(directory, name))
   } catch (error) {
-    await unlink(unfinished).catch(() => undefined)
+    await unlink(temporaryPath).catch(() => undefined)
     throw error
   }
 }
 
-/** The state directory at `path`; made where it is not there. */
+/** The state directory at `path`. `run` creates it if it does not exist. */
 export const makeStateDirectory = (path: string, listener: StateListener): StateDirectory => {
   const unwritten = new Map<string, string>()
-  const wanted = Latch.makeUnsafe()
+  const hasWork = Latch.makeUnsafe()
   let unknownBefore = new Set<string>()
 
   const write = Effect.suspend(() =>
     Effect.forEach([...unwritten], ([name, content]) =>
-      attempt(() => writeSmallFile(path, name, content)).pipe(
+      tryFile(() => writeSmallFile(path, name, content)).pipe(
         Effect.andThen(Effect.sync(() => {
           if (unwritten.get(name) === content) unwritten.delete(name)
         }))
       ), { concurrency: 4, discard: true })
   )
 
-  const work = Effect.gen(function*() {
-    yield* attempt(() => mkdir(path, { recursive: true, mode: 0o700 }))
-    yield* attempt(() => access(path, constants.W_OK))
+  const writeQueue = Effect.gen(function*() {
+    yield* tryFile(() => mkdir(path, { recursive: true, mode: 0o700 }))
+    yield* tryFile(() => access(path, constants.W_OK))
     for (;;) {
-      wanted.closeUnsafe()
+      hasWork.closeUnsafe()
       if (unwritten.size > 0) yield* write
-      listener.lacking(undefined)
-      yield* wanted.await
+      listener.onRecovered()
+      yield* hasWork.await
     }
   })
 
-  const remove = (name: string) => Effect.ignore(attempt(() => unlink(join(path, name))))
+  const remove = (name: string) => Effect.ignore(tryFile(() => unlink(join(path, name))))
 
   const isAbandoned = Effect.fnUntraced(function*(name: string) {
-    const stats = yield* Effect.option(attempt(() => stat(join(path, name))))
+    const stats = yield* Effect.option(tryFile(() => stat(join(path, name))))
     const now = yield* Clock.currentTimeMillis
-    return Option.exists(stats, ({ mtimeMs }) => now - mtimeMs > temporaryAge)
+    return Option.exists(stats, ({ mtimeMs }) => now - mtimeMs > maxTemporaryAge)
   })
 
   return {
-    recall: (stem) => {
+    load: (stem) => {
       const name = stem + extension
-      if (name.length > maxName) return undefined
+      if (name.length > maxNameLength) return undefined
       try {
         const content = readSmallFile(join(path, name))
         if (content === undefined) return undefined
-        const kept = Option.getOrUndefined(decode(content))
-        if (kept?.core !== stem) throw new Odd("not what was written there")
-        return { cgroup: kept.cgroup, identity: kept.identity }
+        const file = Option.getOrUndefined(decode(content))
+        if (file?.core !== stem) throw new InvalidFile("content does not match the name")
+        return { cgroup: file.cgroup, identity: file.identity }
       } catch (error) {
-        listener.odd(name, error instanceof Odd ? error.message : failureText(error))
+        listener.onInvalidFile(name, error instanceof InvalidFile ? error.message : fileErrorReason(error))
         return undefined
       }
     },
 
-    keep: (stem, pod) => {
+    save: (stem, pod) => {
       const name = stem + extension
       const content = encode({ version: 1, core: stem, ...pod })
-      if (Option.isNone(content) || name.length > maxName) return listener.odd(name, "it cannot be kept: too long")
+      if (Option.isNone(content) || name.length > maxNameLength) {
+        return listener.onInvalidFile(name, "name or content too long")
+      }
       unwritten.set(name, content.value)
-      wanted.openUnsafe()
+      hasWork.openUnsafe()
     },
 
-    run: work.pipe(
-      Effect.catch(({ message }) => Effect.sync(() => listener.lacking(`state directory ${path}: ${message}`))),
+    run: writeQueue.pipe(
+      Effect.catch(({ message }) => Effect.sync(() => listener.onFailed(message))),
       Effect.andThen(Effect.sleep(retryAfter)),
       Effect.forever
     ),
 
     sweep: (isKnown) =>
       Effect.gen(function*() {
-        // Where nothing can be written this would be all that there ever was.
+        // While nothing can be written, the queue would otherwise grow without limit.
         for (const name of unwritten.keys()) if (!isKnown(name.slice(0, -extension.length))) unwritten.delete(name)
         const unknown = new Set<string>()
-        for (const name of yield* attempt(() => readdir(path))) {
+        for (const name of yield* tryFile(() => readdir(path))) {
           const stem = name.slice(0, -extension.length)
-          if (temporary.test(name)) {
+          if (temporaryName.test(name)) {
             if (yield* isAbandoned(name)) yield* remove(name)
           } else if (name.endsWith(extension) && isStem(stem) && !isKnown(stem)) {
             if (unknownBefore.has(stem)) yield* remove(name)

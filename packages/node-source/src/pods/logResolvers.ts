@@ -1,70 +1,72 @@
 /**
- * Pods by the names that the kubelet gives to their logs. The link to a container's log goes within seconds after the
- * container has ended, and the pod's directory with the pod: what was there once is remembered.
+ * Pod resolvers that use the names that the kubelet gives to logs. The kubelet removes the link to a container log within
+ * seconds after the container ends, and the log directory of a pod together with the pod. So names are remembered.
  */
 import type { PodIdentity, PodResolver } from "@koredump/core"
 import { Effect, Equal, type FileSystem, PubSub, type Scope, Stream } from "effect"
+import { LRUCache } from "lru-cache"
 import { readlinkSync } from "node:fs"
 import { join } from "node:path"
-import { Memory } from "./Memory.ts"
-import { parseContainerLog, parsePodLogs, podUidOfLog } from "./podNames.ts"
+import { parseContainerLog, parsePodLogs, podUidFromLogPath } from "./podNames.ts"
 import { watchNames } from "./watchNames.ts"
 
-const maxRemembered = 10_000
+const maxNames = 10_000
 const maxUpdates = 16_384
 
-/** What a name says, together with what another said of the same: nothing where they differ. */
-const agreed = (before: PodIdentity | undefined, now: PodIdentity): PodIdentity =>
+/** Two names of the same container or pod must agree. If they do not, the identity stays empty. */
+const reconcile = (before: PodIdentity | undefined, now: PodIdentity): PodIdentity =>
   before === undefined || Equal.equals(before, now) ? now : {}
 
-type Made = Effect.Effect<PodResolver["Service"], never, FileSystem.FileSystem | Scope.Scope>
+type MakeResolver = Effect.Effect<PodResolver["Service"], never, FileSystem.FileSystem | Scope.Scope>
 
-/** The pod whose directory of logs a link points into; the link is read, not followed. */
-const podUidOfLink = (path: string): string | undefined => {
+/** The UID of the pod whose log directory a link points to. Reads the link, does not follow it. */
+const readPodUid = (path: string): string | undefined => {
   try {
-    return podUidOfLog(readlinkSync(path))
+    return podUidFromLogPath(readlinkSync(path))
   } catch {
-    // Gone already, or no link.
+    // Already removed, or not a symbolic link.
     return undefined
   }
 }
 
-/** By the container's id: namespace, pod and container, from the names of the links in `/var/log/containers`. */
-export const containerLogsResolver: (directory: string) => Made = Effect.fnUntraced(function*(directory) {
-  const seen = new Memory<{ readonly podUid: string | undefined; readonly identity: PodIdentity }>(maxRemembered)
+/** Finds namespace, pod and container by container ID, from the names of the links in `/var/log/containers`. */
+export const containerLogsResolver: (directory: string) => MakeResolver = Effect.fnUntraced(function*(directory) {
+  const containers = new LRUCache<string, { readonly podUid: string | undefined; readonly identity: PodIdentity }>({
+    max: maxNames
+  })
   const updates = yield* PubSub.sliding<string>(maxUpdates)
   yield* Effect.forkScoped(watchNames(directory, (name) => {
-    const named = parseContainerLog(name)
-    if (named === undefined) return
-    const before = seen.get(named.key)
-    const podUid = before?.podUid ?? podUidOfLink(join(directory, name))
-    seen.set(named.key, { podUid, identity: agreed(before?.identity, named.identity) })
+    const parsed = parseContainerLog(name)
+    if (parsed === undefined) return
+    const before = containers.get(parsed.key)
+    const podUid = before?.podUid ?? readPodUid(join(directory, name))
+    containers.set(parsed.key, { podUid, identity: reconcile(before?.identity, parsed.identity) })
     if (before === undefined && podUid !== undefined) PubSub.publishUnsafe(updates, podUid)
   }))
   return {
     resolve: ({ containerId, podUid }) =>
       Effect.sync(() => {
-        const found = containerId === undefined ? undefined : seen.get(containerId)
-        return found === undefined || (found.podUid ?? podUid) !== podUid ? {} : found.identity
+        const container = containerId === undefined ? undefined : containers.get(containerId)
+        return container === undefined || (container.podUid ?? podUid) !== podUid ? {} : container.identity
       }),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
     warnings: Effect.succeed([])
   }
 })
 
-/** By the pod's UID: namespace and pod, from the names of the directories in `/var/log/pods`. */
-export const podLogsResolver: (directory: string) => Made = Effect.fnUntraced(function*(directory) {
-  const seen = new Memory<PodIdentity>(maxRemembered)
+/** Finds namespace and pod by pod UID, from the names of the directories in `/var/log/pods`. */
+export const podLogsResolver: (directory: string) => MakeResolver = Effect.fnUntraced(function*(directory) {
+  const pods = new LRUCache<string, PodIdentity>({ max: maxNames })
   const updates = yield* PubSub.sliding<string>(maxUpdates)
   yield* Effect.forkScoped(watchNames(directory, (name) => {
-    const named = parsePodLogs(name)
-    if (named === undefined) return
-    const before = seen.get(named.key)
-    seen.set(named.key, agreed(before, named.identity))
-    if (before === undefined) PubSub.publishUnsafe(updates, named.key)
+    const parsed = parsePodLogs(name)
+    if (parsed === undefined) return
+    const before = pods.get(parsed.key)
+    pods.set(parsed.key, reconcile(before, parsed.identity))
+    if (before === undefined) PubSub.publishUnsafe(updates, parsed.key)
   }))
   return {
-    resolve: ({ podUid }) => Effect.sync(() => seen.get(podUid) ?? {}),
+    resolve: ({ podUid }) => Effect.sync(() => pods.get(podUid) ?? {}),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
     warnings: Effect.succeed([])
   }

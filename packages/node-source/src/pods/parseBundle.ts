@@ -1,4 +1,4 @@
-/** What the configuration of a container, as its runtime was given it (OCI), says of its pod. Decisions only. */
+/** Parses the configuration of a container (`config.json` of an OCI bundle). Pure functions. */
 import type { PodCgroup, PodIdentity } from "@koredump/core"
 import { Option, Schema } from "effect"
 import { isLabel, isPodName } from "./podNames.ts"
@@ -27,28 +27,36 @@ const decode = Schema.decodeUnknownOption(Config)
 
 const isImage = (name: string) => /^[!-~]{1,512}$/.test(name)
 
-/** The value that one of the runtimes wrote; none where both did, and differ: neither runtime writes that. */
-const either = (crio: string | undefined, containerd: string | undefined, fits: (value: string) => boolean) => {
+/** The valid value of CRI-O or containerd. Undefined if both exist and differ: no runtime writes such a file. */
+const pick = (crio: string | undefined, containerd: string | undefined, isValid: (value: string) => boolean) => {
   const value = crio ?? containerd
-  const agree = crio === undefined || containerd === undefined || crio === containerd
-  return agree && value !== undefined && fits(value) ? value : undefined
+  const isConsistent = crio === undefined || containerd === undefined || crio === containerd
+  return isConsistent && value !== undefined && isValid(value) ? value : undefined
 }
 
-/** The pod of a container by its `config.json`; nothing where it says nothing, or is of another pod. */
+/** The pod identity in a `config.json`. Empty if the file is invalid, incomplete or belongs to another pod. */
 export const parseBundle = (json: string, cgroup: PodCgroup): PodIdentity => {
   const config = Option.getOrUndefined(decode(json))
   if (config === undefined) return {}
-  const told = config.annotations
-  const uid = either(told["io.kubernetes.pod.uid"], told["io.kubernetes.cri.sandbox-uid"], () => true)
+  const { annotations } = config
+  const uid = pick(annotations["io.kubernetes.pod.uid"], annotations["io.kubernetes.cri.sandbox-uid"], () => true)
   if (uid !== undefined && uid !== cgroup.podUid) return {}
-  const namespace = either(told["io.kubernetes.pod.namespace"], told["io.kubernetes.cri.sandbox-namespace"], isLabel)
-  const pod = either(told["io.kubernetes.pod.name"], told["io.kubernetes.cri.sandbox-name"], isPodName)
+  const namespace = pick(
+    annotations["io.kubernetes.pod.namespace"],
+    annotations["io.kubernetes.cri.sandbox-namespace"],
+    isLabel
+  )
+  const pod = pick(annotations["io.kubernetes.pod.name"], annotations["io.kubernetes.cri.sandbox-name"], isPodName)
   if (namespace === undefined || pod === undefined) return {}
-  // The pod's own container, which holds its namespaces, is none of those that the pod names.
-  const type = told["io.kubernetes.cri-o.ContainerType"] ?? told["io.kubernetes.cri.container-type"]
+  // The sandbox container, which holds the Linux namespaces of the pod, is not a container of the pod specification.
+  const type = annotations["io.kubernetes.cri-o.ContainerType"] ?? annotations["io.kubernetes.cri.container-type"]
   if (type === "sandbox") return { namespace, pod }
-  const container = either(told["io.kubernetes.container.name"], told["io.kubernetes.cri.container-name"], isLabel)
-  const image = either(told["io.kubernetes.cri-o.ImageName"], told["io.kubernetes.cri.image-name"], isImage)
+  const container = pick(
+    annotations["io.kubernetes.container.name"],
+    annotations["io.kubernetes.cri.container-name"],
+    isLabel
+  )
+  const image = pick(annotations["io.kubernetes.cri-o.ImageName"], annotations["io.kubernetes.cri.image-name"], isImage)
   return {
     namespace,
     pod,

@@ -1,6 +1,6 @@
 /**
- * Pods by what container runtimes keep of the containers that run. Looked up when asked for, which costs next to nothing
- * where it is not there; once a container has ended it soon is not.
+ * Pod resolvers that use files and processes of container runtimes. They look at each request, which is cheap, and find
+ * only running containers: the runtime cleans up soon after a container ends.
  */
 import type { PodIdentity, PodResolver } from "@koredump/core"
 import { Effect, Stream } from "effect"
@@ -18,24 +18,24 @@ import {
 import { join, sep } from "node:path"
 import type { HostPaths } from "../host/HostPaths.ts"
 import { parseBundle } from "./parseBundle.ts"
-import { canBeConmon, type Monitored, parseConmon } from "./podNames.ts"
+import { isConmonCgroup, type MonitoredContainer, parseConmon } from "./podNames.ts"
 
 const maxConfigBytes = 2 << 20
 const maxProcBytes = 16 * 1024
 const chunkSize = 64
 
-/** A file of at most `max` bytes, as text; undefined where it cannot be read or is longer. */
-const readBounded = (path: string, max: number): string | undefined => {
+/** Reads a text file. Undefined if it cannot be read or has more than `maxBytes`. */
+const readSmallFile = (path: string, maxBytes: number): string | undefined => {
   let fd
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     if (!fstatSync(fd).isFile()) return undefined
-    const buffer = Buffer.allocUnsafe(max + 1)
+    const buffer = Buffer.allocUnsafe(maxBytes + 1)
     let length = 0
-    for (let count = 1; count > 0 && length <= max; length += count) {
+    for (let count = 1; count > 0 && length <= maxBytes; length += count) {
       count = readSync(fd, buffer, length, buffer.length - length, null)
     }
-    return length > max ? undefined : buffer.toString("utf8", 0, length)
+    return length > maxBytes ? undefined : buffer.toString("utf8", 0, length)
   } catch {
     return undefined
   } finally {
@@ -43,7 +43,7 @@ const readBounded = (path: string, max: number): string | undefined => {
   }
 }
 
-/** Whether the file is where it seems to be: no link on the way leads out of the directory, nor that out of the root. */
+/** Whether the file is inside the directory and the directory inside the root, after resolving symbolic links. */
 const isInPlace = (root: string, directory: string, file: string): boolean => {
   try {
     const realRoot = realpathSync(root)
@@ -63,17 +63,17 @@ const exists = (path: string): boolean => {
   }
 }
 
-/** By the configurations that containerd and CRI-O keep: namespace, pod, container and the name of the image. */
+/** Finds namespace, pod, container and image name, from the configurations that containerd and CRI-O keep on disk. */
 export const bundleResolver = (paths: Pick<HostPaths, "root" | "bundles">): PodResolver["Service"] => ({
   resolve: (cgroup) =>
     Effect.sync((): PodIdentity => {
-      // An id is 64 hex digits: nothing else becomes part of a path.
+      // A container ID has 64 hex digits, so it is safe in a path.
       const id = cgroup.containerId
       if (id === undefined) return {}
       for (const { config, directory } of paths.bundles) {
         const file = join(id, config)
         if (!exists(join(directory, file)) || !isInPlace(paths.root, directory, file)) continue
-        const json = readBounded(join(directory, file), maxConfigBytes)
+        const json = readSmallFile(join(directory, file), maxConfigBytes)
         if (json !== undefined) return parseBundle(json, cgroup)
       }
       return {}
@@ -82,7 +82,7 @@ export const bundleResolver = (paths: Pick<HostPaths, "root" | "bundles">): PodR
   warnings: Effect.succeed([])
 })
 
-const ownerOf = (path: string): number | undefined => {
+const getOwner = (path: string): number | undefined => {
   try {
     return statSync(path).uid
   } catch {
@@ -91,40 +91,47 @@ const ownerOf = (path: string): number | undefined => {
   }
 }
 
-const monitorAt = (directory: string, owner: number): Monitored | undefined => {
-  const args = readBounded(join(directory, "cmdline"), maxProcBytes)?.split("\0")
-  const monitored = args === undefined ? undefined : parseConmon(args)
-  if (monitored === undefined || ownerOf(directory) !== owner) return undefined
-  return canBeConmon(readBounded(join(directory, "cgroup"), maxProcBytes) ?? "", monitored.key) ? monitored : undefined
+const readMonitor = (directory: string, owner: number): MonitoredContainer | undefined => {
+  const args = readSmallFile(join(directory, "cmdline"), maxProcBytes)?.split("\0")
+  const container = args === undefined ? undefined : parseConmon(args)
+  if (container === undefined || getOwner(directory) !== owner) return undefined
+  return isConmonCgroup(readSmallFile(join(directory, "cgroup"), maxProcBytes) ?? "", container.key)
+    ? container
+    : undefined
 }
 
-/** All containers that CRI-O's monitors watch now. Two that claim the same one: neither is believed. */
-const monitors = Effect.fnUntraced(function*(proc: string, owner: number) {
-  const found = new Map<string, Monitored | undefined>()
+/** All containers with a CRI-O monitor, by ID. Undefined: two monitors have the same container, so neither is used. */
+const scanMonitors = Effect.fnUntraced(function*(proc: string, owner: number) {
+  const containers = new Map<string, MonitoredContainer | undefined>()
   const pids = yield* Effect.orElseSucceed(Effect.try(() => readdirSync(proc)), (): Array<string> => [])
   for (const [i, pid] of pids.filter((name) => /^\d+$/.test(name)).entries()) {
     if (i % chunkSize === chunkSize - 1) yield* Effect.yieldNow
-    const monitored = monitorAt(join(proc, pid), owner)
-    if (monitored !== undefined) found.set(monitored.key, found.has(monitored.key) ? undefined : monitored)
+    const container = readMonitor(join(proc, pid), owner)
+    if (container !== undefined) {
+      containers.set(container.key, containers.has(container.key) ? undefined : container)
+    }
   }
-  return found
+  return containers
 })
 
 /**
- * By the command lines of CRI-O's monitors, where the host's processes can be seen: namespace, pod and container.
- * Monitors run as `owner`, root unless said.
+ * Finds namespace, pod and container, from the command lines of CRI-O monitor processes. Needs the PID namespace of the
+ * host. Monitors run as UID `owner` (default: root).
  */
 export const conmonResolver = (
   paths: Pick<HostPaths, "proc">,
   owner = 0
 ): Effect.Effect<PodResolver["Service"]> =>
-  // Many cores at once, as at start, are one look.
-  Effect.map(Effect.cachedWithTTL(Effect.uninterruptible(monitors(paths.proc, owner)), "250 millis"), (looked) => ({
-    resolve: ({ containerId, podUid }) =>
-      containerId === undefined ? Effect.succeed({}) : Effect.map(looked, (found) => {
-        const monitored = found.get(containerId)
-        return monitored === undefined || monitored.podUid !== podUid ? {} : monitored.identity
-      }),
-    updates: Effect.succeed(Stream.never),
-    warnings: Effect.succeed([])
-  }))
+  // At startup there are requests for many cores at once, which share one scan.
+  Effect.map(
+    Effect.cachedWithTTL(Effect.uninterruptible(scanMonitors(paths.proc, owner)), "250 millis"),
+    (scanned) => ({
+      resolve: ({ containerId, podUid }) =>
+        containerId === undefined ? Effect.succeed({}) : Effect.map(scanned, (containers) => {
+          const container = containers.get(containerId)
+          return container === undefined || container.podUid !== podUid ? {} : container.identity
+        }),
+      updates: Effect.succeed(Stream.never),
+      warnings: Effect.succeed([])
+    })
+  )

@@ -1,50 +1,53 @@
-/** Tells every name that a directory of the host has, or has had since it is watched. */
 import { Deferred, Effect, type FileSystem } from "effect"
 import { readdir } from "node:fs/promises"
-import { attempt, directoryIdentity, watchDirectory } from "../host/files.ts"
+import { directoryIdentity, tryFile, watchDirectory } from "../host/files.ts"
 
 const chunkSize = 256
 const tick = "2 seconds"
 const ticksPerScan = 30
 
-const scan = Effect.fnUntraced(function*(path: string, take: (name: string) => void) {
-  const names = yield* attempt(() => readdir(path))
+const scan = Effect.fnUntraced(function*(path: string, onName: (name: string) => void) {
+  const names = yield* tryFile(() => readdir(path))
   for (let i = 0; i < names.length; i += chunkSize) {
-    for (const name of names.slice(i, i + chunkSize)) take(name)
+    for (const name of names.slice(i, i + chunkSize)) onName(name)
     yield* Effect.yieldNow
   }
 })
 
-/** Watches one and the same directory; ends when another has come to its place. */
-const follow = Effect.fnUntraced(function*(path: string, take: (name: string) => void) {
+/** Watches the directory until another directory takes its place. */
+const watchOnce = Effect.fnUntraced(function*(path: string, onName: (name: string) => void) {
   const first = yield* directoryIdentity(path)
   const watching = yield* Deferred.make<void>()
   const watch = watchDirectory(
     path,
     () => Deferred.doneUnsafe(watching, Effect.void),
-    (event) => take(event.path)
+    (event) => onName(event.path)
   )
-  const look = Effect.gen(function*() {
+  const check = Effect.gen(function*() {
     yield* Deferred.await(watching)
     for (let ticks = 0;; ticks++) {
-      if (ticks % ticksPerScan === 0) yield* scan(path, take)
+      if (ticks % ticksPerScan === 0) yield* scan(path, onName)
       yield* Effect.sleep(tick)
       if ((yield* directoryIdentity(path)) !== first) return
     }
   })
-  yield* Effect.raceFirst(watch, look)
+  yield* Effect.raceFirst(watch, check)
 })
 
-/** For ever: a directory that is not there (yet), or is replaced, is waited for. */
+/**
+ * Reports each name that a directory of the host contains now or later, possibly more than once. Names that are removed
+ * may be reported, too. Never ends: waits for a directory that does not exist yet, or is replaced.
+ */
 export const watchNames = (
   path: string,
-  take: (name: string) => void
+  onName: (name: string) => void
 ): Effect.Effect<never, never, FileSystem.FileSystem> =>
-  follow(path, take).pipe(
+  watchOnce(path, onName).pipe(
     Effect.catch(({ message }) =>
-      Effect.logDebug(`${path} is not followed: ${message}`).pipe(
-        // What cannot be watched can be read perhaps: the next tick looks again.
-        Effect.andThen(scan(path, take)),
+      Effect.logDebug("Directory watch failed").pipe(
+        Effect.annotateLogs({ path, reason: message }),
+        // A directory that cannot be watched may still be readable.
+        Effect.andThen(scan(path, onName)),
         Effect.ignore
       )
     ),

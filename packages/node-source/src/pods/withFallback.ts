@@ -1,28 +1,24 @@
-/** A resolver whose failures are its own matter. */
-import type { PodIdentity, PodResolver } from "@koredump/core"
+import { makeFailureLog, type PodIdentity, type PodResolver } from "@koredump/core"
 import { Cause, Effect, Option } from "effect"
 
-const patience = "500 millis"
-const nothing: PodIdentity = {}
+const timeout = "500 millis"
+const unknown: PodIdentity = {}
 
-/** Where it fails, or takes too long, it knows nothing; the log says so once. */
-export const isolated = (name: string, resolver: PodResolver["Service"]): PodResolver["Service"] => {
-  let logged = false
-  const report = (why: string) =>
-    Effect.suspend(() => {
-      if (logged) return Effect.void
-      logged = true
-      return Effect.logWarning(`Pods cannot be found out by ${name}`, why)
-    })
+/** Answers with an empty identity if the resolver fails or takes longer than 500 ms. The failure is logged once. */
+export const withFallback = (name: string, resolver: PodResolver["Service"]): PodResolver["Service"] => {
+  const log = makeFailureLog({ failed: "Pod resolver failed" })
+  // A resolver that fails now and then has different reasons: only the first one is logged.
+  const fail = (reason: string) =>
+    Effect.suspend(() => log.reason() === undefined ? log.failed(reason) : Effect.void).pipe(
+      Effect.annotateLogs({ resolver: name }),
+      Effect.as(unknown)
+    )
   return {
     resolve: (pod) =>
       resolver.resolve(pod).pipe(
-        Effect.timeoutOption(patience),
-        Effect.flatMap(Option.match({
-          onNone: () => Effect.as(report("no answer"), nothing),
-          onSome: Effect.succeed
-        })),
-        Effect.catchCause((cause) => Effect.as(report(Cause.pretty(cause)), nothing))
+        Effect.timeoutOption(timeout),
+        Effect.flatMap(Option.match({ onNone: () => fail(`no answer within ${timeout}`), onSome: Effect.succeed })),
+        Effect.catchCause((cause) => fail(Cause.pretty(cause)))
       ),
     updates: resolver.updates,
     warnings: resolver.warnings

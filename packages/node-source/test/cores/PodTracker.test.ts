@@ -5,19 +5,19 @@ import { TestClock } from "effect/testing"
 import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SystemdHost } from "../../src/SystemdHost.ts"
-import { CoresDir, entryFields, idOf, layerFakeHost, store } from "../support/FakeHost.ts"
+import { CoresDir, entryFields, layerFakeHost, storeFile, toCoreId } from "../support/FakeHost.ts"
+import { listCores, toStates, waitForCores } from "../support/listCores.ts"
 import { JournalScript, layerScripted } from "../support/ScriptedJournal.ts"
 import { layerScriptedPods, PodScript } from "../support/ScriptedPods.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { listed, states, until } from "../support/watching.ts"
 
 const content = new TextEncoder().encode("core")
 const podUid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
-const cgroupOf = (digit: string): PodCgroup & { readonly containerId: string } => ({
+const makeCgroup = (digit: string): PodCgroup & { readonly containerId: string } => ({
   podUid,
   containerId: digit.repeat(64)
 })
-const first = cgroupOf("a")
+const first = makeCgroup("a")
 const identity = {
   namespace: "shop",
   pod: "web-0",
@@ -28,235 +28,233 @@ const identity = {
   image_id: "sha256:1",
   workload: "StatefulSet/web"
 }
-const path = ({ containerId, podUid }: PodCgroup) => `/kubepods/burstable/pod${podUid}/${containerId}`
-const crash = (pid: number, pod: PodCgroup = first) =>
-  entryFields({ pid, content, time: 1_700_000_000_000_000 + pid, fields: { COREDUMP_CGROUP: path(pod) } })
+const toPath = ({ containerId, podUid }: PodCgroup) => `/kubepods/burstable/pod${podUid}/${containerId}`
+const makeCrash = (pid: number, pod: PodCgroup = first) =>
+  entryFields({ pid, content, time: 1_700_000_000_000_000 + pid, fields: { COREDUMP_CGROUP: toPath(pod) } })
 
-const namespaces = (cores: ReadonlyArray<CoreSummary>) => cores.map(({ namespace }) => namespace ?? "-").join()
+/** The namespaces of the cores, as one text. */
+const toNamespaces = (cores: ReadonlyArray<CoreSummary>) => cores.map(({ namespace }) => namespace ?? "-").join()
 
-/** A host with pods; the test sees their script too. */
+/** A host with pods. Provides the script of the pods, too. */
 const layerHost = (options: Parameters<typeof layerFakeHost>[0], pods: Layer.Layer<PodResolver | PodScript>) =>
-  // One and the same for both.
+  // Both share the same layer, and so the same script.
   Layer.merge(layerFakeHost({ ...options, pods }), pods)
 
-describe("trackPods", () => {
-  it.live("gives a core its pod when its entry comes", () => {
+describe("PodTracker", () => {
+  it.live("resolves the pod of a core when its journal entry is read", () => {
     const pods = layerScriptedPods([[first, identity]])
     return Effect.gen(function*() {
-      yield* (yield* JournalScript).write(crash(1))
-      yield* until((cores) => namespaces(cores) === "shop")
-      const [core] = yield* listed
+      yield* (yield* JournalScript).write(makeCrash(1))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop")
+      const [core] = yield* listCores
       assert.deepInclude(core, identity)
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 
-  it.live("shows the core though the answer is late or never comes", () => {
+  it.live("shows the core before its pod is resolved, and if resolving fails", () => {
     const pods = layerScriptedPods(
       [[first, identity]],
-      (found, asked) => asked === 0 ? Effect.never : asked === 1 ? Effect.die("broken") : Effect.succeed(found)
+      (identity, queries) =>
+        queries === 0 ? Effect.never : queries === 1 ? Effect.die("broken") : Effect.succeed(identity)
     )
     return Effect.gen(function*() {
       const journal = yield* JournalScript
-      yield* journal.write(crash(1))
-      yield* until((cores) => cores.length === 1)
-      const [core] = yield* listed
+      yield* journal.write(makeCrash(1))
+      yield* waitForCores((cores) => cores.length === 1)
+      const [core] = yield* listCores
       assert.deepInclude(core, { pod_uid: podUid, container_id: first.containerId })
       assert.notProperty(core, "namespace")
-      yield* journal.write(crash(2))
-      yield* journal.write(crash(3))
-      yield* until((cores) => namespaces(cores) === "-,-,shop")
-      yield* PodScript.use((script) => script.tell(podUid))
-      yield* until((cores) => namespaces(cores) === "shop,shop,shop")
+      yield* journal.write(makeCrash(2))
+      yield* journal.write(makeCrash(3))
+      yield* waitForCores((cores) => toNamespaces(cores) === "-,-,shop")
+      yield* PodScript.use((script) => script.sendUpdate(podUid))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,shop,shop")
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 
-  it.live("asks again where more may be known, and for those alone that are not known well", () => {
+  it.live("queries again after an update, but only for pods with an incomplete identity", () => {
     const pods = layerScriptedPods([[first, { namespace: "shop", pod: "web-0" }]])
     return Effect.gen(function*() {
       const journal = yield* JournalScript
       const script = yield* PodScript
-      yield* journal.write(crash(1))
-      yield* journal.write(crash(2, cgroupOf("b")))
-      yield* until((cores) => namespaces(cores) === "shop,-")
-      yield* script.know(first, identity)
-      yield* script.tell("another")
-      yield* script.tell(podUid)
-      yield* until(([core]) => core?.image_id !== undefined)
-      const asked = yield* script.asked
-      yield* script.know(cgroupOf("b"), { ...identity, container_id: "b".repeat(64) })
-      yield* script.tell(podUid)
-      yield* until((cores) => namespaces(cores) === "shop,shop")
-      assert.strictEqual(yield* script.asked, asked + 1)
-      yield* script.tell(podUid)
-      yield* journal.write(crash(3))
-      yield* until((cores) => namespaces(cores) === "shop,shop,shop")
-      assert.strictEqual(yield* script.asked, asked + 2)
+      yield* journal.write(makeCrash(1))
+      yield* journal.write(makeCrash(2, makeCgroup("b")))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,-")
+      yield* script.setIdentity(first, identity)
+      yield* script.sendUpdate("another")
+      yield* script.sendUpdate(podUid)
+      yield* waitForCores(([core]) => core?.image_id !== undefined)
+      const queries = yield* script.queries
+      yield* script.setIdentity(makeCgroup("b"), { ...identity, container_id: "b".repeat(64) })
+      yield* script.sendUpdate(podUid)
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,shop")
+      assert.strictEqual(yield* script.queries, queries + 1)
+      yield* script.sendUpdate(podUid)
+      yield* journal.write(makeCrash(3))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,shop,shop")
+      assert.strictEqual(yield* script.queries, queries + 2)
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 
-  it.live("keeps to what was known first", () => {
+  it.live("keeps the first identity if a later answer contradicts it", () => {
     const pods = layerScriptedPods([[first, { namespace: "shop", pod: "web-0" }]])
     return Effect.gen(function*() {
       const journal = yield* JournalScript
       const script = yield* PodScript
-      yield* journal.write(crash(1))
-      yield* until((cores) => namespaces(cores) === "shop")
-      yield* script.know(first, { ...identity, namespace: "bank" })
-      yield* script.tell(podUid)
-      yield* journal.write(crash(2))
-      yield* until((cores) => namespaces(cores) === "shop,bank")
+      yield* journal.write(makeCrash(1))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop")
+      yield* script.setIdentity(first, { ...identity, namespace: "bank" })
+      yield* script.sendUpdate(podUid)
+      yield* journal.write(makeCrash(2))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,bank")
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 
-  it.live("remembers after a restart, without the pod and without the entry", () =>
+  it.live("loads the stored identity after a restart, without the pod and without the journal entry", () =>
     Effect.gen(function*() {
       const stateDir = yield* temporaryDirectory
       const coredumpDir = yield* temporaryDirectory
-      const id = idOf({ pid: 1, time: 1_700_000_000_000_001 })
-      const kept = Effect.sync(() => readdirSync(stateDir).some((name) => name.endsWith(".json"))).pipe(
-        Effect.repeat({ until: (isKept) => isKept, schedule: Schedule.spaced("10 millis") })
+      const id = toCoreId({ pid: 1, time: 1_700_000_000_000_001 })
+      const waitUntilSaved = Effect.sync(() => readdirSync(stateDir).some((name) => name.endsWith(".json"))).pipe(
+        Effect.repeat({ until: (isSaved) => isSaved, schedule: Schedule.spaced("10 millis") })
       )
       const host = (pods: Layer.Layer<PodResolver>, journal = layerScripted()) =>
         layerFakeHost({ stateDir, coredumpDir, pods, journal })
 
       yield* Effect.gen(function*() {
-        yield* store(coredumpDir, id, content)
-        yield* (yield* JournalScript).write(crash(1))
-        yield* until((cores) => namespaces(cores) === "shop")
-        yield* kept
+        yield* storeFile(coredumpDir, id, content)
+        yield* (yield* JournalScript).write(makeCrash(1))
+        yield* waitForCores((cores) => toNamespaces(cores) === "shop")
+        yield* waitUntilSaved
       }).pipe(Effect.provide(host(layerScriptedPods([[first, identity]]))))
       assert.deepStrictEqual(readdirSync(stateDir), [`${id}.json`])
 
       // The journal has lost the entry.
       yield* Effect.gen(function*() {
-        const [core] = yield* listed
+        const [core] = yield* listCores
         assert.deepInclude(core, { ...identity, state: "pending" })
         assert.notProperty(core, "COREDUMP_CGROUP")
       }).pipe(Effect.provide(host(layerScriptedPods())))
 
-      // Somebody says something else now.
+      // The resolver has another answer now.
       yield* Effect.gen(function*() {
-        yield* (yield* JournalScript).write(crash(1))
-        yield* until((cores) => states(cores) === "present")
-        const [core] = yield* listed
+        yield* (yield* JournalScript).write(makeCrash(1))
+        yield* waitForCores((cores) => toStates(cores) === "present")
+        const [core] = yield* listCores
         assert.deepInclude(core, identity)
       }).pipe(Effect.provide(host(layerScriptedPods([[first, { ...identity, namespace: "bank" }]]))))
 
-      // It was another container's.
+      // The entry is from another container.
       yield* Effect.gen(function*() {
-        yield* (yield* JournalScript).write(crash(1, cgroupOf("b")))
-        yield* until((cores) => states(cores) === "present")
-        const [core] = yield* listed
+        yield* (yield* JournalScript).write(makeCrash(1, makeCgroup("b")))
+        yield* waitForCores((cores) => toStates(cores) === "present")
+        const [core] = yield* listCores
         assert.notProperty(core, "namespace")
         assert.strictEqual(core?.container_id, "b".repeat(64))
       }).pipe(Effect.provide(host(layerScriptedPods())))
     }))
 
-  it.live("tells what keeps the pods from being known, for as long as it lasts", () => {
+  it.live("passes on the warnings of the resolver", () => {
     const pods = layerScriptedPods()
     return Effect.gen(function*() {
       const warnings = CoreSource.use((source) => Effect.map(source.nodes, ([node]) => node?.warnings))
       const host = yield* SystemdHost
-      const { lack } = yield* PodScript
+      const { setWarnings } = yield* PodScript
       assert.isUndefined(yield* warnings)
-      yield* lack("a right", "a file")
-      assert.deepStrictEqual(yield* warnings, ["a right", "a file"])
-      assert.deepStrictEqual(yield* host.warnings, ["a right", "a file"])
-      yield* lack()
+      yield* setWarnings("a permission", "a file")
+      assert.deepStrictEqual(yield* warnings, ["a permission", "a file"])
+      assert.deepStrictEqual(yield* host.warnings, ["a permission", "a file"])
+      yield* setWarnings()
       assert.isUndefined(yield* warnings)
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 
-  it.live("runs without a state directory that can be used, and says so", () =>
+  it.live("works without a usable state directory, and warns", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       writeFileSync(join(directory, "file"), "")
       const pods = layerScriptedPods([[first, identity]])
       yield* Effect.gen(function*() {
-        yield* (yield* JournalScript).write(crash(1))
-        yield* until((cores) => namespaces(cores) === "shop")
+        yield* (yield* JournalScript).write(makeCrash(1))
+        yield* waitForCores((cores) => toNamespaces(cores) === "shop")
         const [node] = yield* CoreSource.use((source) => source.nodes)
-        assert.match(node?.warnings?.join() ?? "", /state directory .*: it is not a directory/)
+        assert.match(node?.warnings?.join() ?? "", /^State directory .* not writable: not a directory\. /)
       }).pipe(Effect.provide(layerFakeHost({ stateDir: join(directory, "file"), pods })))
     }))
 })
 
-describe("the state of a core that is no longer known", () => {
-  /** Minutes pass until it is so, or have passed; what they start is given the time that it takes. */
-  const minutes = Effect.fnUntraced(function*(most: number, until: () => boolean) {
-    for (let i = 0; i < most && !until(); i++) {
-      yield* TestClock.adjust("1 minute")
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-    }
-  })
-  const unknown = `${idOf({ pid: 77 })}.json`
-  const known = `${idOf({ pid: 1, time: timeOf(2) - 1 })}.json`
-
-  it.effect.each([[false, [known]], [true, [unknown, known].toSorted()]] as const)(
-    "is removed, unless the journal cannot be read: %j",
-    ([broken, left]) =>
-      Effect.gen(function*() {
-        const stateDir = yield* temporaryDirectory
-        for (const name of [unknown, known]) writeFileSync(join(stateDir, name), "{}")
-        yield* Effect.gen(function*() {
-          const dir = yield* CoresDir
-          yield* store(dir, known.replace(".json", ".zst"), content)
-          yield* until((cores) => cores.length === 1)
-          yield* minutes(broken ? 30 : 5000, () => !readdirSync(stateDir).includes(unknown))
-          assert.deepStrictEqual<ReadonlyArray<string>>(readdirSync(stateDir).toSorted(), left)
-        }).pipe(Effect.provide(layerFakeHost({ stateDir, journal: layerScripted({ broken }) })))
-      })
-  )
+describe("the state directory", () => {
+  it.effect("is swept while the source runs", () =>
+    Effect.gen(function*() {
+      const stateDir = yield* temporaryDirectory
+      const unknown = `${toCoreId({ pid: 77 })}.json`
+      const known = `${toCoreId({ pid: 1 })}.json`
+      for (const name of [unknown, known]) writeFileSync(join(stateDir, name), "{}")
+      yield* Effect.gen(function*() {
+        const dir = yield* CoresDir
+        yield* storeFile(dir, known.replace(".json", ".zst"), content)
+        yield* waitForCores((cores) => cores.length === 1)
+        // Files are removed in real time, but sweeps are due by the test clock.
+        yield* TestClock.adjust("1 minute").pipe(
+          Effect.andThen(Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))),
+          Effect.repeat({ until: () => !readdirSync(stateDir).includes(unknown) })
+        )
+        assert.deepStrictEqual(readdirSync(stateDir), [known])
+      }).pipe(Effect.provide(layerFakeHost({ stateDir })))
+    }))
 })
 
-describe("a filter of namespaces", () => {
-  const pods = layerScriptedPods([[first, identity], [cgroupOf("b"), { namespace: "bank" }]])
+describe("the namespace filter", () => {
+  const pods = layerScriptedPods([[first, identity], [makeCgroup("b"), { namespace: "bank" }]])
 
-  it.live("shows cores of matching namespaces alone, as soon as they are known", () =>
+  it.live("shows only cores of matching namespaces, as soon as the namespace is known", () =>
     Effect.gen(function*() {
       const source = yield* CoreSource
       const journal = yield* JournalScript
       const script = yield* PodScript
       const dir = yield* CoresDir
-      const seen: Array<string> = []
+      const events: Array<string> = []
       yield* Effect.forkChild(
         Stream.runForEach(source.changes({ filter: { state: "any" } }), (event) =>
           Effect.sync(() => {
-            if (event.type !== "BOOKMARK") seen.push(`${event.type} ${event.object.COREDUMP_PID}`)
+            if (event.type !== "BOOKMARK") events.push(`${event.type} ${event.object.COREDUMP_PID}`)
           })),
         { startImmediately: true }
       )
       yield* journal.write(entryFields({ pid: 1, fields: { COREDUMP_CGROUP: "/system.slice/a.service" } }))
-      yield* journal.write(crash(2, cgroupOf("b")))
-      yield* journal.write(crash(3, cgroupOf("c")))
-      yield* store(dir, idOf({ pid: 4 }), content)
-      yield* journal.write(crash(5))
-      yield* until((cores) => cores.length === 1)
+      yield* journal.write(makeCrash(2, makeCgroup("b")))
+      yield* journal.write(makeCrash(3, makeCgroup("c")))
+      yield* storeFile(dir, toCoreId({ pid: 4 }), content)
+      yield* journal.write(makeCrash(5))
+      yield* waitForCores((cores) => cores.length === 1)
       for (const pid of [1, 2, 3, 4]) {
-        const failure = yield* Effect.flip(source.get({ node: "node-1", id: idOf({ pid, time: timeOf(pid) }) }))
+        const failure = yield* Effect.flip(
+          source.get({ node: "node-1", id: toCoreId({ pid, time: getCrashTime(pid) }) })
+        )
         assert.strictEqual(failure._tag, "CoreNotFound")
       }
-      yield* script.know(cgroupOf("c"), { ...identity, container_id: "c".repeat(64) })
-      yield* script.tell(podUid)
-      yield* until((cores) => cores.length === 2)
-      assert.deepStrictEqual(seen, ["ADDED 5", "ADDED 3"])
+      yield* script.setIdentity(makeCgroup("c"), { ...identity, container_id: "c".repeat(64) })
+      yield* script.sendUpdate(podUid)
+      yield* waitForCores((cores) => cores.length === 2)
+      assert.deepStrictEqual(events, ["ADDED 5", "ADDED 3"])
     }).pipe(Effect.provide(layerHost({ namespaceRegex: /^(?:shop)$/u }, pods))))
 
-  it.live("forgets none of those that it hides, up to a bound", () =>
+  it.live("remembers hidden cores up to the limit, and removes the oldest ones", () =>
     Effect.gen(function*() {
       const journal = yield* JournalScript
       const script = yield* PodScript
-      for (let pid = 1; pid <= 30; pid++) yield* journal.write(crash(pid, cgroupOf("c")))
-      yield* journal.write(crash(31))
-      yield* until((cores) => cores.length === 1)
-      yield* script.know(cgroupOf("c"), { namespace: "shop" })
-      yield* script.tell(podUid)
-      yield* until((cores) => cores.length === 10 && cores.some(({ COREDUMP_PID }) => COREDUMP_PID === 30))
-      const pids = (yield* listed).map(({ COREDUMP_PID }) => COREDUMP_PID)
+      for (let pid = 1; pid <= 30; pid++) yield* journal.write(makeCrash(pid, makeCgroup("c")))
+      yield* journal.write(makeCrash(31))
+      yield* waitForCores((cores) => cores.length === 1)
+      yield* script.setIdentity(makeCgroup("c"), { namespace: "shop" })
+      yield* script.sendUpdate(podUid)
+      yield* waitForCores((cores) => cores.length === 10 && cores.some(({ COREDUMP_PID }) => COREDUMP_PID === 30))
+      const pids = (yield* listCores).map(({ COREDUMP_PID }) => COREDUMP_PID)
       assert.deepStrictEqual(pids, [22, 23, 24, 25, 26, 27, 28, 29, 30, 31])
     }).pipe(Effect.provide(layerHost({ namespaceRegex: /^(?:shop)$/u, maxCores: 10 }, pods))))
 })
 
-function timeOf(pid: number): number {
+/** The time of the crash with this PID. Crashes without a pod have the default time. */
+function getCrashTime(pid: number): number {
   return pid === 1 || pid === 4 ? 1_700_000_000_000_000 : 1_700_000_000_000_000 + pid
 }

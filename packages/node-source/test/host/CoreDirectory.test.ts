@@ -1,10 +1,12 @@
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Stream } from "effect"
-import { writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { remedy, watchCoreDirectory } from "../../src/host/CoreDirectory.ts"
+import { type DirectoryListener, unreadableReason, watchCoreDirectory } from "../../src/host/CoreDirectory.ts"
 import { hostPaths } from "../../src/host/HostPaths.ts"
-import { idOf } from "../support/FakeHost.ts"
+import type { KnownFiles, StoredFile } from "../../src/host/StoredFile.ts"
+import { toCoreId } from "../support/FakeHost.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 /** A file system on which no directory can be watched. */
@@ -12,33 +14,110 @@ const unwatchable = FileSystem.layerNoop({
   watch: () => Stream.die(Object.assign(new Error("too many"), { code: "EMFILE", syscall: "watch" }))
 })
 
-it("of a file that another user owns it is said who may read it, and how to be that", () => {
-  const said = remedy("EACCES", { uid: 1000n, mode: 0o100600n })
-  assert.match(said, /belongs to user 1000 with mode 600, .* DAC_READ_SEARCH .*node\.dacReadSearch/)
-  assert.strictEqual(remedy("EIO", { uid: 1000n, mode: 0o100600n }), "")
+const silent: DirectoryListener = {
+  onFile: () => {},
+  onRemoved: () => {},
+  onInvalidFile: () => {},
+  onScanned: () => {},
+  onFailed: () => {},
+  onRecovered: () => {}
+}
+
+const noFiles: KnownFiles = { file: () => undefined, fileNames: () => [], hasEntry: () => false }
+
+const id = toCoreId({ pid: 1 })
+
+/** The events of one scan. */
+const scanOnce = Effect.fnUntraced(function*(coredumpDir: string, known: Partial<KnownFiles> = {}) {
+  const scanned = yield* Deferred.make<void>()
+  const files: Array<StoredFile> = []
+  const removed: Array<string> = []
+  yield* watchCoreDirectory({
+    paths: hostPaths({ root: "/nowhere", coredumpDir }),
+    known: { ...noFiles, ...known },
+    listener: {
+      ...silent,
+      onFile: (file) => files.push(file),
+      onRemoved: (name) => removed.push(name),
+      onScanned: () => Deferred.doneUnsafe(scanned, Effect.void)
+    }
+  }).pipe(Effect.raceFirst(Deferred.await(scanned)))
+  return { files, removed }
+})
+
+describe("unreadableReason", () => {
+  it("names owner and mode of a file that another user owns, and what to do", () => {
+    assert.strictEqual(
+      unreadableReason("EACCES", { uid: 1000n, mode: 0o100600n }),
+      "permission denied (owner 1000, mode 600). Give the server the capability DAC_READ_SEARCH (chart: node.dacReadSearch)"
+    )
+  })
+
+  it("is only the error text for other failures", () => {
+    assert.strictEqual(unreadableReason("EIO", { uid: 1000n, mode: 0o100600n }), "input/output error")
+  })
 })
 
 describe("watchCoreDirectory", () => {
-  it.live("reads a directory that cannot be watched, again and again, and says so", () =>
+  it.live("polls a directory that cannot be watched, and reports the failure", () =>
     Effect.gen(function*() {
       const coredumpDir = yield* temporaryDirectory
       const found = yield* Deferred.make<void>()
-      const later = idOf({ pid: 2 })
-      const lacks: Array<string | undefined> = []
-      writeFileSync(join(coredumpDir, idOf({ pid: 1 })), "core")
-      yield* watchCoreDirectory(hostPaths({ root: "/nowhere", coredumpDir }), {
-        known: () => undefined,
-        knownNames: () => [],
-        wantsXattrs: () => false,
-        found: ({ id }) => {
-          if (id === later) Deferred.doneUnsafe(found, Effect.void)
-          else writeFileSync(join(coredumpDir, later), "core")
-        },
-        gone: () => {},
-        odd: () => {},
-        scanned: () => {},
-        lacking: (why) => lacks.push(why)
+      const later = toCoreId({ pid: 2 })
+      const failures: Array<string> = []
+      writeFileSync(join(coredumpDir, id), "core")
+      yield* watchCoreDirectory({
+        paths: hostPaths({ root: "/nowhere", coredumpDir }),
+        known: noFiles,
+        listener: {
+          ...silent,
+          onFile: (file) => {
+            if (file.id === later) Deferred.doneUnsafe(found, Effect.void)
+            else writeFileSync(join(coredumpDir, later), "core")
+          },
+          onFailed: (reason) => failures.push(reason)
+        }
       }).pipe(Effect.raceFirst(Deferred.await(found)))
-      assert.match(lacks.join(), /^coredump directory \S+: it cannot be watched: EMFILE, more inotify instances/)
+      assert.match(
+        failures[0]!,
+        /^inotify limit reached \(EMFILE\), polling instead\. Raise fs\.inotify\.max_user_instances or /
+      )
     }).pipe(Effect.scoped, Effect.provide(unwatchable)))
+
+  it.live("reports the known object of an unchanged file, and a new one after a change", () =>
+    Effect.gen(function*() {
+      const coredumpDir = yield* temporaryDirectory
+      writeFileSync(join(coredumpDir, id), "core")
+      const [first] = (yield* scanOnce(coredumpDir)).files
+      assert.deepInclude(first, { id, size: 4 })
+      const file = (name: string) => name === id ? first : undefined
+      assert.strictEqual((yield* scanOnce(coredumpDir, { file })).files[0], first)
+      writeFileSync(join(coredumpDir, id), "a larger core")
+      const [second] = (yield* scanOnce(coredumpDir, { file })).files
+      assert.strictEqual(second?.size, 13)
+      assert.notStrictEqual(second?.version, first?.version)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("reads extended attributes only if the journal entry is unknown", () =>
+    Effect.gen(function*() {
+      const coredumpDir = yield* temporaryDirectory
+      writeFileSync(join(coredumpDir, id), "core")
+      assert.property((yield* scanOnce(coredumpDir)).files[0], "xattrs")
+      assert.notProperty((yield* scanOnce(coredumpDir, { hasEntry: () => true })).files[0], "xattrs")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("reports a known file that is gone", () =>
+    Effect.gen(function*() {
+      const coredumpDir = yield* temporaryDirectory
+      const gone = toCoreId({ pid: 2 })
+      writeFileSync(join(coredumpDir, id), "core")
+      assert.deepStrictEqual((yield* scanOnce(coredumpDir, { fileNames: () => [id, gone] })).removed, [gone])
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("reports known files as removed if the directory is gone", () =>
+    Effect.gen(function*() {
+      const coredumpDir = yield* temporaryDirectory
+      rmSync(coredumpDir, { recursive: true })
+      assert.deepStrictEqual((yield* scanOnce(coredumpDir, { fileNames: () => [id] })).removed, [id])
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { hostNameAt, hostPaths } from "../../src/host/HostPaths.ts"
 
-it("hostPaths puts all but the kernel's setting below the root", () => {
+it("hostPaths puts all paths except the kernel setting below the root", () => {
   const paths = hostPaths({ root: "/host" })
   assert.deepStrictEqual(
     [paths.coredumpDir, ...paths.journalDirs, paths.machineId, paths.passwd, paths.corePattern],
@@ -29,7 +29,7 @@ describe("hostNameAt", () => {
     ["two words", hostname()],
     ["a/b", hostname()],
     [undefined, hostname()]
-  ])("%j", (content, expected) => {
+  ])("for /etc/hostname %j", (content, expected) => {
     const root = mkdtempSync(join(tmpdir(), "koredump-root-"))
     try {
       mkdirSync(join(root, "etc"))

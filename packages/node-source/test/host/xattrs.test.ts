@@ -9,8 +9,8 @@ const raw = (attributes: Readonly<Record<string, string | Uint8Array>>) =>
     ])
   )
 
-describe("Xattrs", () => {
-  it("reads what systemd-coredump writes", () => {
+describe("xattrs", () => {
+  it("decodes the attributes that systemd-coredump writes", () => {
     const attributes = raw({
       pid: "12118",
       uid: "0",
@@ -35,7 +35,7 @@ describe("Xattrs", () => {
     })
   })
 
-  it("passes over hostile ones, each alone", () => {
+  it("skips each invalid attribute", () => {
     const attributes = raw({
       pid: "1e5",
       uid: "-1",
@@ -50,7 +50,7 @@ describe("Xattrs", () => {
     assert.deepStrictEqual(decodeXattrs(attributes), { COREDUMP_HOSTNAME: "\ufffd\0" })
   })
 
-  it("finds none where there are none", () => {
+  it("is empty for files without attributes", () => {
     for (const path of ["/proc/self/status", "/nowhere", "/dev/null"]) assert.deepStrictEqual(readXattrs(path), {})
   })
 })

@@ -7,14 +7,14 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hostPaths } from "../../src/host/HostPaths.ts"
 import { Journal, layerJournalctl } from "../../src/journal/Journal.ts"
-import { readEntry, readMetadata, textOf } from "../../src/journal/JournalEntry.ts"
+import { decodeEntry, decodeMetadata, getText } from "../../src/journal/JournalEntry.ts"
 
 const hasJournalctl = spawnSync("journalctl", ["--version"]).status === 0
 const archive = new URL("../../../../examples/sample-host/sample-host.tar.gz", import.meta.url).pathname
 const host = { coredumpUid: undefined, machine: undefined }
 
-/** A journal of real crashes: the sample host's. */
-const sampleHost = Effect.gen(function*() {
+/** Unpacks the sample host, whose journal has real crashes. */
+const unpackSampleHost = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const dir = yield* fs.makeTempDirectoryScoped()
   execFileSync("tar", ["-xzf", archive, "-C", dir])
@@ -22,9 +22,10 @@ const sampleHost = Effect.gen(function*() {
 })
 
 const layerAt = (root: string) => layerJournalctl(hostPaths({ root }))
-const layerSample = Layer.unwrap(Effect.map(sampleHost, layerAt)).pipe(Layer.provideMerge(NodeServices.layer))
+const layerSample = Layer.unwrap(Effect.map(unpackSampleHost, layerAt)).pipe(Layer.provideMerge(NodeServices.layer))
 
-const childrenOf = (name: string) =>
+/** The PIDs of child processes with this name. */
+const findChildren = (name: string) =>
   readdirSync("/proc").filter((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
@@ -34,30 +35,30 @@ const childrenOf = (name: string) =>
     }
   })
 
-describe.skipIf(!hasJournalctl)("Journal, by journalctl", () => {
-  it.live("reads a mounted host's journal, all of it or from a cursor on", () =>
+describe.skipIf(!hasJournalctl)("Journal with journalctl", () => {
+  it.live("queries the journal of a mounted host, completely or after a cursor", () =>
     Effect.gen(function*() {
       const journal = yield* Journal
       const entries = yield* Stream.runCollect(journal.query())
       assert.isAbove(entries.length, 3)
       for (const entry of entries) {
-        assert.isDefined(readEntry(entry, host))
+        assert.isDefined(decodeEntry(entry, host))
         assert.isFalse(entry.has("COREDUMP") || entry.has("COREDUMP_PROC_MAPS"))
       }
-      const later = yield* Stream.runCollect(journal.query(textOf(entries[1]!, "__CURSOR")))
+      const later = yield* Stream.runCollect(journal.query(getText(entries[1]!, "__CURSOR")))
       assert.strictEqual(later.length, entries.length - 2)
-      assert.deepStrictEqual(yield* journal.lacking, [])
-      assert.notStrictEqual(yield* journal.pulse, "")
+      assert.deepStrictEqual(yield* journal.warnings, [])
+      assert.notStrictEqual(yield* journal.tailMarker, "")
     }).pipe(Effect.provide(layerSample)))
 
-  it.live("reads the heavy fields of the very entry, or none", () =>
+  it.live("reads the heavy fields of one entry, or none if it is gone", () =>
     Effect.gen(function*() {
       const journal = yield* Journal
       const entries = yield* Stream.runCollect(journal.query())
       for (const entry of entries) {
-        const cursor = textOf(entry, "__CURSOR")!
-        const heavy = readMetadata(Option.getOrThrow(yield* journal.read(cursor)))
-        assert.strictEqual(heavy["MESSAGE"], textOf(entry, "MESSAGE"))
+        const cursor = getText(entry, "__CURSOR")!
+        const heavy = decodeMetadata(Option.getOrThrow(yield* journal.read(cursor)))
+        assert.strictEqual(heavy["MESSAGE"], getText(entry, "MESSAGE"))
         assert.property(heavy, "COREDUMP_PROC_MAPS")
         const other = cursor.replace(/x=.*$/, "x=0123456789abcdef").replace(/i=[0-9a-f]+/, "i=1")
         assert.isTrue(Option.isNone(yield* journal.read(other)))
@@ -65,23 +66,23 @@ describe.skipIf(!hasJournalctl)("Journal, by journalctl", () => {
       assert.match((yield* Effect.flip(journal.read("no cursor"))).message, /cursor/)
     }).pipe(Effect.provide(layerSample)))
 
-  it.live("follows what was and what comes, and leaves no process behind", () =>
+  it.live("follows present and new entries, and leaves no process behind", () =>
     Effect.gen(function*() {
-      const root = yield* sampleHost
+      const root = yield* unpackSampleHost
       const fs = yield* FileSystem.FileSystem
       yield* Effect.gen(function*() {
         const journal = yield* Journal
         const entries = yield* Stream.runCollect(journal.query())
         const followed = yield* journal.follow().pipe(
           Stream.take(entries.length),
-          Stream.tap(() => Effect.sync(() => assert.strictEqual(childrenOf("journalctl").length, 1))),
+          Stream.tap(() => Effect.sync(() => assert.strictEqual(findChildren("journalctl").length, 1))),
           Stream.runCollect
         )
         assert.strictEqual(followed.length, entries.length)
-        assert.deepStrictEqual(childrenOf("journalctl"), [])
+        assert.deepStrictEqual(findChildren("journalctl"), [])
       }).pipe(Effect.provide(layerAt(root)))
 
-      // A journal that appears while it is followed.
+      // A journal that is created while it is followed.
       const late = yield* fs.makeTempDirectoryScoped()
       yield* fs.makeDirectory(join(late, "run/log/journal"), { recursive: true })
       yield* fs.makeDirectory(join(late, "etc"))
@@ -90,7 +91,7 @@ describe.skipIf(!hasJournalctl)("Journal, by journalctl", () => {
         const journal = yield* Journal
         assert.deepStrictEqual(yield* Stream.runCollect(journal.query()), [])
         const appear = Effect.gen(function*() {
-          while (childrenOf("journalctl").length === 0) yield* Effect.sleep("20 millis")
+          while (findChildren("journalctl").length === 0) yield* Effect.sleep("20 millis")
           yield* fs.copy(join(root, "var/log/journal"), join(late, "run/log/journal"), { overwrite: true })
         })
         yield* Effect.forkChild(appear)
@@ -98,17 +99,20 @@ describe.skipIf(!hasJournalctl)("Journal, by journalctl", () => {
       }).pipe(Effect.provide(layerAt(late)))
     }).pipe(Effect.provide(NodeServices.layer)), 15_000)
 
-  it.live("says what lacks", () =>
+  it.live("warns if there is no journal", () =>
     Effect.gen(function*() {
       const journal = yield* Journal
       assert.deepStrictEqual(yield* Stream.runCollect(journal.query()), [])
-      assert.match((yield* journal.lacking).join(), /there is no journal/)
-      assert.strictEqual(yield* journal.pulse, "")
+      assert.match(
+        (yield* journal.warnings).join(),
+        /^Journal not found: neither \S+ nor \S+ exists\. Check that systemd-journald runs/
+      )
+      assert.strictEqual(yield* journal.tailMarker, "")
     }).pipe(Effect.provide(layerAt("/nowhere").pipe(Layer.provideMerge(NodeServices.layer)))))
 })
 
-/** How reading ends where `directory` has the program journalctl, or has not. */
-const failureAt = (directory: string) =>
+/** The reason why reading fails if `directory` is the only directory in PATH. */
+const readFailure = (directory: string) =>
   Journal.use((journal) => {
     vi.stubEnv("PATH", directory)
     return Effect.flip(Stream.runDrain(journal.query())).pipe(
@@ -117,8 +121,8 @@ const failureAt = (directory: string) =>
     )
   }).pipe(Effect.provide(layerAt("/nowhere")))
 
-/** What programs write to stderr is read late, as on a busy machine. */
-const lateStderr = Effect.map(
+/** A spawner that delays the error output of processes, like a busy machine. */
+const delayErrorOutput = Effect.map(
   ChildProcessSpawner.ChildProcessSpawner,
   (spawner) =>
     ChildProcessSpawner.make((command) =>
@@ -130,21 +134,21 @@ const lateStderr = Effect.map(
     )
 )
 
-describe("Journal, where journalctl fails", () => {
-  it.live("is not installed", () =>
+describe("Journal without a working journalctl", () => {
+  it.live("fails if journalctl is not installed", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* failureAt("/nowhere"), "journalctl is not installed")
+      assert.strictEqual(yield* readFailure("/nowhere"), "journalctl not found. Install systemd where the server runs")
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("says why, be it read after its end", () =>
+  it.live("fails with the last line of the error output, even if it arrives after the exit code", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
       const script = "#!/bin/sh\necho no luck >&2\nexit 1\n"
       yield* fs.writeFileString(join(directory, "journalctl"), script, { mode: 0o755 })
-      const failure = failureAt(directory).pipe(
-        Effect.provideServiceEffect(ChildProcessSpawner.ChildProcessSpawner, lateStderr)
+      const failure = readFailure(directory).pipe(
+        Effect.provideServiceEffect(ChildProcessSpawner.ChildProcessSpawner, delayErrorOutput)
       )
-      assert.strictEqual(yield* failure, "journalctl: no luck")
+      assert.strictEqual(yield* failure, "journalctl failed: no luck")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -1,26 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isBelieved, type JournalFacts, readEntry, readMetadata } from "../../src/journal/JournalEntry.ts"
+import { decodeEntry, decodeMetadata, isTrusted, type JournalEntryInfo } from "../../src/journal/JournalEntry.ts"
 import type { RawEntry } from "../../src/journal/JournalExport.ts"
-import { changed, fixtureCases, fixtureEntries, fixtureEntry, fixtureText, rawEntry } from "../support/fixtures.ts"
+import { fixtureCases, fixtureEntries, fixtureEntry, fixtureText, rawEntry, withFields } from "../support/fixtures.ts"
 
 const host = { coredumpUid: 995, machine: "riscv64" }
-const read = (entry: RawEntry): JournalFacts => readEntry(entry, host)!
+const read = (entry: RawEntry): JournalEntryInfo => decodeEntry(entry, host)!
 
 const bootId = "751c449cf1bc47708e93be6dfdbb55a0"
 const podUid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
 
 const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}/${id.repeat(64)}`
 const pod = (lines: ReadonlyArray<string>) =>
-  read(changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") }))
+  read(withFields(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") }))
 
 describe("JournalEntry", () => {
-  it("believes every real entry, whatever the passwd says", () => {
+  it("trusts every real entry, with and without passwd", () => {
     for (const coredumpUid of [995, undefined]) {
-      for (const entry of fixtureEntries) assert.isTrue(isBelieved(entry, { ...host, coredumpUid }))
+      for (const entry of fixtureEntries) assert.isTrue(isTrusted(entry, { ...host, coredumpUid }))
     }
   })
 
-  it("knows the very files that systemd-coredump wrote", () => {
+  it("uses the file names of systemd-coredump as core IDs", () => {
     const files = fixtureText("files.txt").trim().split("\n").map((line) =>
       line.replace(/ \d+ \d+$/, "").slice("/var/lib/systemd/coredump/".length)
     )
@@ -28,19 +28,19 @@ describe("JournalEntry", () => {
     assert.deepStrictEqual<ReadonlyArray<string>>(stored, files)
   })
 
-  it("builds the same names from the other fields", () => {
+  it("derives the same core IDs from other fields", () => {
     for (const entry of fixtureEntries) {
-      const built = read(changed(entry, { COREDUMP_FILENAME: undefined })).id
+      const built = read(withFields(entry, { COREDUMP_FILENAME: undefined })).id
       assert.strictEqual(built, read(entry).id.replace(/\.zst$/, ""))
     }
   })
 
-  it("gives a crash the model's types", () => {
-    const { absence, cursor, fields, id, truncated } = read(fixtureEntry("deep"))
+  it("decodes the fields of a crash", () => {
+    const { cursor, fields, id, missingReason, truncated } = read(fixtureEntry("deep"))
     assert.strictEqual(id, `core.deep.0.${bootId}.12118.1795425477000000.zst`)
     assert.match(cursor, /^s=[0-9a-f]{32};i=/)
     assert.isFalse(truncated)
-    assert.strictEqual(absence, "the file is gone (vacuumed or deleted)")
+    assert.strictEqual(missingReason, "The core file is gone (deleted or vacuumed).")
     assert.deepInclude(fields, {
       COREDUMP_PID: 12118,
       COREDUMP_UID: 0,
@@ -60,28 +60,31 @@ describe("JournalEntry", () => {
     }
   })
 
-  it("says why there is no core", () => {
-    const { absence, fields } = read(fixtureEntry("rlimit0"))
-    assert.strictEqual(absence, "the process's limit for cores (RLIMIT_CORE) allowed none")
+  it("has a reason for a missing core", () => {
+    const { fields, missingReason } = read(fixtureEntry("rlimit0"))
+    assert.strictEqual(
+      missingReason,
+      "No core was stored: the core size limit of the process (RLIMIT_CORE) did not allow it."
+    )
     assert.strictEqual(fields.ARCH, "riscv64")
     assert.match(
-      read(changed(fixtureEntry("deep"), { COREDUMP_FILENAME: undefined })).absence,
-      /systemd-coredump did not store it/
+      read(withFields(fixtureEntry("deep"), { COREDUMP_FILENAME: undefined })).missingReason,
+      /^systemd-coredump did not store the core\. Check Storage=/
     )
   })
 
-  it("knows a cut core", () => {
+  it("detects a truncated core", () => {
     assert.isTrue(read(fixtureEntry("truncated")).truncated)
   })
 
-  it.each(["pod", "pod-user-1000", "pod-cgroupfs", "pod-crio-crun"])("knows the pod of case %s", (name) => {
+  it.each(["pod", "pod-user-1000", "pod-cgroupfs", "pod-crio-crun"])("decodes the pod of case %s", (name) => {
     const { fields, pod } = read(fixtureEntry(name))
     assert.match(pod!.podUid, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
     assert.match(pod!.containerId!, /^[0-9a-f]{64}$/)
     assert.include(fields.COREDUMP_CGROUP, "kubepods")
   })
 
-  it("falls back to the other hierarchies for the pod, unless they disagree", () => {
+  it("uses the other cgroup hierarchies for the pod, unless they disagree", () => {
     const other = podUid.replace("dde", "abc")
     const one = pod(["1:name=systemd:/system.slice", `2${line(podUid, "a")}`, `3${line(podUid, "a")}`, ""])
     assert.deepStrictEqual(one.pod, { podUid, containerId: "a".repeat(64) })
@@ -92,19 +95,19 @@ describe("JournalEntry", () => {
   // COREDUMP_CGROUP of these entries is /system.slice/demo.service
   it.each([
     ["no pod anywhere", ["0::/system.slice/demo.service"], true],
-    ["a pod by other hierarchies", [`2${line(podUid, "a")}`], true],
+    ["a pod in another hierarchy", [`2${line(podUid, "a")}`], true],
     ["two pods", [`2${line(podUid, "a")}`, `3${line(podUid.replace("dde", "abc"), "a")}`], false],
     ["two containers", [`2${line(podUid, "a")}`, `3${line(podUid, "b")}`], false],
-    ["something of the kubelet's", ["2:memory:/kubepods/burstable/unheard-of"], false]
-  ])("shows a cgroup as proof of no pod only where it is one: %s", (_, lines, shown) => {
-    const entry = changed(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })
+    ["an unknown cgroup of the kubelet", ["2:memory:/kubepods/burstable/unheard-of"], false]
+  ])("leaves out a misleading COREDUMP_CGROUP: %s", (_, lines, shown) => {
+    const entry = withFields(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })
     assert.strictEqual("COREDUMP_CGROUP" in read(entry).fields, shown)
-    assert.strictEqual("COREDUMP_CGROUP" in readMetadata(entry), shown)
+    assert.strictEqual("COREDUMP_CGROUP" in decodeMetadata(entry), shown)
   })
 
-  it("believes no cgroup that the others contradict", () => {
+  it("has no pod if the cgroup hierarchies contradict each other", () => {
     const path = `/kubepods/burstable/pod${podUid}/${"a".repeat(64)}`
-    const entry = changed(fixtureEntry("deep"), {
+    const entry = withFields(fixtureEntry("deep"), {
       COREDUMP_CGROUP: path,
       COREDUMP_PROC_CGROUP: `2${line(podUid, "b")}`
     })
@@ -113,7 +116,7 @@ describe("JournalEntry", () => {
     assert.strictEqual(fields.COREDUMP_CGROUP, path)
   })
 
-  it("takes entries with any bytes, and bounds them", () => {
+  it("decodes entries with any bytes, and limits their fields", () => {
     const entry = rawEntry({
       __CURSOR: "c",
       COREDUMP_PID: "1",
@@ -136,23 +139,23 @@ describe("JournalEntry", () => {
   })
 
   it.each<readonly [string, Readonly<Record<string, string | undefined>>]>([
-    ["no pid", { COREDUMP_PID: undefined }],
+    ["no PID", { COREDUMP_PID: undefined }],
     ["no time", { COREDUMP_TIMESTAMP: undefined }],
-    ["a bad boot id", { _BOOT_ID: "x" }],
-    ["a name that cannot be", { COREDUMP_COMM: "x".repeat(300) }],
+    ["an invalid boot ID", { _BOOT_ID: "x" }],
+    ["a name that is too long", { COREDUMP_COMM: "x".repeat(300) }],
     ["no cursor", { __CURSOR: undefined }]
-  ])("passes over an entry with %s", (_, fields) => {
-    assert.isUndefined(readEntry(changed(fixtureEntry("rlimit0"), fields), host))
+  ])("rejects an entry with %s", (_, fields) => {
+    assert.isUndefined(decodeEntry(withFields(fixtureEntry("rlimit0"), fields), host))
   })
 
-  it("does not take a file's path for a core's name", () => {
-    const facts = read(changed(fixtureEntry("deep"), { COREDUMP_FILENAME: "/etc/passwd" }))
-    assert.strictEqual(facts.id, `core.deep.0.${bootId}.12118.1795425477000000`)
+  it("does not use the path of another file as core ID", () => {
+    const entry = read(withFields(fixtureEntry("deep"), { COREDUMP_FILENAME: "/etc/passwd" }))
+    assert.strictEqual(entry.id, `core.deep.0.${bootId}.12118.1795425477000000`)
   })
 
-  it("tells all in the metadata", () => {
+  it("decodes the heavy fields without shortening them", () => {
     for (const name of fixtureCases.keys()) {
-      const metadata = readMetadata(fixtureEntry(name))
+      const metadata = decodeMetadata(fixtureEntry(name))
       assert.strictEqual(String(metadata["MESSAGE"]).trimEnd(), fixtureText(`messages/${name}.txt`).trimEnd(), name)
       assert.strictEqual("stack" in metadata, name !== "rlimit0", name)
       assert.isString(metadata["COREDUMP_ENVIRON"])

@@ -3,7 +3,7 @@ import { Effect, Schema, Stream } from "effect"
 import { decodeJournalExport, JournalExportParser, type RawEntry } from "../../src/journal/JournalExport.ts"
 import { fixtureBytes, fixtureCases, fixtureEntries, fixtureText, parseAll, rawText } from "../support/fixtures.ts"
 
-const bounds = { fieldBytes: 64, entryBytes: 256 }
+const limits = { fieldBytes: 64, entryBytes: 256 }
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 const text = (entry: RawEntry) => Object.fromEntries([...entry.keys()].map((name) => [name, rawText(entry, name)]))
 
@@ -20,7 +20,7 @@ const binary = (name: string, value: Uint8Array, length = value.length) => {
 const join = (...parts: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(parts))
 
 const parse = (bytes: Uint8Array, chunk = bytes.length) => {
-  const parser = new JournalExportParser(bounds)
+  const parser = new JournalExportParser(limits)
   const entries: Array<RawEntry> = []
   for (let at = 0; at < bytes.length; at += chunk) entries.push(...parser.push(bytes.slice(at, at + chunk)))
   parser.end()
@@ -28,7 +28,7 @@ const parse = (bytes: Uint8Array, chunk = bytes.length) => {
 }
 
 describe("JournalExport", () => {
-  it("reads real entries as journalctl's own JSON has them", () => {
+  it("parses real entries to the same values as the JSON output of journalctl", () => {
     const expected = fixtureText("journal.json").trim().split("\n").map((line) => JSON.parse(line))
     assert.strictEqual(fixtureEntries.length, fixtureCases.size)
     for (const [i, entry] of fixtureEntries.entries()) {
@@ -55,7 +55,7 @@ describe("JournalExport", () => {
     assert.deepStrictEqual(entries.map(text), parseAll(bytes).map(text))
   })
 
-  it("passes over what is too large, without losing its place", () => {
+  it("skips values above the limit and continues after them", () => {
     const large = new Uint8Array(1000).fill(10)
     const input = join(
       bytesOf(`A=1\nLINE=${"x".repeat(1000)}\nB=2\n`),
@@ -67,34 +67,36 @@ describe("JournalExport", () => {
     }
   })
 
-  it("bounds an entry's values together", () => {
+  it("limits all values of an entry together", () => {
     const input = bytesOf(Array.from({ length: 10 }, (_, i) => `F${i}=${"x".repeat(60)}\n`).join("") + "\n")
     assert.deepStrictEqual(parse(input).map((entry) => Object.keys(entry)), [["F0", "F1", "F2", "F3"]])
   })
 
-  it("keeps the first of a field's values, values that hold =, and empty ones", () => {
+  it("keeps the first value of a field, values with =, and empty values", () => {
     assert.deepStrictEqual(parse(bytesOf("A=x=y\nA=2\nE=\n\n\n\n")), [{ A: "x=y", E: "" }])
     assert.deepStrictEqual(parse(join(binary("B", bytesOf("a\nb")), bytesOf("\n"))), [{ B: "a\nb" }])
   })
 
   it.each<readonly [string, Uint8Array]>([
-    ["a line that is no field", bytesOf("No journal files were found.\n\n")],
+    ["a line that is not a field", bytesOf("No journal files were found.\n\n")],
     ["a name that never ends", bytesOf("A".repeat(100))],
-    ["an end within an entry", bytesOf("A=1\n")],
-    ["an end within a line", bytesOf("A=1\n\nB")],
-    ["an end within a value", binary("B", bytesOf("abc"), 50)],
-    ["an end within a large value", binary("B", bytesOf("abc"), 500)],
-    ["a value that is longer than it says", join(binary("B", bytesOf("abc"), 2), bytesOf("\n"))],
-    ["a length beyond all bounds", binary("B", new Uint8Array(0), Number.MAX_SAFE_INTEGER * 2)]
-  ])("refuses %s", (_, input) => {
-    for (const chunk of [input.length, 1]) assert.throws(() => parse(input, chunk), /not the journal's export format/)
+    ["an end inside an entry", bytesOf("A=1\n")],
+    ["an end inside a line", bytesOf("A=1\n\nB")],
+    ["an end inside a value", binary("B", bytesOf("abc"), 50)],
+    ["an end inside a value above the limit", binary("B", bytesOf("abc"), 500)],
+    ["a value that is longer than its length", join(binary("B", bytesOf("abc"), 2), bytesOf("\n"))],
+    ["an impossible length", binary("B", new Uint8Array(0), Number.MAX_SAFE_INTEGER * 2)]
+  ])("rejects %s", (_, input) => {
+    for (const chunk of [input.length, 1]) {
+      assert.throws(() => parse(input, chunk), /^output is not in the journal export format: /)
+    }
   })
 
-  it.effect("fails a stream that ends within an entry, after the whole entries", () =>
+  it.effect("emits the complete entries of a stream that ends inside an entry, then fails", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const failure = yield* Stream.make(bytesOf("A=1\n\nB"), bytesOf("=2\n")).pipe(
-        decodeJournalExport(bounds),
+        decodeJournalExport(limits),
         Stream.runForEach((entry) => Effect.sync(() => seen.push(text(entry)))),
         Effect.flip
       )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { coredumpUid, isCoredumpWriter, type Writer } from "../../src/journal/journalTrust.ts"
+import { isCoredumpWriter, parseCoredumpUid, type Writer } from "../../src/journal/journalTrust.ts"
 
 const exe = "/usr/lib/systemd/systemd-coredump"
 const unit = "systemd-coredump@0-1-0.service"
@@ -15,50 +15,65 @@ const writer = (fields: Partial<Writer>): Writer => ({
   ...fields
 })
 
-describe("JournalTrust", () => {
+describe("journalTrust", () => {
   it.each<readonly [string, Partial<Writer>, boolean]>([
-    ["systemd-coredump's user", { uid: 995, exe, unit, cgroup }, true],
+    ["user systemd-coredump", { uid: 995, exe, unit, cgroup }, true],
     ["root", { uid: 0, exe, unit, cgroup }, true],
-    ["gone before journald read its path", { uid: 995, unit, cgroup }, true],
-    ["as the crashed user", { uid: 1000, exe, unit, cgroup }, true],
-    ["as the crashed user, path not read", { uid: 1000, unit, cgroup }, true],
-    ["as another user than the crashed", { uid: 1001, unit, cgroup }, false],
+    ["ended before journald read its path", { uid: 995, unit, cgroup }, true],
+    ["the crashed user", { uid: 1000, exe, unit, cgroup }, true],
+    ["the crashed user, path unknown", { uid: 1000, unit, cgroup }, true],
+    ["another user than the crashed one", { uid: 1001, unit, cgroup }, false],
     ["another program in the unit", { uid: 0, exe: "/usr/bin/logger", unit, cgroup }, false],
-    ["run by the kernel", { uid: 995, exe, cgroup: "/" }, true],
-    ["run by the kernel, other layout", { uid: 0, exe: "/lib/systemd/systemd-coredump", cgroup: "/init.scope" }, true],
-    ["run by the kernel, upgraded meanwhile", { uid: 0, exe: `${exe} (deleted)`, cgroup: "/" }, true],
+    ["started by the kernel", { uid: 995, exe, cgroup: "/" }, true],
+    [
+      "started by the kernel, other path",
+      { uid: 0, exe: "/lib/systemd/systemd-coredump", cgroup: "/init.scope" },
+      true
+    ],
+    ["started by the kernel, program replaced by an upgrade", { uid: 0, exe: `${exe} (deleted)`, cgroup: "/" }, true],
     ["root in a pod with that path", { uid: 0, exe, cgroup: pod }, false],
     ["root in a pod with that path and unit", { uid: 0, exe, unit, cgroup: `${pod}/system.slice/${unit}` }, false],
-    ["root, gone before journald looked for the cgroup", { uid: 0, exe }, false],
-    ["nothing but the uid", { uid: 995 }, false],
-    ["no uid", { exe, unit, cgroup }, false],
-    ["a user's logger", { uid: 1000, exe: "/usr/bin/logger", unit: "user@1000.service", cgroup: "/user.slice" }, false],
-    ["a user's own systemd-coredump", { uid: 1000, exe, unit: "user@1000.service", cgroup: "/user.slice" }, false],
+    ["root, ended before journald read its cgroup", { uid: 0, exe }, false],
+    ["only a UID", { uid: 995 }, false],
+    ["no UID", { exe, unit, cgroup }, false],
+    ["logger started by a user", {
+      uid: 1000,
+      exe: "/usr/bin/logger",
+      unit: "user@1000.service",
+      cgroup: "/user.slice"
+    }, false],
+    ["systemd-coredump started by a user", { uid: 1000, exe, unit: "user@1000.service", cgroup: "/user.slice" }, false],
     [
-      "a service's own systemd-coredump",
+      "systemd-coredump started by a service",
       { uid: 33, exe, unit: "web.service", cgroup: "/system.slice/web.service" },
       false
     ],
-    ["a service of a like name", { uid: 33, exe, unit: "systemd-coredump.service", cgroup: "/system.slice/x" }, false],
-    ["a program of a like name", { uid: 0, exe: "/tmp/systemd-coredump", cgroup: "/" }, false],
-    ["a program below another root", { uid: 0, exe: `/tmp${exe}`, cgroup: "/" }, false]
-  ])("%s: with the host's passwd and without", (_, fields, believed) => {
-    assert.strictEqual(isCoredumpWriter(writer(fields), 1000, 995), believed)
-    assert.strictEqual(isCoredumpWriter(writer(fields), 1000, undefined), believed)
+    [
+      "a service with a similar name",
+      { uid: 33, exe, unit: "systemd-coredump.service", cgroup: "/system.slice/x" },
+      false
+    ],
+    ["a program with the same name", { uid: 0, exe: "/tmp/systemd-coredump", cgroup: "/" }, false],
+    ["a program with this path in another root", { uid: 0, exe: `/tmp${exe}`, cgroup: "/" }, false]
+  ])("%s, with and without a passwd file", (_, fields, isTrusted) => {
+    assert.strictEqual(isCoredumpWriter(writer(fields), 1000, 995), isTrusted)
+    assert.strictEqual(isCoredumpWriter(writer(fields), 1000, undefined), isTrusted)
   })
 
-  it("without a service manager a known uid of systemd-coredump suffices", () => {
+  it("outside of a unit, the UID of systemd-coredump must be known", () => {
     const fields = writer({ uid: 995, exe, cgroup: "/docker/abc" })
     assert.isTrue(isCoredumpWriter(fields, 0, 995))
     assert.isFalse(isCoredumpWriter(fields, 0, 103))
     assert.isFalse(isCoredumpWriter(fields, 0, undefined))
   })
 
-  it("finds systemd-coredump's uid in a passwd", () => {
+  it("parses the UID of systemd-coredump from passwd", () => {
     assert.strictEqual(
-      coredumpUid("root:x:0:0::/root:/bin/sh\nsystemd-coredump:x:995:995:systemd Core Dumper:/:/usr/sbin/nologin\n"),
+      parseCoredumpUid(
+        "root:x:0:0::/root:/bin/sh\nsystemd-coredump:x:995:995:systemd Core Dumper:/:/usr/sbin/nologin\n"
+      ),
       995
     )
-    assert.isUndefined(coredumpUid("root:x:0:0::/root:/bin/sh\nxsystemd-coredump:x:1:1::/:\n"))
+    assert.isUndefined(parseCoredumpUid("root:x:0:0::/root:/bin/sh\nxsystemd-coredump:x:1:1::/:\n"))
   })
 })

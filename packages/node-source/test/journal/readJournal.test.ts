@@ -1,77 +1,78 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Metric, Stream } from "effect"
+import { Effect, Fiber, Logger, Metric, References, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { AwaitedEntries } from "../../src/journal/AwaitedEntries.ts"
 import { Journal, JournalFailure } from "../../src/journal/Journal.ts"
-import { textOf } from "../../src/journal/JournalEntry.ts"
+import { decodeEntry, getText } from "../../src/journal/JournalEntry.ts"
 import type { RawEntry } from "../../src/journal/JournalExport.ts"
 import { type JournalListener, readJournal } from "../../src/journal/readJournal.ts"
-import { changed, fixtureEntries } from "../support/fixtures.ts"
+import { fixtureEntries, withFields } from "../support/fixtures.ts"
 
 const host = { coredumpUid: 995, machine: undefined }
-const cursorOf = (entry: RawEntry | undefined) => textOf(entry!, "__CURSOR")!
+const getCursor = (entry: RawEntry | undefined) => getText(entry!, "__CURSOR")!
 
-const listen = () => {
-  const seen = { cursors: new Array<string>(), lacking: new Array<string | undefined>(), read: false }
+/** A listener that records its events. A failure is its reason, a recovery is undefined. */
+const record = () => {
+  const events = { cursors: new Array<string>(), failures: new Array<string | undefined>(), isRead: false }
   const listener: JournalListener = {
-    entry: ({ cursor }) => seen.cursors.push(cursor),
-    expecting: Effect.never,
-    isExpecting: () => false,
-    read: () => {
-      seen.read = true
+    onEntry: ({ cursor }) => events.cursors.push(cursor),
+    onInitialRead: () => {
+      events.isRead = true
     },
-    lacking: (why) => seen.lacking.push(why)
+    onFailed: (reason) => events.failures.push(reason),
+    onRecovered: () => events.failures.push(undefined)
   }
-  return { seen, listener }
+  return { events, listener }
 }
 
-const journal = (parts: Partial<Journal["Service"]>) =>
+const makeJournal = (parts: Partial<Journal["Service"]>) =>
   Journal.of({
     query: () => Stream.empty,
     follow: () => Stream.never,
-    read: () => Effect.die("not asked for"),
-    pulse: Effect.succeed(""),
-    lacking: Effect.succeed([]),
+    read: () => Effect.die("not expected"),
+    tailMarker: Effect.succeed(""),
+    warnings: Effect.succeed([]),
     ...parts
   })
 
-const run = (listener: JournalListener, parts: Partial<Journal["Service"]>) =>
-  readJournal(host, listener).pipe(
-    Effect.provideService(Journal, journal(parts)),
+const run = (listener: JournalListener, parts: Partial<Journal["Service"]>, awaited = new AwaitedEntries()) =>
+  readJournal({ host, awaited, listener }).pipe(
+    Effect.provideService(Journal, makeJournal(parts)),
     Effect.provideService(Metric.MetricRegistry, new Map()),
     Effect.forkChild
   )
 
 const [first, second, third] = fixtureEntries as [RawEntry, RawEntry, RawEntry]
 
-describe("JournalReader", () => {
-  it.effect("goes on from the last entry, however often the following breaks", () =>
+describe("readJournal", () => {
+  it.effect("continues after the last entry each time journalctl fails", () =>
     Effect.gen(function*() {
-      const { listener, seen } = listen()
+      const { events, listener } = record()
       const starts: Array<string | undefined> = []
       const fiber = yield* run(listener, {
         query: () => Stream.make(first),
         follow: (cursor) => {
           starts.push(cursor)
           return Stream.concat(
-            cursor === cursorOf(first) ? Stream.make(second) : Stream.empty,
+            cursor === getCursor(first) ? Stream.make(second) : Stream.empty,
             Stream.fail(new JournalFailure({ message: "killed" }))
           )
         }
       })
       yield* TestClock.adjust("1 hour")
-      assert.deepStrictEqual(seen.cursors, [cursorOf(first), cursorOf(second)])
-      assert.strictEqual(starts[0], cursorOf(first))
-      assert.isTrue(starts.slice(1).every((cursor) => cursor === cursorOf(second)))
-      // Backing off: about one attempt in 30 seconds, never a busy loop.
+      assert.deepStrictEqual(events.cursors, [getCursor(first), getCursor(second)])
+      assert.strictEqual(starts[0], getCursor(first))
+      assert.isTrue(starts.slice(1).every((cursor) => cursor === getCursor(second)))
+      // The backoff grows to 30 seconds.
       assert.isAbove(starts.length, 60)
       assert.isBelow(starts.length, 250)
-      assert.strictEqual(seen.lacking.at(-1), "killed")
+      assert.strictEqual(events.failures.at(-1), "killed")
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("does not spin where following ends at once", () =>
+  it.effect("backs off if journalctl exits at once", () =>
     Effect.gen(function*() {
-      const { listener } = listen()
+      const { listener } = record()
       let starts = 0
       const fiber = yield* run(listener, {
         follow: () => {
@@ -84,66 +85,109 @@ describe("JournalReader", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("is whole again when the following lasts", () =>
+  it.effect("recovers when journalctl keeps running", () =>
     Effect.gen(function*() {
-      const { listener, seen } = listen()
-      let broken = true
+      const { events, listener } = record()
+      let isBroken = true
       const fiber = yield* run(listener, {
-        follow: () => broken ? Stream.fail(new JournalFailure({ message: "no journalctl" })) : Stream.never
+        follow: () => isBroken ? Stream.fail(new JournalFailure({ message: "journalctl not found" })) : Stream.never
       })
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(seen.lacking.at(-1), "no journalctl")
-      broken = false
+      assert.strictEqual(events.failures.at(-1), "journalctl not found")
+      isBroken = false
       yield* TestClock.adjust("1 minute")
-      assert.isUndefined(seen.lacking.at(-1))
+      assert.isUndefined(events.failures.at(-1))
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("does not wait for ever for the first reading, and loses nothing of it", () =>
+  it.effect("limits the initial read to 10 seconds, and continues after its last entry", () =>
     Effect.gen(function*() {
-      const { listener, seen } = listen()
+      const { events, listener } = record()
       const fiber = yield* run(listener, {
         query: () => Stream.concat(Stream.make(first), Stream.never),
-        follow: (cursor) => cursor === cursorOf(first) ? Stream.concat(Stream.make(second), Stream.never) : Stream.never
+        follow: (cursor) =>
+          cursor === getCursor(first) ? Stream.concat(Stream.make(second), Stream.never) : Stream.never
       })
       yield* TestClock.adjust("9 seconds")
-      assert.isFalse(seen.read)
+      assert.isFalse(events.isRead)
       yield* TestClock.adjust("2 seconds")
-      assert.isTrue(seen.read)
-      assert.deepStrictEqual(seen.cursors, [cursorOf(first), cursorOf(second)])
+      assert.isTrue(events.isRead)
+      assert.deepStrictEqual(events.cursors, [getCursor(first), getCursor(second)])
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("asks when an entry is due and something was written", () =>
+  it.effect("polls when an entry is awaited and something was written", () =>
     Effect.gen(function*() {
-      const { listener, seen } = listen()
-      let pulse = "1"
-      let held: ReadonlyArray<RawEntry> = [first]
+      const { events, listener } = record()
+      const awaited = new AwaitedEntries()
+      awaited.add(decodeEntry(third, host)!.id, 0)
+      let marker = "1"
+      let present: ReadonlyArray<RawEntry> = [first]
       let queries = 0
-      const fiber = yield* run({ ...listener, expecting: Effect.void, isExpecting: () => true }, {
-        pulse: Effect.sync(() => pulse),
+      const fiber = yield* run(listener, {
+        tailMarker: Effect.sync(() => marker),
         query: (cursor) => {
           queries += 1
-          return Stream.fromIterable(held.slice(held.findIndex((entry) => cursorOf(entry) === cursor) + 1))
+          return Stream.fromIterable(present.slice(present.findIndex((entry) => getCursor(entry) === cursor) + 1))
         }
-      })
+      }, awaited)
       yield* TestClock.adjust("1 second")
+      // The initial read and the forced poll.
       assert.strictEqual(queries, 2)
-      held = [first, third]
-      pulse = "2"
+      present = [first, third]
+      marker = "2"
       yield* TestClock.adjust("150 millis")
-      assert.deepStrictEqual(seen.cursors, [cursorOf(first), cursorOf(third)])
+      assert.deepStrictEqual(events.cursors, [getCursor(first), getCursor(third)])
+      assert.strictEqual(queries, 3)
+      // The awaited entry has been read, so polling ends.
+      assert.isTrue(awaited.isEmpty)
+      marker = "3"
+      yield* TestClock.adjust("1 second")
       assert.strictEqual(queries, 3)
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("passes over what is not systemd-coredump's, and goes on", () =>
+  it.effect("rejects entries that systemd-coredump did not write, and continues", () =>
     Effect.gen(function*() {
-      const { listener, seen } = listen()
-      const forged = changed(first, { _SYSTEMD_UNIT: undefined, _EXE: "/usr/bin/logger" })
-      const fiber = yield* run(listener, { query: () => Stream.make(forged, second) })
+      const { events, listener } = record()
+      const forged = withFields(first, { _SYSTEMD_UNIT: undefined, _EXE: "/usr/bin/logger" })
+      const incomplete = withFields(first, { COREDUMP_FILENAME: undefined, COREDUMP_PID: undefined })
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ fiber, message }) => {
+        lines.push([...[message].flat(), fiber.getRef(References.CurrentLogAnnotations)["reason"]])
+      })
+      const fiber = yield* run(listener, { query: () => Stream.make(forged, incomplete, second) }).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(seen.cursors, [cursorOf(second)])
+      assert.deepStrictEqual(events.cursors, [getCursor(second)])
+      assert.deepStrictEqual(lines, [
+        ["Journal entry rejected", "not written by systemd-coredump"],
+        ["Journal entry rejected", "no core ID in the entry"]
+      ])
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  it.effect("logs the first 20 rejected entries, and counts all", () =>
+    Effect.gen(function*() {
+      const { listener } = record()
+      const forged = withFields(first, { _SYSTEMD_UNIT: undefined, _EXE: "/usr/bin/logger" })
+      let lines = 0
+      const logger = Logger.make(() => {
+        lines += 1
+      })
+      const registry: typeof Metric.MetricRegistry.Service = new Map()
+      const fiber = yield* readJournal({ host, awaited: new AwaitedEntries(), listener }).pipe(
+        Effect.provideService(Journal, makeJournal({ query: () => Stream.fromIterable(Array(50).fill(forged)) })),
+        Effect.provide(Logger.layer([logger])),
+        Effect.provideService(Metric.MetricRegistry, registry),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(lines, 20)
+      const counters = yield* Metric.snapshot.pipe(Effect.provideService(Metric.MetricRegistry, registry))
+      const rejected = counters.find(({ id }) => id === "koredump_journal_rejected_entries_total")
+      assert.deepInclude(rejected?.state, { count: 50 })
       yield* Fiber.interrupt(fiber)
     }))
 })

@@ -17,72 +17,77 @@ import { join } from "node:path"
 import { makeStateDirectory } from "../../src/pods/StateDirectory.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
-const stemOf = (pid: number) => `core.crashme.0.0123456789abcdef0123456789abcdef.${pid}.1700000000000000`
-const stem = stemOf(1)
-const isKept = (directory: string, stem: string) => existsSync(join(directory, `${stem}.json`))
+const toStem = (pid: number) => `core.crashme.0.0123456789abcdef0123456789abcdef.${pid}.1700000000000000`
+const stem = toStem(1)
+const isSaved = (directory: string, stem: string) => existsSync(join(directory, `${stem}.json`))
 const pod = {
   cgroup: { podUid: "7260904bbd08e72e4dff95d9fccd2ee8", containerId: "a".repeat(64) },
   identity: { namespace: "shop", pod: "web-0", pod_uid: "dde1244b-5bb5-4297-b544-85f3bc0d80bf", image_name: "web:1" }
 }
 
-/** A directory, what it says, and a wait: what it says tells when to look. */
+/**
+ * Opens a state directory and records its events. A failure is its reason, a recovery is undefined. `waitUntil` checks the
+ * condition after each of these events.
+ */
 const open = Effect.fnUntraced(function*(path: string) {
-  const odd: Array<string> = []
-  const lacking: Array<string | undefined> = []
-  const told = yield* Queue.unbounded<string | undefined>()
+  const invalid: Array<string> = []
+  const failures: Array<string | undefined> = []
+  const events = yield* Queue.unbounded<string | undefined>()
+  const onEvent = (reason: string | undefined) => {
+    failures.push(reason)
+    Queue.offerUnsafe(events, reason)
+  }
   const state = makeStateDirectory(path, {
-    odd: (name, why) => odd.push(`${name}: ${why}`),
-    lacking: (why) => {
-      lacking.push(why)
-      Queue.offerUnsafe(told, why)
-    }
+    onInvalidFile: (name, reason) => invalid.push(`${name}: ${reason}`),
+    onFailed: onEvent,
+    onRecovered: () => onEvent(undefined)
   })
   yield* Effect.forkScoped(state.run)
-  const until = Effect.fnUntraced(function*(holds: () => boolean) {
-    do yield* Queue.take(told)
+  const waitUntil = Effect.fnUntraced(function*(holds: () => boolean) {
+    do yield* Queue.take(events)
     while (!holds())
   })
-  yield* until(() => true)
-  return { state, odd, lacking, until }
+  yield* waitUntil(() => true)
+  return { state, invalid, failures, waitUntil }
 })
 
 describe("StateDirectory", () => {
-  it.live("keeps a pod for those who come later, for nobody else to read", () =>
+  it.live("saves a pod for later runs, in a file that only its owner can read", () =>
     Effect.gen(function*() {
       const path = join(yield* temporaryDirectory, "var/state")
       const first = yield* open(path)
-      first.state.keep(stem, pod)
-      yield* first.until(() => isKept(path, stem))
+      first.state.save(stem, pod)
+      yield* first.waitUntil(() => isSaved(path, stem))
       assert.deepStrictEqual(readdirSync(path), [`${stem}.json`])
       assert.strictEqual(statSync(join(path, `${stem}.json`)).mode & 0o777, 0o600)
       assert.strictEqual(statSync(path).mode & 0o777, 0o700)
       const second = yield* open(path)
-      assert.deepStrictEqual(second.state.recall(stem), pod)
-      assert.isUndefined(second.state.recall(stemOf(2)))
-      assert.deepStrictEqual(second.odd, [])
+      assert.deepStrictEqual(second.state.load(stem), pod)
+      assert.isUndefined(second.state.load(toStem(2)))
+      assert.deepStrictEqual(second.invalid, [])
     }))
 
-  it.live("two at once do not disturb each other", () =>
+  it.live("two servers can write to the same directory", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
       const both = [yield* open(path), yield* open(path)]
       for (let pid = 1; pid <= 50; pid++) {
-        for (const { state } of both) state.keep(stemOf(pid), pod)
+        for (const { state } of both) state.save(toStem(pid), pod)
       }
-      for (const { until } of both) yield* until(() => isKept(path, stemOf(50)))
+      for (const { waitUntil } of both) yield* waitUntil(() => isSaved(path, toStem(50)))
       assert.deepStrictEqual(readdirSync(path).filter((name) => !name.startsWith(".tmp-")).length, 50)
-      for (let pid = 1; pid <= 50; pid++) assert.deepStrictEqual(both[0]!.state.recall(stemOf(pid)), pod)
-      for (const { lacking } of both) assert.isTrue(lacking.every((why) => why === undefined))
+      for (let pid = 1; pid <= 50; pid++) assert.deepStrictEqual(both[0]!.state.load(toStem(pid)), pod)
+      for (const { failures } of both) assert.isTrue(failures.every((reason) => reason === undefined))
     }))
 
-  it.live("uses nothing that is not its own", () =>
+  it.live("does not use damaged, renamed or replaced files", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
-      const { odd, state, until } = yield* open(path)
-      state.keep(stem, pod)
-      yield* until(() => isKept(path, stem))
+      const { invalid, state, waitUntil } = yield* open(path)
+      state.save(stem, pod)
+      yield* waitUntil(() => isSaved(path, stem))
       const good = readFileSync(join(path, `${stem}.json`), "utf8")
-      const file = (pid: number) => join(path, `${stemOf(pid)}.json`)
+      const file = (pid: number) => join(path, `${toStem(pid)}.json`)
       writeFileSync(file(2), good)
       writeFileSync(file(3), good.slice(0, 40))
       writeFileSync(file(4), " ".repeat(1 << 20))
@@ -90,113 +95,113 @@ describe("StateDirectory", () => {
       execFileSync("mkfifo", [file(6)])
       mkdirSync(file(7))
       writeFileSync(file(8), Uint8Array.of(0xff, 0, 0xfe))
-      writeFileSync(file(9), good.replace(stem, stemOf(9)).replace("\"shop\"", "[\"shop\"]"))
+      writeFileSync(file(9), good.replace(stem, toStem(9)).replace("\"shop\"", "[\"shop\"]"))
       writeFileSync(file(10), "")
-      for (let pid = 2; pid <= 10; pid++) assert.isUndefined(state.recall(stemOf(pid)), String(pid))
-      assert.isUndefined(state.recall(`core.${"x".repeat(300)}`))
-      assert.deepStrictEqual(odd.map((line) => line.slice(line.indexOf(": ") + 2)), [
-        "not what was written there",
-        "not what was written there",
+      for (let pid = 2; pid <= 10; pid++) assert.isUndefined(state.load(toStem(pid)), String(pid))
+      assert.isUndefined(state.load(`core.${"x".repeat(300)}`))
+      assert.deepStrictEqual(invalid.map((line) => line.slice(line.indexOf(": ") + 2)), [
+        "content does not match the name",
+        "content does not match the name",
         "too large",
-        "a link",
+        "is a symbolic link",
         "not a regular file",
         "not a regular file",
-        "not what was written there",
-        "not what was written there",
-        "not what was written there"
+        "content does not match the name",
+        "content does not match the name",
+        "content does not match the name"
       ])
-      state.keep(stemOf(3), pod)
-      yield* until(() => state.recall(stemOf(3)) !== undefined)
-      assert.deepStrictEqual(state.recall(stemOf(3)), pod)
+      state.save(toStem(3), pod)
+      yield* waitUntil(() => state.load(toStem(3)) !== undefined)
+      assert.deepStrictEqual(state.load(toStem(3)), pod)
     }))
 
-  it.live("believes no other user's file", () =>
+  it.live("does not use a file of another user", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
-      const { odd, state, until } = yield* open(path)
-      state.keep(stem, pod)
-      yield* until(() => isKept(path, stem))
-      assert.isDefined(state.recall(stem))
-      // Only the mighty can give a file away: here it is the process that becomes another.
+      const { invalid, state, waitUntil } = yield* open(path)
+      state.save(stem, pod)
+      yield* waitUntil(() => isSaved(path, stem))
+      assert.isDefined(state.load(stem))
+      // Only root can change the owner of a file, so change the user of the process instead.
       const user = vi.spyOn(process, "geteuid").mockReturnValue(statSync(path).uid + 1)
-      assert.isUndefined(state.recall(stem))
+      assert.isUndefined(state.load(stem))
       user.mockRestore()
-      assert.match(odd.join(), /another user's/)
+      assert.match(invalid.join(), /owned by another user/)
     }))
 
-  it.live("removes what has not been known for two sweeps, and nothing else", () =>
+  it.live("removes files of cores that are unknown for two sweeps, and nothing else", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
-      const { state, until } = yield* open(path)
-      for (const pid of [1, 2, 3]) state.keep(stemOf(pid), pod)
-      yield* until(() => [1, 2, 3].every((pid) => isKept(path, stemOf(pid))))
+      const { state, waitUntil } = yield* open(path)
+      for (const pid of [1, 2, 3]) state.save(toStem(pid), pod)
+      yield* waitUntil(() => [1, 2, 3].every((pid) => isSaved(path, toStem(pid))))
       writeFileSync(join(path, "notes.json"), "")
       writeFileSync(join(path, ".tmp-new"), "")
       writeFileSync(join(path, ".tmp-old"), "")
       utimesSync(join(path, ".tmp-old"), 1, 1)
-      mkdirSync(join(path, `${stemOf(9)}.json`))
+      mkdirSync(join(path, `${toStem(9)}.json`))
       yield* state.sweep((known) => known === stem)
       assert.strictEqual(readdirSync(path).length, 6)
-      yield* state.sweep((known) => known === stem || known === stemOf(2))
+      yield* state.sweep((known) => known === stem || known === toStem(2))
       yield* state.sweep((known) => known === stem)
       assert.deepStrictEqual(readdirSync(path).toSorted(), [
         ".tmp-new",
         `${stem}.json`,
-        `${stemOf(2)}.json`,
-        `${stemOf(9)}.json`,
+        `${toStem(2)}.json`,
+        `${toStem(9)}.json`,
         "notes.json"
       ])
     }))
 
-  it.live("says that it cannot write, and writes when it can again", () =>
+  it.live("reports that it cannot write, and writes when it can again", () =>
     Effect.gen(function*() {
       const path = join(yield* temporaryDirectory, "state")
-      const { lacking, state, until } = yield* open(path)
+      const { failures, state, waitUntil } = yield* open(path)
       renameSync(path, `${path}.away`)
       writeFileSync(path, "a file")
-      state.keep(stem, pod)
-      yield* until(() => lacking.at(-1) !== undefined)
-      assert.strictEqual(lacking.at(-1), `state directory ${path}: it is not a directory`)
-      assert.isUndefined(state.recall(stem))
+      state.save(stem, pod)
+      yield* waitUntil(() => failures.at(-1) !== undefined)
+      assert.strictEqual(failures.at(-1), "not a directory")
+      assert.isUndefined(state.load(stem))
       rmSync(path)
-      yield* until(() => lacking.at(-1) === undefined)
-      assert.isTrue(isKept(path, stem))
-      assert.isUndefined(lacking.at(-1))
+      yield* waitUntil(() => failures.at(-1) === undefined)
+      assert.isTrue(isSaved(path, stem))
+      assert.isUndefined(failures.at(-1))
     }), 20_000)
 
-  it.live("does not wait for ever to write what is no longer known", () =>
+  it.live("drops queued files of unknown cores", () =>
     Effect.gen(function*() {
       const path = join(yield* temporaryDirectory, "state")
-      const { lacking, state, until } = yield* open(path)
+      const { failures, state, waitUntil } = yield* open(path)
       renameSync(path, `${path}.away`)
       writeFileSync(path, "a file")
-      for (const pid of [1, 2, 3]) state.keep(stemOf(pid), pod)
-      yield* until(() => lacking.at(-1) !== undefined)
+      for (const pid of [1, 2, 3]) state.save(toStem(pid), pod)
+      yield* waitUntil(() => failures.at(-1) !== undefined)
       yield* state.sweep((known) => known === stem)
       rmSync(path)
-      yield* until(() => lacking.at(-1) === undefined)
+      yield* waitUntil(() => failures.at(-1) === undefined)
       assert.deepStrictEqual(readdirSync(path), [`${stem}.json`])
     }), 20_000)
 
-  it.live("passes over what cannot be kept", () =>
+  it.live("skips pods that are too large to save", () =>
     Effect.gen(function*() {
       const path = yield* temporaryDirectory
-      const { odd, state, until } = yield* open(path)
-      state.keep(stemOf(2), { ...pod, identity: { ...pod.identity, image_name: "x".repeat(10_000) } })
-      state.keep(`core.${"x".repeat(300)}`, pod)
-      state.keep(stem, pod)
-      yield* until(() => isKept(path, stem))
+      const { invalid, state, waitUntil } = yield* open(path)
+      state.save(toStem(2), { ...pod, identity: { ...pod.identity, image_name: "x".repeat(10_000) } })
+      state.save(`core.${"x".repeat(300)}`, pod)
+      state.save(stem, pod)
+      yield* waitUntil(() => isSaved(path, stem))
       assert.deepStrictEqual(readdirSync(path), [`${stem}.json`])
-      assert.strictEqual(odd.length, 2)
+      assert.strictEqual(invalid.length, 2)
     }))
 
-  it.live("says that the directory cannot be used", () =>
+  it.live("reports that the directory cannot be created", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       writeFileSync(join(directory, "file"), "")
-      const { lacking, state } = yield* open(join(directory, "file/state"))
-      assert.match(lacking.join(), /^state directory .*\/file\/state: it is not a directory$/)
-      assert.isUndefined(state.recall(stem))
+      const { failures, state } = yield* open(join(directory, "file/state"))
+      assert.deepStrictEqual(failures, ["not a directory"])
+      assert.isUndefined(state.load(stem))
       yield* state.sweep(() => false)
     }))
 })

@@ -36,10 +36,10 @@ const names = { namespace: "shop", pod: "web-0" }
 
 describe("hostPodResolvers", () => {
   it.live.each<readonly [string, ReadonlyArray<(root: string) => void>, PodIdentity]>([
-    ["nothing on the host", [], {}],
-    ["the pod's logs", [podLogs], names],
-    ["the container's log", [containerLog], { ...names, container: "app" }],
-    ["all together", [podLogs, containerLog, bundle], { ...names, container: "app", image_name: "web:1" }]
+    ["no files", [], {}],
+    ["pod logs", [podLogs], names],
+    ["the container log", [containerLog], { ...names, container: "app" }],
+    ["all files", [podLogs, containerLog, bundle], { ...names, container: "app", image_name: "web:1" }]
   ])("%s", ([, prepare, expected]) =>
     Effect.gen(function*() {
       const root = yield* temporaryDirectory
@@ -54,13 +54,13 @@ describe("hostPodResolvers", () => {
       assert.deepStrictEqual(found, expected)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("are none where they contradict one another", () =>
+  it.live("the identity is empty if they contradict each other", () =>
     Effect.gen(function*() {
       const root = yield* temporaryDirectory
       podLogs(root)
       const resolver = chainPodResolvers(yield* hostPodResolvers({ root }))
-      const known = resolver.resolve(cgroup).pipe(Effect.map((found) => found.namespace))
-      yield* Effect.repeat(known, { until: (found) => found === "shop", schedule: Schedule.spaced("10 millis") })
+      const namespace = resolver.resolve(cgroup).pipe(Effect.map((found) => found.namespace))
+      yield* Effect.repeat(namespace, { until: (found) => found === "shop", schedule: Schedule.spaced("10 millis") })
       bundle(root, "bank")
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
     }).pipe(Effect.provide(NodeServices.layer)))

@@ -19,96 +19,100 @@ const link = (directory: string, container = id, target = `/var/log/pods/shop_we
   return path
 }
 
-/** Waits until the resolver knows something (or nothing any more); what there is at first is told as an update or is there already. */
-const known = (resolver: PodResolver["Service"], of: { podUid: string; containerId?: string }, isKnown = true) =>
+/** Waits until the identity is known (or empty). Also polls, because names that exist at first may cause no update. */
+const waitForIdentity = (
+  resolver: PodResolver["Service"],
+  cgroup: { podUid: string; containerId?: string },
+  isKnown = true
+) =>
   Stream.unwrap(resolver.updates).pipe(
     Stream.merge(Stream.tick("20 millis")),
-    Stream.mapEffect(() => resolver.resolve(of)),
+    Stream.mapEffect(() => resolver.resolve(cgroup)),
     Stream.filter((found) => Object.keys(found).length > 0 === isKnown),
     Stream.runHead
   )
 
 describe("containerLogsResolver", () => {
-  it.live("knows the containers that are there, and those that come; tells of them once", () =>
+  it.live("finds present and new containers, and sends an update", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       link(directory)
       const resolver = yield* containerLogsResolver(directory)
-      yield* known(resolver, cgroup)
+      yield* waitForIdentity(resolver, cgroup)
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), identity)
       const other = { podUid, containerId: "b".repeat(64) }
       assert.deepStrictEqual(yield* resolver.resolve(other), {})
       const updates = yield* resolver.updates
       link(directory, other.containerId)
-      yield* known(resolver, other)
+      yield* waitForIdentity(resolver, other)
       assert.deepInclude(yield* Stream.runHead(updates), { value: podUid })
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("remembers those that have gone", () =>
+  it.live("remembers removed containers", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const path = link(directory)
       const resolver = yield* containerLogsResolver(directory)
-      yield* known(resolver, cgroup)
+      yield* waitForIdentity(resolver, cgroup)
       rmSync(path)
       link(directory, "b".repeat(64))
-      yield* known(resolver, { podUid, containerId: "b".repeat(64) })
+      yield* waitForIdentity(resolver, { podUid, containerId: "b".repeat(64) })
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), identity)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("says nothing where the link is into another pod's logs, or of a process in no container", () =>
+  it.live("is empty if the link leads to the logs of another pod, or the process is not in a container", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const other = { podUid: hash, containerId: "b".repeat(64) }
-      writeFileSync(join(directory, "odd"), "")
+      writeFileSync(join(directory, "invalid"), "")
       link(directory)
       link(directory, other.containerId, "/var/lib/docker/containers/x.log")
       const resolver = yield* containerLogsResolver(directory)
-      yield* known(resolver, other)
+      yield* waitForIdentity(resolver, other)
       assert.deepStrictEqual(yield* resolver.resolve({ podUid: hash, containerId: id }), {})
       assert.deepStrictEqual(yield* resolver.resolve({ podUid }), {})
       assert.deepStrictEqual(yield* resolver.resolve(other), identity)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("believes neither of two names of one container, also when one has gone", () =>
+  it.live("is empty if a container has two different names, also after one is removed", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       link(directory)
       const resolver = yield* containerLogsResolver(directory)
-      yield* known(resolver, cgroup)
+      yield* waitForIdentity(resolver, cgroup)
       const forged = join(directory, `safe-0_bank_app-${id}.log`)
       writeFileSync(forged, "")
-      yield* known(resolver, cgroup, false)
+      yield* waitForIdentity(resolver, cgroup, false)
       rmSync(forged)
       link(directory, "c".repeat(64))
-      yield* known(resolver, { podUid, containerId: "c".repeat(64) })
+      yield* waitForIdentity(resolver, { podUid, containerId: "c".repeat(64) })
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("waits for a directory that is not there, and is replaced", () =>
+  it.live("waits for a directory that does not exist yet, or is replaced", () =>
     Effect.gen(function*() {
       const directory = join(yield* temporaryDirectory, "containers")
       const resolver = yield* containerLogsResolver(directory)
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), {})
       mkdirSync(directory)
       link(directory)
-      yield* known(resolver, cgroup)
+      yield* waitForIdentity(resolver, cgroup)
       renameSync(directory, `${directory}.old`)
       mkdirSync(directory)
       link(directory, "b".repeat(64))
-      yield* known(resolver, { podUid, containerId: "b".repeat(64) })
+      yield* waitForIdentity(resolver, { podUid, containerId: "b".repeat(64) })
     }).pipe(Effect.provide(NodeServices.layer)))
 })
 
 describe("podLogsResolver", () => {
-  it.live("knows pods, static ones too, and remembers them", () =>
+  it.live("finds pods, including static pods, and remembers them", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       mkdirSync(join(directory, `shop_web-0_${podUid}`))
       mkdirSync(join(directory, `kube-system_etcd-node-1_${hash}`))
       const resolver = yield* podLogsResolver(directory)
-      yield* known(resolver, { podUid: hash })
-      yield* known(resolver, cgroup)
+      yield* waitForIdentity(resolver, { podUid: hash })
+      yield* waitForIdentity(resolver, cgroup)
       rmSync(join(directory, `shop_web-0_${podUid}`), { recursive: true })
       assert.deepStrictEqual(yield* resolver.resolve(cgroup), { namespace: "shop", pod: "web-0" })
       assert.deepStrictEqual(yield* resolver.resolve({ podUid: hash, containerId: id }), {
@@ -117,6 +121,6 @@ describe("podLogsResolver", () => {
       })
       assert.deepStrictEqual(yield* resolver.resolve({ podUid: "0".repeat(32) }), {})
       mkdirSync(join(directory, `bank_safe-0_${podUid}`))
-      yield* known(resolver, cgroup, false)
+      yield* waitForIdentity(resolver, cgroup, false)
     }).pipe(Effect.provide(NodeServices.layer)))
 })

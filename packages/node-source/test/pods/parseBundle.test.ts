@@ -28,21 +28,21 @@ describe("parseBundle", () => {
   it.each<readonly [string, object, object]>([
     ["CRI-O", crio, whole],
     ["containerd", containerd, whole],
-    ["an older containerd, without uid", { ...containerd, "io.kubernetes.cri.sandbox-uid": undefined }, whole],
-    ["both, alike", { ...crio, ...containerd }, whole],
+    ["an older containerd, without UID", { ...containerd, "io.kubernetes.cri.sandbox-uid": undefined }, whole],
+    ["both with the same values", { ...crio, ...containerd }, whole],
     ["another pod", { ...crio, "io.kubernetes.pod.uid": "0".repeat(32) }, {}],
     ["CRI-O's sandbox", { ...crio, "io.kubernetes.cri-o.ContainerType": "sandbox" }, names],
     ["containerd's sandbox", { ...containerd, "io.kubernetes.cri.container-type": "sandbox" }, names],
-    ["two namespaces", { ...crio, "io.kubernetes.cri.sandbox-namespace": "bank" }, {}],
+    ["two different namespaces", { ...crio, "io.kubernetes.cri.sandbox-namespace": "bank" }, {}],
     ["no namespace", { ...crio, "io.kubernetes.pod.namespace": undefined }, {}],
-    ["what can be no namespace", { ...crio, "io.kubernetes.pod.namespace": "Shop\n" }, {}],
-    ["what can be no container", { ...crio, "io.kubernetes.container.name": "a_b" }, {
+    ["an invalid namespace", { ...crio, "io.kubernetes.pod.namespace": "Shop\n" }, {}],
+    ["an invalid container", { ...crio, "io.kubernetes.container.name": "a_b" }, {
       ...names,
       image_name: whole.image_name
     }],
-    ["what can be no image", { ...crio, "io.kubernetes.cri-o.ImageName": "a b" }, { ...names, container: "app" }],
-    ["what is no text", { ...crio, "io.kubernetes.pod.name": 7 }, {}],
-    ["nothing of Kubernetes", { "org.example": "x" }, {}]
+    ["an invalid image", { ...crio, "io.kubernetes.cri-o.ImageName": "a b" }, { ...names, container: "app" }],
+    ["a value that is not a string", { ...crio, "io.kubernetes.pod.name": 7 }, {}],
+    ["other annotations only", { "org.example": "x" }, {}]
   ])(
     "%s",
     (_, annotations, expected) =>
@@ -50,7 +50,7 @@ describe("parseBundle", () => {
   )
 
   it.each(["", "null", "{}", "[1]", "{\"annotations\":[]}", "{\"annotations\":"])(
-    "none: %s",
+    "is empty for %j",
     (json) => assert.deepStrictEqual(parseBundle(json, cgroup), {})
   )
 })

@@ -18,13 +18,16 @@ describe("parseNamespaceRegex", () => {
     ["^shop$", "shop", true],
     [".*", "shop\nkube-system", false],
     ["team-[a-z]{1,3}", "team-abc", true]
-  ])("%s on %s", (expression, namespace, expected) => assert.strictEqual(matches(expression, namespace), expected))
+  ])(
+    "%s and namespace %s: %s",
+    (expression, namespace, expected) => assert.strictEqual(matches(expression, namespace), expected)
+  )
 
-  it("an empty one is none", () => assert.deepStrictEqual(parseNamespaceRegex(""), Result.succeed(undefined)))
+  it("empty text means no filter", () => assert.deepStrictEqual(parseNamespaceRegex(""), Result.succeed(undefined)))
 
-  it.each(["(", "a)|(b", "[", "*", "(?P<x>a)", "a\\Z", "a{,3}"])("refuses %s, with a sentence", (expression) => {
+  it.each(["(", "a)|(b", "[", "*", "(?P<x>a)", "a\\Z", "a{,3}"])("rejects %s with a sentence", (expression) => {
     const failure = Result.getOrThrow(Result.flip(parseNamespaceRegex(expression)))
-    assert.match(failure, /^".*" is no regular expression of JavaScript: .+\.$/)
+    assert.match(failure, /^".*" is not a valid regular expression: .+\.$/)
     assert.include(failure, expression)
   })
 })

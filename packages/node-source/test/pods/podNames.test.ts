@@ -1,5 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { canBeConmon, parseConmon, parseContainerLog, parsePodLogs, podUidOfLog } from "../../src/pods/podNames.ts"
+import {
+  isConmonCgroup,
+  parseConmon,
+  parseContainerLog,
+  parsePodLogs,
+  podUidFromLogPath
+} from "../../src/pods/podNames.ts"
 
 const id = "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
 const uid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
@@ -12,7 +18,7 @@ describe("parseContainerLog", () => {
     ["a", "b", "c"],
     ["db-0", "shop", `app-${"0".repeat(50)}`]
   ])(
-    "%s of %s",
+    "parses pod %s in namespace %s",
     (pod, namespace, container) =>
       assert.deepStrictEqual(parseContainerLog(`${pod}_${namespace}_${container}-${id}.log`), {
         key: id,
@@ -32,7 +38,7 @@ describe("parseContainerLog", () => {
     `web_sh.op_app-${id}.log`,
     `web_${"x".repeat(64)}_app-${id}.log`,
     ""
-  ])("none: %s", (name) => assert.isUndefined(parseContainerLog(name)))
+  ])("rejects %j", (name) => assert.isUndefined(parseContainerLog(name)))
 })
 
 describe("parsePodLogs", () => {
@@ -40,13 +46,13 @@ describe("parsePodLogs", () => {
     ["shop", "web-7d4b9c6f5d-x2k8p", uid],
     ["kube-system", "etcd-node-1.example.com", hash]
   ])(
-    "%s/%s",
+    "parses pod %s/%s",
     (namespace, pod, key) =>
       assert.deepStrictEqual(parsePodLogs(`${namespace}_${pod}_${key}`), { key, identity: { namespace, pod } })
   )
 
   it.each([uid, `web_${uid}`, `shop_web_${uid}0`, `shop_web_more_${uid}`, "shop_web_", "."])(
-    "none: %s",
+    "rejects %j",
     (name) => assert.isUndefined(parsePodLogs(name))
   )
 })
@@ -56,7 +62,7 @@ it.each([
   [`/var/log/pods/kube-system_etcd-node-1_${hash}/etcd/3.log`, hash],
   ["/var/lib/docker/containers/x/x-json.log", undefined],
   ["", undefined]
-])("podUidOfLog %s", (target, expected) => assert.strictEqual(podUidOfLog(target), expected))
+])("podUidFromLogPath %s", (target, expected) => assert.strictEqual(podUidFromLogPath(target), expected))
 
 const conmon = (name: string, container = id) => [
   "/usr/bin/conmon",
@@ -73,7 +79,7 @@ const conmon = (name: string, container = id) => [
 ]
 
 describe("parseConmon", () => {
-  it("knows a container", () =>
+  it("parses the container of a monitor", () =>
     assert.deepStrictEqual(parseConmon(conmon(`k8s_app_web-0_shop_${uid}_12`)), {
       key: id,
       podUid: uid,
@@ -82,15 +88,15 @@ describe("parseConmon", () => {
 
   it.each<readonly [string, ReadonlyArray<string>]>([
     ["another program", ["/bin/sh", ...conmon(`k8s_app_web_shop_${uid}_0`).slice(1)]],
-    ["a name of no pod", conmon("podman-thing")],
+    ["a name without pod", conmon("podman-thing")],
     ["a name with more parts", conmon(`k8s_app_web_shop_more_${uid}_0`)],
-    ["no id", conmon(`k8s_app_web_shop_${uid}_0`, "../../etc")],
+    ["an invalid container ID", conmon(`k8s_app_web_shop_${uid}_0`, "../../etc")],
     ["two names", [...conmon(`k8s_app_web_shop_${uid}_0`), "-n", `k8s_app_web_bank_${uid}_0`]],
-    ["nothing", []]
-  ])("none: %s", (_, args) => assert.isUndefined(parseConmon(args)))
+    ["no arguments", []]
+  ])("rejects %s", (_, args) => assert.isUndefined(parseConmon(args)))
 })
 
-describe("canBeConmon", () => {
+describe("isConmonCgroup", () => {
   const pod = `/kubepods.slice/kubepods-pod${uid.replaceAll("-", "_")}.slice`
   const other = "0".repeat(64)
   it.each([
@@ -105,11 +111,19 @@ describe("canBeConmon", () => {
     ],
     ["a container", `0::${pod}/crio-${id}.scope`, false],
     ["a pod without container", `0::${pod}`, false],
-    ["another's monitor", `0::${pod}/crio-conmon-${other}.scope`, false],
-    ["in a container, by such a name", `0::${pod}/crio-${other}.scope/crio-conmon-${id}.scope`, false],
-    ["in a container of no pod", `0::/system.slice/docker-${other}.scope/crio-conmon-${id}.scope`, false],
-    ["in a container of no pod, plainly", `0::/docker/${other}`, false],
-    ["a container by one hierarchy", `2:cpu:/system.slice/crio.service\n0::${pod}/crio-${id}.scope`, false],
-    ["nothing", "", false]
-  ])("%s", (_, cgroups, expected) => assert.strictEqual(canBeConmon(cgroups, id), expected))
+    ["the monitor of another container", `0::${pod}/crio-conmon-${other}.scope`, false],
+    [
+      "a cgroup with the name of a monitor, in a container",
+      `0::${pod}/crio-${other}.scope/crio-conmon-${id}.scope`,
+      false
+    ],
+    [
+      "a cgroup with the name of a monitor, in a container outside of pods",
+      `0::/system.slice/docker-${other}.scope/crio-conmon-${id}.scope`,
+      false
+    ],
+    ["a container outside of pods", `0::/docker/${other}`, false],
+    ["a container in one of two hierarchies", `2:cpu:/system.slice/crio.service\n0::${pod}/crio-${id}.scope`, false],
+    ["no cgroups", "", false]
+  ])("%s", (_, cgroups, expected) => assert.strictEqual(isConmonCgroup(cgroups, id), expected))
 })

@@ -32,31 +32,35 @@ const found = { namespace: "shop", pod: "web-0", container: "app" }
 
 describe("bundleResolver", () => {
   const cases: ReadonlyArray<readonly [string, (root: string) => void, object]> = [
-    ["nothing there", () => {}, {}],
-    ["containerd's", (root) => write(join(root, containerd, id, "config.json"), config("shop")), found],
-    ["CRI-O's", (root) => write(join(root, crio, id, "userdata/config.json"), config("shop")), found],
-    ["a file in a directory's place", (root) => write(join(root, containerd), ""), {}],
+    ["no files", () => {}, {}],
     [
-      "too large a file",
+      "a configuration of containerd",
+      (root) => write(join(root, containerd, id, "config.json"), config("shop")),
+      found
+    ],
+    ["a configuration of CRI-O", (root) => write(join(root, crio, id, "userdata/config.json"), config("shop")), found],
+    ["a file instead of the directory", (root) => write(join(root, containerd), ""), {}],
+    [
+      "a file that is too large",
       (root) => write(join(root, containerd, id, "config.json"), config("shop", "x".repeat(3 << 20))),
       {}
     ],
-    ["no JSON", (root) => write(join(root, containerd, id, "config.json"), "{"), {}],
-    ["a link in the file's place", (root) => {
+    ["invalid JSON", (root) => write(join(root, containerd, id, "config.json"), "{"), {}],
+    ["a symbolic link instead of the file", (root) => {
       write(join(root, "elsewhere/config.json"), config("shop"))
       mkdirSync(join(root, containerd, id), { recursive: true })
       symlinkSync(join(root, "elsewhere/config.json"), join(root, containerd, id, "config.json"))
     }, {}],
-    ["a link in the container's place", (root) => {
+    ["a symbolic link instead of the container directory", (root) => {
       write(join(root, "elsewhere/config.json"), config("shop"))
       mkdirSync(join(root, containerd), { recursive: true })
       symlinkSync(join(root, "elsewhere"), join(root, containerd, id))
     }, {}],
-    ["a pipe", (root) => {
+    ["a named pipe", (root) => {
       mkdirSync(join(root, containerd, id), { recursive: true })
       execFileSync("mkfifo", [join(root, containerd, id, "config.json")])
     }, {}],
-    ["var/run as a link to the root's own run", (root) => {
+    ["var/run as a symbolic link to run in the same root", (root) => {
       write(join(root, crio, id, "userdata/config.json"), config("shop"))
       mkdirSync(join(root, "var"))
       symlinkSync("../run", join(root, "var/run"))
@@ -70,7 +74,7 @@ describe("bundleResolver", () => {
       assert.deepStrictEqual(yield* bundleResolver(hostPaths({ root })).resolve({ podUid }), {})
     }))
 
-  it.live("follows no link out of the root", () =>
+  it.live("does not follow a symbolic link out of the root", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const root = join(directory, "host")
@@ -98,7 +102,7 @@ describe("conmonResolver", () => {
   const resolve = (proc: string, runsAs = owner) =>
     Effect.flatMap(conmonResolver({ proc }, runsAs), (resolver) => resolver.resolve(cgroup))
 
-  it.live("knows a container by its monitor, among other processes", () =>
+  it.live("finds a container by its monitor, among other processes", () =>
     Effect.gen(function*() {
       const proc = yield* temporaryDirectory
       assert.deepStrictEqual(yield* resolve(join(proc, "not-there")), {})
@@ -114,7 +118,7 @@ describe("conmonResolver", () => {
       assert.deepStrictEqual(yield* resolver.resolve({ podUid }), {})
     }))
 
-  it.live("is not taken in", () =>
+  it.live("ignores monitors in pods, of other users, and two monitors of one container", () =>
     Effect.gen(function*() {
       const proc = yield* temporaryDirectory
       monitor(proc, 100, "bank", `/kubepods/pod${podUid}/${id}`)
@@ -126,7 +130,7 @@ describe("conmonResolver", () => {
       assert.deepStrictEqual(yield* resolve(proc), {})
     }))
 
-  it.live("looks at real processes", () =>
+  it.live("reads real processes", () =>
     Effect.gen(function*() {
       assert.include(readFileSync("/proc/self/cmdline", "utf8"), "\0")
       assert.deepStrictEqual(yield* resolve("/proc", 0), {})

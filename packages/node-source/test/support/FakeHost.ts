@@ -1,6 +1,6 @@
 /**
- * A host in a temporary directory: real files and a real watch, a scripted journal. Scripted through core's
- * `FakeCores`, so that the contract suite runs over it.
+ * A host in a temporary directory, with real files, a real watch and a scripted journal. Implements `FakeCores`, so that
+ * the contract suite runs over it.
  */
 import { NodeServices } from "@effect/platform-node"
 import { type CoreRef, type CoreSource, formatCoreId, type PodResolver } from "@koredump/core"
@@ -11,9 +11,9 @@ import { join } from "node:path"
 import type { Journal } from "../../src/journal/Journal.ts"
 import { layerSystemdCoreSourceNoJournal } from "../../src/SystemdCoreSource.ts"
 import { type SystemdCoreSourceOptions, SystemdHost } from "../../src/SystemdHost.ts"
-import { JournalScript, layerScripted, trusted } from "./ScriptedJournal.ts"
+import { JournalScript, layerScripted, trustedFields } from "./ScriptedJournal.ts"
 
-/** The directory of the fake host's cores. */
+/** The coredump directory of the fake host. */
 export class CoresDir extends Context.Service<CoresDir, string>()("test/CoresDir") {}
 
 export const bootId = "0123456789abcdef0123456789abcdef"
@@ -21,28 +21,28 @@ export const bootId = "0123456789abcdef0123456789abcdef"
 const textFields = (fields: Readonly<Record<string, unknown>> = {}) =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]))
 
-/** What systemd-coredump would write to the journal. */
+/** The journal entry that systemd-coredump writes for this crash. */
 export const entryFields = (core: FakeCore): Readonly<Record<string, string>> => ({
-  ...trusted,
+  ...trustedFields,
   COREDUMP_PID: String(core.pid ?? 4242),
   COREDUMP_UID: String(core.uid ?? 0),
   COREDUMP_SIGNAL: String(core.signal ?? 11),
   COREDUMP_COMM: core.comm ?? "crashme",
   COREDUMP_TIMESTAMP: String(core.time ?? 1_700_000_000_000_000),
   _BOOT_ID: bootId,
-  ...(core.content === undefined ? {} : { COREDUMP_FILENAME: `/var/lib/systemd/coredump/${idOf(core)}` }),
+  ...(core.content === undefined ? {} : { COREDUMP_FILENAME: `/var/lib/systemd/coredump/${toCoreId(core)}` }),
   ...textFields(core.fields)
 })
 
-export const idOf = ({ comm = "crashme", compression = "none", pid = 4242, time, uid = 0 }: FakeCore) =>
+export const toCoreId = ({ comm = "crashme", compression = "none", pid = 4242, time, uid = 0 }: FakeCore) =>
   formatCoreId({ comm, uid, bootId, pid, usec: BigInt(time ?? 1_700_000_000_000_000), compression })
 
-/** As systemd-coredump does it: the name appears when the file is complete. */
-export const store = (dir: string, name: string, content: Uint8Array) =>
+/** Stores a core file like systemd-coredump: the name appears when the file is complete. */
+export const storeFile = (dir: string, name: string, content: Uint8Array) =>
   Effect.sync(() => {
-    const unfinished = join(dir, `.#${name.slice(0, 200)}0123456789abcdef`)
-    writeFileSync(unfinished, content)
-    renameSync(unfinished, join(dir, name))
+    const temporaryPath = join(dir, `.#${name.slice(0, 200)}0123456789abcdef`)
+    writeFileSync(temporaryPath, content)
+    renameSync(temporaryPath, join(dir, name))
   })
 
 const layerCores = Layer.effect(
@@ -54,21 +54,21 @@ const layerCores = Layer.effect(
     const lose = (ref: CoreRef) => Effect.sync(() => rmSync(join(dir, ref.id)))
     return FakeCores.of({
       put: Effect.fnUntraced(function*(core) {
-        const id = idOf(core)
-        if (core.content !== undefined) yield* store(dir, id, core.content)
+        const id = toCoreId(core)
+        if (core.content !== undefined) yield* storeFile(dir, id, core.content)
         cursors.set(id, yield* journal.write(entryFields(core)))
         return { node: core.node ?? "node-1", id }
       }),
       lose,
       forget: Effect.fnUntraced(function*(ref) {
-        yield* journal.forget(cursors.get(ref.id) ?? "")
+        yield* journal.removeEntry(cursors.get(ref.id) ?? "")
         yield* lose(ref)
       })
     })
   })
 )
 
-/** A host whose source is ready. `prepare` makes files before it starts. */
+/** A host with a source that is ready. `prepare` can create files before it starts. */
 export const layerFakeHost = (
   options: SystemdCoreSourceOptions & {
     readonly prepare?: (dir: string) => void
@@ -88,7 +88,7 @@ export const layerFakeHost = (
   const source = Layer.unwrap(Effect.map(
     CoresDir,
     (coredumpDir) =>
-      // The contract's crashes are years old.
+      // The crashes of the contract suite are years old.
       layerSystemdCoreSourceNoJournal({
         maxMissingAge: "36500 days",
         nodeName: "node-1",

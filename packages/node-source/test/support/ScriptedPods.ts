@@ -1,43 +1,42 @@
-/** A `PodResolver` whose answers a test gives. */
+/** A `PodResolver` that a test controls. */
 import { type PodCgroup, type PodIdentity, PodResolver } from "@koredump/core"
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 
 export class PodScript extends Context.Service<PodScript, {
-  /** From now on this is known of the container. */
-  readonly know: (pod: PodCgroup, identity: PodIdentity) => Effect.Effect<void>
-  /** And this is said of it. */
-  readonly tell: (podUid: string) => Effect.Effect<void>
-  /** From now on it lacks this. */
-  readonly lack: (...lacking: ReadonlyArray<string>) => Effect.Effect<void>
-  /** How often it was asked. */
-  readonly asked: Effect.Effect<number>
+  /** Sets the identity of a container. Does not send an update. */
+  readonly setIdentity: (pod: PodCgroup, identity: PodIdentity) => Effect.Effect<void>
+  /** Sends an update for a pod UID. */
+  readonly sendUpdate: (podUid: string) => Effect.Effect<void>
+  readonly setWarnings: (...warnings: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Number of queries so far. */
+  readonly queries: Effect.Effect<number>
 }>()("test/PodScript") {}
 
-const keyOf = ({ containerId, podUid }: PodCgroup) => `${podUid}/${containerId}`
+const toKey = ({ containerId, podUid }: PodCgroup) => `${podUid}/${containerId}`
 
-/** `answer`: how an answer comes about; at once unless said. */
+/** `answer` turns an identity into an answer, given the number of earlier queries. Default: answers at once */
 export const layerScriptedPods = (
   known: ReadonlyArray<readonly [PodCgroup, PodIdentity]> = [],
-  answer: (identity: PodIdentity, asked: number) => Effect.Effect<PodIdentity> = Effect.succeed
+  answer: (identity: PodIdentity, queries: number) => Effect.Effect<PodIdentity> = Effect.succeed
 ): Layer.Layer<PodResolver | PodScript> =>
   Layer.effectContext(Effect.gen(function*() {
-    const identities = new Map(known.map(([pod, identity]) => [keyOf(pod), identity]))
+    const identities = new Map(known.map(([pod, identity]) => [toKey(pod), identity]))
     const updates = yield* PubSub.unbounded<string>()
-    let asked = 0
-    let lacking: ReadonlyArray<string> = []
+    let queries = 0
+    let warnings: ReadonlyArray<string> = []
     const resolver = PodResolver.of({
-      resolve: (pod) => Effect.suspend(() => answer(identities.get(keyOf(pod)) ?? {}, asked++)),
+      resolve: (pod) => Effect.suspend(() => answer(identities.get(toKey(pod)) ?? {}, queries++)),
       updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-      warnings: Effect.sync(() => lacking)
+      warnings: Effect.sync(() => warnings)
     })
     const script = PodScript.of({
-      know: (pod, identity) => Effect.sync(() => identities.set(keyOf(pod), identity)),
-      tell: (podUid) => PubSub.publish(updates, podUid),
-      lack: (...now) =>
+      setIdentity: (pod, identity) => Effect.sync(() => identities.set(toKey(pod), identity)),
+      sendUpdate: (podUid) => PubSub.publish(updates, podUid),
+      setWarnings: (...next) =>
         Effect.sync(() => {
-          lacking = now
+          warnings = next
         }),
-      asked: Effect.sync(() => asked)
+      queries: Effect.sync(() => queries)
     })
     return Context.make(PodResolver, resolver).pipe(Context.add(PodScript, script))
   }))

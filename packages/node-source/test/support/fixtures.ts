@@ -1,4 +1,4 @@
-/** The raw data of real crashes in test/fixtures. */
+/** Raw data of real crashes, from test/fixtures. */
 import { readFileSync } from "node:fs"
 import { JournalExportParser, type RawEntry } from "../../src/journal/JournalExport.ts"
 
@@ -7,7 +7,7 @@ const path = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
 export const fixtureBytes = (name: string): Uint8Array => readFileSync(path(name))
 export const fixtureText = (name: string): string => readFileSync(path(name), "utf8")
 
-/** `case → pid`. */
+/** PIDs by case name. */
 export const fixtureCases = new Map(
   fixtureText("cases.txt").trim().split("\n").map((line) => line.split(" ") as [string, string])
 )
@@ -26,11 +26,11 @@ export const rawText = (entry: RawEntry, name: string): string | undefined => {
   return value === undefined ? undefined : new TextDecoder().decode(value)
 }
 
-/** The entry of a case of `cases.txt`. */
+/** The journal entry of a case in `cases.txt`. */
 export const fixtureEntry = (name: string): RawEntry =>
   fixtureEntries.find((entry) => rawText(entry, "COREDUMP_PID") === fixtureCases.get(name))!
 
-/** An entry with these fields. */
+/** Creates an entry. */
 export const rawEntry = (fields: Readonly<Record<string, string | Uint8Array>>): RawEntry =>
   new Map(
     Object.entries(fields).map(([name, value]) => [
@@ -39,8 +39,8 @@ export const rawEntry = (fields: Readonly<Record<string, string | Uint8Array>>):
     ])
   )
 
-/** The entry with some fields changed; undefined takes one away. */
-export const changed = (entry: RawEntry, fields: Readonly<Record<string, string | undefined>>): RawEntry => {
+/** A copy of the entry with some fields changed. Undefined removes a field. */
+export const withFields = (entry: RawEntry, fields: Readonly<Record<string, string | undefined>>): RawEntry => {
   const copy = new Map(entry)
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) copy.delete(name)

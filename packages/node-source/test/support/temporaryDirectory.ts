@@ -1,4 +1,4 @@
-/** A directory that goes with its scope. */
+/** A directory that is removed with its scope. */
 import { Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
