@@ -100,9 +100,7 @@ describe("log lines", () => {
       // A token file, in client-sdk.
       "message",
       // A local server that runs as root.
-      "warning",
-      // Something is missing on a host.
-      "why"
+      "warning"
     ])
   })
 })

@@ -173,7 +173,7 @@ describe("node with a token file", () => {
     }
     assert.strictEqual((await get("/livez", undefined, ops))[0], 200)
     while ((await get("/readyz", undefined, ops))[0] !== 200);
-    assert.match((await get("/readyz", undefined, ops))[1], /there is no journal/)
+    assert.match((await get("/readyz", undefined, ops))[1], /Journal not found: neither /)
 
     const cores = `/apiv1/cores?limit=1`
     const statuses = [await get(cores), await get(cores, "Bearer secret"), await get(cores, "Bearer secret-token")]

@@ -101,7 +101,7 @@ it("an unreadable file is listed with the reason and the fix", async () => {
   await rename(pathOf(".#new"), file)
   try {
     const { object } = await watch.find(({ object }) => object.id === id && object.reason !== undefined, id)
-    assert.match(object.reason!, /cannot be read: no permission; it belongs to user 1000 with mode 600/)
+    assert.match(object.reason!, /core file is not readable: permission denied \(owner 1000, mode 600\)/)
     assert.match(object.reason!, /capability DAC_READ_SEARCH.*node\.dacReadSearch/)
     assert.strictEqual((await metadata(as, object)).reason, object.reason)
     const answer = await (await request(as, corePath("download", object))).json() as { readonly type: string }

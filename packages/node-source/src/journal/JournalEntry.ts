@@ -87,7 +87,7 @@ export interface JournalEntryInfo {
   /** The name of the core file. If no file was stored, the name it would have had. */
   readonly id: CoreId
   readonly truncated: boolean
-  /** A sentence for the case that there is no core file: the likely reason. */
+  /** The likely reason, as a sentence, if the core file does not exist. */
   readonly missingReason: string
   /** Pod and container of the crashed process, from its cgroup. Undefined: not in a pod, or contradictory. */
   readonly pod: PodCgroup | undefined
