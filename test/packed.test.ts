@@ -70,7 +70,15 @@ describe("the packed packages", () => {
     const [, ...parts] = file.split(/^={80}\n(\S+) .*\n={80}$/m)
     const texts = new Map(parts.flatMap((part, i) => i % 2 === 0 ? [[part, parts[i + 1]!] as const] : []))
     for (const [dependency, text] of texts) assert.match(text, /copyright|public domain|MIT License/i, dependency)
-    const common = ["@effect/platform-node", "@kubernetes/client-node", "effect", "undici", "ws", "xz-decompress"]
+    const common = [
+      "@effect/platform-node",
+      "@kubernetes/client-node",
+      "effect",
+      "lru-cache",
+      "undici",
+      "ws",
+      "xz-decompress"
+    ]
     assert.includeMembers([...texts.keys()], [...common, ...extra])
     assert.deepStrictEqual([...texts.keys()].filter((name) => name.startsWith("@koredump/")), [])
   })
