@@ -5,7 +5,7 @@ import { followHost } from "./cores/followHost.ts"
 import { HostCores } from "./cores/HostCores.ts"
 import { makePodTracker } from "./cores/PodTracker.ts"
 import { runMaintenance, runSweeps } from "./cores/runMaintenance.ts"
-import { hostNameAt, type HostPaths, hostPaths } from "./host/HostPaths.ts"
+import { hostNameAt, type HostPaths, makeHostPaths } from "./host/HostPaths.ts"
 import { HostWarnings } from "./host/HostWarnings.ts"
 import { InvalidFileLog } from "./host/InvalidFileLog.ts"
 import { canReadXattrs } from "./host/xattrs.ts"
@@ -97,7 +97,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
 export const layerSystemdCoreSourceNoJournal = (
   options: SystemdCoreSourceOptions = {}
 ): Layer.Layer<CoreSource | SystemdHost, never, Journal | FileSystem.FileSystem> =>
-  Layer.effectContext(make(hostPaths(options), options))
+  Layer.effectContext(make(makeHostPaths(options), options))
 
 /**
  * The cores that systemd-coredump stores on this host, or on a host whose file system is mounted.
@@ -111,4 +111,4 @@ export const layerSystemdCoreSource = (
   CoreSource | SystemdHost,
   never,
   ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem
-> => Layer.provide(layerSystemdCoreSourceNoJournal(options), layerJournalctl(hostPaths(options)))
+> => Layer.provide(layerSystemdCoreSourceNoJournal(options), layerJournalctl(makeHostPaths(options)))

@@ -19,7 +19,7 @@ import { Journal } from "./journal/Journal.ts"
 import { decodeMetadata } from "./journal/JournalEntry.ts"
 
 /** What the `CoreSource` of a host answers from. */
-export interface MakeCoreSourceOptions {
+interface MakeCoreSourceOptions {
   readonly paths: HostPaths
   readonly node: string
   readonly index: CoreIndex

@@ -10,7 +10,7 @@ import { mergeCore } from "./mergeCore.ts"
 const extensions = ["", ".zst", ".lz4", ".xz"]
 
 /** Settings of {@link HostCores}. */
-export interface HostCoresOptions {
+interface HostCoresOptions {
   readonly node: string
   /** Maximum number of cores in the index. */
   readonly maxCores: number

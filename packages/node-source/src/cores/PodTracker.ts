@@ -1,11 +1,11 @@
 import { coreStem, type PodCgroup, type PodIdentity, type PodResolver } from "@koredump/core"
 import { Effect, Option, Queue, Stream } from "effect"
 import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
-import { addAnswer, identityForCgroup, isComplete, type ResolvedPod } from "../pods/ResolvedPod.ts"
+import { addAnswer, getIdentity, isComplete, type ResolvedPod } from "../pods/ResolvedPod.ts"
 import type { HostCores } from "./HostCores.ts"
 
 /** What a pod tracker works with. */
-export interface PodTrackerOptions {
+interface PodTrackerOptions {
   readonly cores: HostCores
   readonly resolver: PodResolver["Service"]
   /** Called when more than before is known about the pod of a core. */
@@ -65,7 +65,7 @@ export const makePodTracker = Effect.fnUntraced(function*({ cores, onResolved, r
     const cgroup = cores.entry(stem)?.pod
     if (cgroup === undefined) return
     const answer = yield* query(stem, cgroup)
-    const known = identityForCgroup(cgroup, cores.pod(stem))
+    const known = getIdentity(cgroup, cores.pod(stem))
     const identity = addAnswer(known, answer)
     if (identity === undefined) {
       removeIncomplete(cgroup.podUid, stem)
@@ -88,7 +88,7 @@ export const makePodTracker = Effect.fnUntraced(function*({ cores, onResolved, r
     onEntry: (entry) => {
       if (entry.pod === undefined) return
       const stem = coreStem(entry.id)
-      if (isComplete(entry.pod, identityForCgroup(entry.pod, cores.pod(stem)))) return
+      if (isComplete(entry.pod, getIdentity(entry.pod, cores.pod(stem)))) return
       const stems = incomplete.get(entry.pod.podUid) ?? new Set()
       incomplete.set(entry.pod.podUid, stems.add(stem))
       enqueue(stem)

@@ -11,7 +11,7 @@ import type { HostCores } from "./HostCores.ts"
 import type { PodTracker } from "./PodTracker.ts"
 
 /** What the readers of a host work with. */
-export interface FollowHostOptions {
+interface FollowHostOptions {
   readonly paths: HostPaths
   readonly cores: HostCores
   readonly pods: PodTracker | undefined
@@ -96,7 +96,7 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
     }
   })
 
-  // A reader never ends. If it dies of an internal error, the source continues with what it knows, and warns.
+  // A reader never ends. If it stops with an internal error, the source still serves the known cores, with a warning.
   const forkReader = <E, R>(
     part: "journal" | "directory",
     done: Deferred.Deferred<void>,
@@ -106,7 +106,7 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
       Effect.tapCause((cause) => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.void
         Deferred.doneUnsafe(done, Effect.void)
-        return warnings.stopped(part, cause)
+        return warnings.logStopped(part, cause)
       }),
       Effect.forkScoped
     )

@@ -13,7 +13,7 @@ import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
 import { type ResolvedPod, toPodFields } from "../pods/ResolvedPod.ts"
 
 /** Everything that is known about one core. At least one of `file` and `entry` is present. */
-export interface CoreParts {
+interface CoreParts {
   readonly node: string
   readonly id: CoreId
   readonly file?: StoredFile | undefined

@@ -8,7 +8,7 @@ import type { HostCores } from "./HostCores.ts"
 import type { PodTracker } from "./PodTracker.ts"
 
 /** What the maintenance of a host works on. */
-export interface MaintenanceOptions {
+interface MaintenanceOptions {
   readonly index: CoreIndex
   readonly cores: HostCores
   readonly pods: PodTracker | undefined
@@ -18,7 +18,7 @@ export interface MaintenanceOptions {
 }
 
 /** What the sweep of the state directory works on. */
-export interface SweepOptions {
+interface SweepOptions {
   readonly state: StateDirectory
   readonly cores: HostCores
   readonly journal: Journal["Service"]

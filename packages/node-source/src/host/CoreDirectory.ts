@@ -7,7 +7,7 @@ import { Deferred, Effect, type FileSystem, Schema } from "effect"
 import { accessSync, type BigIntStats, constants, lstatSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
-import { directoryIdentity, fileErrorReason, FileFailure, tryFile, watchDirectory } from "./files.ts"
+import { FileFailure, identifyDirectory, toErrorReason, tryFile, watchDirectory } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 import type { FailureListener } from "./HostWarnings.ts"
 import type { KnownFiles, StoredFile } from "./StoredFile.ts"
@@ -25,7 +25,7 @@ export interface DirectoryListener extends FailureListener {
 }
 
 /** What a directory watch works with. */
-export interface CoreDirectoryOptions {
+interface CoreDirectoryOptions {
   readonly paths: HostPaths
   readonly known: KnownFiles
   readonly listener: DirectoryListener
@@ -34,7 +34,7 @@ export interface CoreDirectoryOptions {
 const isCoreId = Schema.is(CoreId)
 
 /** Why a file of this owner and mode is not readable, and what to do. `code` is the error code of the failed access. */
-export const unreadableReason = (code: string, { mode, uid }: Pick<BigIntStats, "mode" | "uid">): string =>
+export const toUnreadableReason = (code: string, { mode, uid }: Pick<BigIntStats, "mode" | "uid">): string =>
   code === "EACCES"
     ? `permission denied (owner ${uid}, mode ${(mode & 0o7777n).toString(8)}). ` +
       "Give the server the capability DAC_READ_SEARCH (chart: node.dacReadSearch)"
@@ -45,7 +45,7 @@ const checkReadable = (path: string, stats: BigIntStats): string | undefined => 
     accessSync(path, constants.R_OK)
     return undefined
   } catch (error) {
-    return unreadableReason(errorCode(error) ?? String(error), stats)
+    return toUnreadableReason(errorCode(error) ?? String(error), stats)
   }
 }
 
@@ -59,7 +59,7 @@ const examine = ({ known, listener, paths }: CoreDirectoryOptions, name: string)
   try {
     stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (error) {
-    listener.onInvalidFile(name, fileErrorReason(error))
+    listener.onInvalidFile(name, toErrorReason(error))
   }
   if (stats === undefined) return listener.onRemoved(name)
   if (!stats.isFile()) {
@@ -98,7 +98,7 @@ const tick = "1 second"
 const ticksPerScan = 60
 
 const identify = (path: string) =>
-  Effect.mapError(directoryIdentity(path), ({ message }) =>
+  Effect.mapError(identifyDirectory(path), ({ message }) =>
     new FileFailure({
       message: `${message}. Check that systemd-coredump is installed and that the directory is mounted and readable`
     }))

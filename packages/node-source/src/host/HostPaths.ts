@@ -28,7 +28,7 @@ export interface HostPaths {
 }
 
 /** The paths below `root`. Defaults: root `/`, coredump directory `<root>/var/lib/systemd/coredump`. */
-export const hostPaths = (
+export const makeHostPaths = (
   options: { readonly root?: string | undefined; readonly coredumpDir?: string | undefined } = {}
 ): HostPaths => {
   const root = options.root ?? "/"

@@ -10,7 +10,7 @@ export interface FailureListener {
 }
 
 /** A part of the host that can fail while the others work. */
-export type HostPart = "journal" | "directory" | "state" | "cores"
+type HostPart = "journal" | "directory" | "state" | "cores"
 
 /** A core file that is not readable, as an example for all of them. */
 export interface UnreadableCore {
@@ -19,7 +19,7 @@ export interface UnreadableCore {
 }
 
 /** What {@link HostWarnings} needs to know. */
-export interface HostWarningsOptions {
+interface HostWarningsOptions {
   readonly coredumpDir: string
   readonly stateDir: string | undefined
   /** Runs a log effect without waiting for it. */
@@ -74,8 +74,8 @@ export class HostWarnings {
     this.#fail("cores", { id }, reason, `Some core files are not readable, for example ${id}: ${reason}.`)
   }
 
-  /** The reader of this part died of an internal error. Its warning stays until the server restarts. */
-  stopped(part: "journal" | "directory", cause: Cause.Cause<unknown>): Effect.Effect<void> {
+  /** Logs that the reader of this part stopped with an internal error. The warning stays until the server restarts. */
+  logStopped(part: "journal" | "directory", cause: Cause.Cause<unknown>): Effect.Effect<void> {
     const what = part === "journal" ? "Journal reader" : "Coredump directory watch"
     this.#warnings.set(part, `${what} stopped: internal error, see the log. Restart the server.`)
     return part === "journal"

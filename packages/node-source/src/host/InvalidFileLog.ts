@@ -1,7 +1,7 @@
 import type { Effect } from "effect"
 
 /** How an {@link InvalidFileLog} logs. */
-export interface InvalidFileLogOptions {
+interface InvalidFileLogOptions {
   readonly onInvalid: (name: string, reason: string) => Effect.Effect<void>
   /** Logged once if there are more files than the limit. */
   readonly onLimit: Effect.Effect<void>

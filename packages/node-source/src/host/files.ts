@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises"
 export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure", { message: Schema.String }) {}
 
 /** The reason of a failed file system call, for example `permission denied`. */
-export const fileErrorReason = (error: unknown): string => {
+export const toErrorReason = (error: unknown): string => {
   const code = errorCode(error)
   if (code === undefined) return String(error)
   // mkdir reports EEXIST if something else than a directory has the name.
@@ -16,10 +16,10 @@ export const fileErrorReason = (error: unknown): string => {
 
 /** Runs an asynchronous file system call. */
 export const tryFile = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure> =>
-  Effect.tryPromise({ try: run, catch: (error) => new FileFailure({ message: fileErrorReason(error) }) })
+  Effect.tryPromise({ try: run, catch: (error) => new FileFailure({ message: toErrorReason(error) }) })
 
 /** A text that changes if another directory takes the place of this one: mounted over it, or created again. */
-export const directoryIdentity = (path: string): Effect.Effect<string, FileFailure> =>
+export const identifyDirectory = (path: string): Effect.Effect<string, FileFailure> =>
   tryFile(() => stat(path, { bigint: true })).pipe(
     Effect.filterOrFail(
       (stats) => stats.isDirectory(),
@@ -37,7 +37,7 @@ const watchErrorReason = (error: unknown): string => {
   return code === "EMFILE" || code === "ENOSPC"
     ? `inotify limit reached (${code}), polling instead. ` +
       "Raise fs.inotify.max_user_instances or fs.inotify.max_user_watches on the host"
-    : fileErrorReason(error)
+    : toErrorReason(error)
 }
 
 /** Calls `onEvent` for each change in a directory. `onReady` is called when the watch has started. */

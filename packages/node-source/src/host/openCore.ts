@@ -11,7 +11,7 @@ import {
 import { Effect, Option, type Scope, Stream } from "effect"
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { fileErrorReason } from "./files.ts"
+import { toErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 const chunkBytes = 256 * 1024
@@ -20,7 +20,7 @@ const chunkBytes = 256 * 1024
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const unreadable = (ref: CoreRef, error: unknown) =>
-  new CoreUnreadable({ ...ref, detail: `The core file cannot be read: ${fileErrorReason(error)}.` })
+  new CoreUnreadable({ ...ref, detail: `The core file cannot be read: ${toErrorReason(error)}.` })
 
 const acquire = (paths: HostPaths, ref: CoreRef): Effect.Effect<FileHandle, Problem, Scope.Scope> =>
   Effect.acquireRelease(

@@ -2,7 +2,7 @@ import { CoreNotStored, type CoreRef, DeletionDisabled, errorCode, InternalError
 import { Effect } from "effect"
 import { lstatSync } from "node:fs"
 import { unlink } from "node:fs/promises"
-import { fileErrorReason } from "./files.ts"
+import { toErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 class NotAFile extends Error {}
@@ -17,7 +17,7 @@ export const removeCore = (paths: HostPaths, ref: CoreRef): Effect.Effect<void, 
     },
     catch: (error) => {
       const code = errorCode(error)
-      const detail = `The core file cannot be deleted: ${fileErrorReason(error)}.`
+      const detail = `The core file cannot be deleted: ${toErrorReason(error)}.`
       if (error instanceof NotAFile || code === "ENOENT") {
         return new CoreNotStored({ ...ref, detail: "The core file is gone (deleted or vacuumed)." })
       }

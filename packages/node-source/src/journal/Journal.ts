@@ -53,8 +53,8 @@ const toJournalFailure = (error: JournalFailure | MalformedExport | PlatformErro
   }
 }
 
-const fields = (names: ReadonlyArray<string>) => `--output-fields=${names.join(",")}`
-const after = (cursor: string | undefined) => cursor === undefined ? [] : [`--after-cursor=${cursor}`]
+const toFieldsOption = (names: ReadonlyArray<string>) => `--output-fields=${names.join(",")}`
+const toCursorOptions = (cursor: string | undefined) => cursor === undefined ? [] : [`--after-cursor=${cursor}`]
 
 const make = Effect.fnUntraced(function*(paths: HostPaths) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
@@ -64,7 +64,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
     Effect.orElseSucceed(() => undefined)
   )
 
-  const command = (options: ReadonlyArray<string>) =>
+  const makeCommand = (options: ReadonlyArray<string>) =>
     ChildProcess.make("journalctl", [
       `--root=${paths.root}`,
       // Without --merge, --follow shows only the current boot, and ends if the journal has no entry of it yet.
@@ -81,9 +81,12 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
       forceKillAfter: "2 seconds"
     })
 
-  const run = (options: ReadonlyArray<string>, limits: ExportLimits): Stream.Stream<RawEntry, JournalFailure> =>
+  const runJournalctl = (
+    options: ReadonlyArray<string>,
+    limits: ExportLimits
+  ): Stream.Stream<RawEntry, JournalFailure> =>
     Stream.unwrap(Effect.gen(function*() {
-      const handle = yield* spawner.spawn(command(options))
+      const handle = yield* spawner.spawn(makeCommand(options))
       let errorOutput = ""
       const readingErrors = yield* handle.stderr.pipe(
         Stream.decodeText(),
@@ -115,31 +118,32 @@ const make = Effect.fnUntraced(function*(paths: HostPaths) {
     })).pipe(Stream.mapError(toJournalFailure))
 
   /** Identities of the journal directories. journalctl watches only directories that existed when it started. */
-  const directories = Effect.forEach(paths.journalDirs, (path) =>
+  const identifyDirectories = Effect.forEach(paths.journalDirs, (path) =>
     fs.stat(path).pipe(
       Effect.map((info) => `${info.dev}-${Option.getOrElse(info.ino, () => 0)}`),
       Effect.orElseSucceed(() => "")
     ))
 
-  const directoriesChanged = Effect.gen(function*() {
-    const first = (yield* directories).join()
-    while ((yield* directories).join() === first) yield* Effect.sleep("5 seconds")
+  const waitForOtherDirectories = Effect.gen(function*() {
+    const first = (yield* identifyDirectories).join()
+    while ((yield* identifyDirectories).join() === first) yield* Effect.sleep("5 seconds")
   })
 
   return Journal.of({
-    query: (cursor) => run([fields(summaryFields), ...after(cursor)], summaryLimits),
+    query: (cursor) => runJournalctl([toFieldsOption(summaryFields), ...toCursorOptions(cursor)], summaryLimits),
     follow: (cursor) =>
-      run([fields(summaryFields), "--follow", "--no-tail", ...after(cursor)], summaryLimits).pipe(
-        Stream.interruptWhen(directoriesChanged)
-      ),
+      runJournalctl([toFieldsOption(summaryFields), "--follow", "--no-tail", ...toCursorOptions(cursor)], summaryLimits)
+        .pipe(
+          Stream.interruptWhen(waitForOtherDirectories)
+        ),
     read: (cursor) =>
-      run([fields(metadataFields), `--cursor=${cursor}`, "--lines=1"], metadataLimits).pipe(
+      runJournalctl([toFieldsOption(metadataFields), `--cursor=${cursor}`, "--lines=1"], metadataLimits).pipe(
         Stream.runHead,
         // If the entry is gone, journalctl returns the next one.
         Effect.map(Option.filter((entry) => getText(entry, "__CURSOR") === cursor))
       ),
     tailMarker: Effect.sync(() => readTailMarker(paths)),
-    warnings: Effect.map(directories, (identities) =>
+    warnings: Effect.map(identifyDirectories, (identities) =>
       identities.some((identity) => identity !== "")
         ? []
         : [

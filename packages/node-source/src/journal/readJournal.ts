@@ -15,7 +15,7 @@ export interface JournalListener extends FailureListener {
 }
 
 /** What the journal reader works with. */
-export interface JournalReaderOptions {
+interface JournalReaderOptions {
   readonly host: HostInfo
   /** While this is not empty, the reader polls the journal. It deletes entries that it has reported. */
   readonly awaited: AwaitedEntries

@@ -10,7 +10,7 @@ export interface ResolvedPod {
 const isSameCgroup = (a: PodCgroup, b: PodCgroup) => a.podUid === b.podUid && a.containerId === b.containerId
 
 /** The resolved identity, if it was resolved for this container. Empty otherwise. */
-export const identityForCgroup = (cgroup: PodCgroup | undefined, pod: ResolvedPod | undefined): PodIdentity =>
+export const getIdentity = (cgroup: PodCgroup | undefined, pod: ResolvedPod | undefined): PodIdentity =>
   cgroup !== undefined && pod !== undefined && isSameCgroup(cgroup, pod.cgroup) ? pod.identity : {}
 
 /** The pod fields of a core: those from its cgroup, and those of its resolved identity. */
@@ -18,7 +18,7 @@ export const toPodFields = (cgroup: PodCgroup | undefined, pod: ResolvedPod | un
   cgroup === undefined ? {} : {
     pod_uid: cgroup.podUid,
     ...(cgroup.containerId === undefined ? {} : { container_id: cgroup.containerId }),
-    ...identityForCgroup(cgroup, pod)
+    ...getIdentity(cgroup, pod)
   }
 
 const identifyingKeys = ["namespace", "pod", "pod_uid", "container", "container_id"] as const

@@ -1,7 +1,7 @@
 /**
  * Stores the pod identities of cores on disk, because they cannot be resolved again after the pod is deleted. Each core
- * has a small file, named by the stem of its core ID. koredump also works without: files that cannot be read are skipped,
- * and writes that fail are retried.
+ * has a small file, named by the stem of its core ID. koredump also works without this directory: files that cannot
+ * be read are skipped, and writes that fail are retried.
  */
 import { coreStem, errorCode, parseCoreId } from "@koredump/core"
 import { Clock, Duration, Effect, Latch, Option, Schema } from "effect"
@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import { access, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { fileErrorReason, tryFile } from "../host/files.ts"
+import { toErrorReason, tryFile } from "../host/files.ts"
 import type { FailureListener } from "../host/HostWarnings.ts"
 import type { ResolvedPod } from "./ResolvedPod.ts"
 
@@ -29,7 +29,7 @@ export interface StateDirectory {
 }
 
 /** Receives the events of the state directory. The functions are called on the event loop and must return quickly. */
-export interface StateListener extends FailureListener {
+interface StateListener extends FailureListener {
   /** A file cannot be used, or cannot be written. */
   readonly onInvalidFile: (name: string, reason: string) => void
 }
@@ -151,7 +151,7 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
         if (file?.core !== stem) throw new InvalidFile("content does not match the name")
         return { cgroup: file.cgroup, identity: file.identity }
       } catch (error) {
-        listener.onInvalidFile(name, error instanceof InvalidFile ? error.message : fileErrorReason(error))
+        listener.onInvalidFile(name, error instanceof InvalidFile ? error.message : toErrorReason(error))
         return undefined
       }
     },

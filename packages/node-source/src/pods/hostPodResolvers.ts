@@ -1,6 +1,6 @@
 import type { PodResolver } from "@koredump/core"
 import { Effect, type FileSystem, type Scope } from "effect"
-import { hostPaths } from "../host/HostPaths.ts"
+import { makeHostPaths } from "../host/HostPaths.ts"
 import { containerLogsResolver, podLogsResolver } from "./logResolvers.ts"
 import { bundleResolver, conmonResolver } from "./runtimeResolvers.ts"
 import { withFallback } from "./withFallback.ts"
@@ -17,7 +17,7 @@ import { withFallback } from "./withFallback.ts"
 export const hostPodResolvers = Effect.fnUntraced(function*(
   options: { readonly root?: string } = {}
 ): Effect.fn.Return<ReadonlyArray<PodResolver["Service"]>, never, FileSystem.FileSystem | Scope.Scope> {
-  const paths = hostPaths(options)
+  const paths = makeHostPaths(options)
   return [
     withFallback("container logs", yield* containerLogsResolver(paths.containerLogs)),
     withFallback("pod logs", yield* podLogsResolver(paths.podLogs)),

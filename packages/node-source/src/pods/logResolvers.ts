@@ -7,7 +7,7 @@ import { Effect, Equal, type FileSystem, PubSub, type Scope, Stream } from "effe
 import { LRUCache } from "lru-cache"
 import { readlinkSync } from "node:fs"
 import { join } from "node:path"
-import { parseContainerLog, parsePodLogs, podUidFromLogPath } from "./podNames.ts"
+import { parseContainerLog, parseLogPath, parsePodLogs } from "./podNames.ts"
 import { watchNames } from "./watchNames.ts"
 
 const maxNames = 10_000
@@ -22,7 +22,7 @@ type MakeResolver = Effect.Effect<PodResolver["Service"], never, FileSystem.File
 /** The UID of the pod whose log directory a link points to. Reads the link, does not follow it. */
 const readPodUid = (path: string): string | undefined => {
   try {
-    return podUidFromLogPath(readlinkSync(path))
+    return parseLogPath(readlinkSync(path))
   } catch {
     // Already removed, or not a symbolic link.
     return undefined

@@ -21,7 +21,7 @@ export const isLabel = (text: string): boolean => oneLabel.test(text)
 export const isPodName = (text: string): boolean => oneSubdomain.test(text)
 
 /** A parsed name. */
-export interface ParsedName {
+interface ParsedName {
   /** Container ID or pod UID. */
   readonly key: string
   readonly identity: PodIdentity
@@ -47,7 +47,7 @@ export const parsePodLogs = (name: string): ParsedName | undefined => {
 }
 
 /** The pod UID in the path of a container log, `/var/log/pods/<pod>/<container>/<n>.log`. */
-export const podUidFromLogPath = (target: string): string | undefined =>
+export const parseLogPath = (target: string): string | undefined =>
   parsePodLogs(basename(dirname(dirname(target))))?.key
 
 /** The container of a monitor process. The key is the container ID. */

@@ -1,6 +1,6 @@
 /**
- * Pod resolvers that use files and processes of container runtimes. They look at each request, which is cheap, and find
- * only running containers: the runtime cleans up soon after a container ends.
+ * Pod resolvers that use files and processes of container runtimes. They read them at each query, which is cheap. They find
+ * only running containers, because the runtime cleans up soon after a container ends.
  */
 import type { PodIdentity, PodResolver } from "@koredump/core"
 import { Effect, Stream } from "effect"

@@ -1,6 +1,6 @@
 import { Deferred, Effect, type FileSystem } from "effect"
 import { readdir } from "node:fs/promises"
-import { directoryIdentity, tryFile, watchDirectory } from "../host/files.ts"
+import { identifyDirectory, tryFile, watchDirectory } from "../host/files.ts"
 
 const chunkSize = 256
 const tick = "2 seconds"
@@ -16,7 +16,7 @@ const scan = Effect.fnUntraced(function*(path: string, onName: (name: string) =>
 
 /** Watches the directory until another directory takes its place. */
 const watchOnce = Effect.fnUntraced(function*(path: string, onName: (name: string) => void) {
-  const first = yield* directoryIdentity(path)
+  const first = yield* identifyDirectory(path)
   const watching = yield* Deferred.make<void>()
   const watch = watchDirectory(
     path,
@@ -28,7 +28,7 @@ const watchOnce = Effect.fnUntraced(function*(path: string, onName: (name: strin
     for (let ticks = 0;; ticks++) {
       if (ticks % ticksPerScan === 0) yield* scan(path, onName)
       yield* Effect.sleep(tick)
-      if ((yield* directoryIdentity(path)) !== first) return
+      if ((yield* identifyDirectory(path)) !== first) return
     }
   })
   yield* Effect.raceFirst(watch, check)

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Stream } from "effect"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type DirectoryListener, unreadableReason, watchCoreDirectory } from "../../src/host/CoreDirectory.ts"
-import { hostPaths } from "../../src/host/HostPaths.ts"
+import { type DirectoryListener, toUnreadableReason, watchCoreDirectory } from "../../src/host/CoreDirectory.ts"
+import { makeHostPaths } from "../../src/host/HostPaths.ts"
 import type { KnownFiles, StoredFile } from "../../src/host/StoredFile.ts"
 import { toCoreId } from "../support/FakeHost.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -33,7 +33,7 @@ const scanOnce = Effect.fnUntraced(function*(coredumpDir: string, known: Partial
   const files: Array<StoredFile> = []
   const removed: Array<string> = []
   yield* watchCoreDirectory({
-    paths: hostPaths({ root: "/nowhere", coredumpDir }),
+    paths: makeHostPaths({ root: "/nowhere", coredumpDir }),
     known: { ...noFiles, ...known },
     listener: {
       ...silent,
@@ -45,16 +45,16 @@ const scanOnce = Effect.fnUntraced(function*(coredumpDir: string, known: Partial
   return { files, removed }
 })
 
-describe("unreadableReason", () => {
+describe("toUnreadableReason", () => {
   it("names owner and mode of a file that another user owns, and what to do", () => {
     assert.strictEqual(
-      unreadableReason("EACCES", { uid: 1000n, mode: 0o100600n }),
+      toUnreadableReason("EACCES", { uid: 1000n, mode: 0o100600n }),
       "permission denied (owner 1000, mode 600). Give the server the capability DAC_READ_SEARCH (chart: node.dacReadSearch)"
     )
   })
 
   it("is only the error text for other failures", () => {
-    assert.strictEqual(unreadableReason("EIO", { uid: 1000n, mode: 0o100600n }), "input/output error")
+    assert.strictEqual(toUnreadableReason("EIO", { uid: 1000n, mode: 0o100600n }), "input/output error")
   })
 })
 
@@ -67,7 +67,7 @@ describe("watchCoreDirectory", () => {
       const failures: Array<string> = []
       writeFileSync(join(coredumpDir, id), "core")
       yield* watchCoreDirectory({
-        paths: hostPaths({ root: "/nowhere", coredumpDir }),
+        paths: makeHostPaths({ root: "/nowhere", coredumpDir }),
         known: noFiles,
         listener: {
           ...silent,

@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
-import { hostNameAt, hostPaths } from "../../src/host/HostPaths.ts"
+import { hostNameAt, makeHostPaths } from "../../src/host/HostPaths.ts"
 
-it("hostPaths puts all paths except the kernel setting below the root", () => {
-  const paths = hostPaths({ root: "/host" })
+it("makeHostPaths puts all paths except the kernel setting below the root", () => {
+  const paths = makeHostPaths({ root: "/host" })
   assert.deepStrictEqual(
     [paths.coredumpDir, ...paths.journalDirs, paths.machineId, paths.passwd, paths.corePattern],
     [
@@ -18,7 +18,7 @@ it("hostPaths puts all paths except the kernel setting below the root", () => {
     ]
   )
   assert.isFalse(paths.isThisHost)
-  assert.strictEqual(hostPaths({ coredumpDir: "/cores" }).coredumpDir, "/cores")
+  assert.strictEqual(makeHostPaths({ coredumpDir: "/cores" }).coredumpDir, "/cores")
 })
 
 describe("hostNameAt", () => {

@@ -81,7 +81,7 @@ describe("HostWarnings", () => {
   )("logs an internal error of the %s reader, and keeps the warning", ([part, message]) =>
     Effect.gen(function*() {
       const { lines, runSync, warnings } = yield* make
-      runSync(warnings.stopped(part, Cause.die(new Error("broken"))))
+      runSync(warnings.logStopped(part, Cause.die(new Error("broken"))))
       assert.deepStrictEqual(lines.map(([text]) => text), [message])
       assert.deepStrictEqual(warnings.sentences, [`${message}, see the log. Restart the server.`])
       assert.isTrue(warnings.hasFailed(part))

@@ -5,7 +5,7 @@ import { ChildProcessSpawner } from "effect/process"
 import { execFileSync, spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { hostPaths } from "../../src/host/HostPaths.ts"
+import { makeHostPaths } from "../../src/host/HostPaths.ts"
 import { Journal, layerJournalctl } from "../../src/journal/Journal.ts"
 import { decodeEntry, decodeMetadata, getText } from "../../src/journal/JournalEntry.ts"
 
@@ -21,7 +21,7 @@ const unpackSampleHost = Effect.gen(function*() {
   return join(dir, "sample-host")
 })
 
-const layerAt = (root: string) => layerJournalctl(hostPaths({ root }))
+const layerAt = (root: string) => layerJournalctl(makeHostPaths({ root }))
 const layerSample = Layer.unwrap(Effect.map(unpackSampleHost, layerAt)).pipe(Layer.provideMerge(NodeServices.layer))
 
 /** The PIDs of child processes with this name. */

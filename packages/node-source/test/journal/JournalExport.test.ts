@@ -39,7 +39,7 @@ describe("JournalExport", () => {
     }
   })
 
-  it.prop("gives the same entries however the input is cut", [
+  it.prop("parses the same entries for any chunk sizes", [
     Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 20_000 }))))
   ], ([lengths]) => {
     const bytes = fixtureBytes("journal.export")

@@ -1,11 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  isConmonCgroup,
-  parseConmon,
-  parseContainerLog,
-  parsePodLogs,
-  podUidFromLogPath
-} from "../../src/pods/podNames.ts"
+import { isConmonCgroup, parseConmon, parseContainerLog, parseLogPath, parsePodLogs } from "../../src/pods/podNames.ts"
 
 const id = "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
 const uid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
@@ -62,7 +56,7 @@ it.each([
   [`/var/log/pods/kube-system_etcd-node-1_${hash}/etcd/3.log`, hash],
   ["/var/lib/docker/containers/x/x-json.log", undefined],
   ["", undefined]
-])("podUidFromLogPath %s", (target, expected) => assert.strictEqual(podUidFromLogPath(target), expected))
+])("parseLogPath %s", (target, expected) => assert.strictEqual(parseLogPath(target), expected))
 
 const conmon = (name: string, container = id) => [
   "/usr/bin/conmon",

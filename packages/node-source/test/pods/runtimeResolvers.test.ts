@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { hostPaths } from "../../src/host/HostPaths.ts"
+import { makeHostPaths } from "../../src/host/HostPaths.ts"
 import { bundleResolver, conmonResolver } from "../../src/pods/runtimeResolvers.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -70,8 +70,8 @@ describe("bundleResolver", () => {
     Effect.gen(function*() {
       const root = yield* temporaryDirectory
       prepare(root)
-      assert.deepStrictEqual(yield* bundleResolver(hostPaths({ root })).resolve(cgroup), expected)
-      assert.deepStrictEqual(yield* bundleResolver(hostPaths({ root })).resolve({ podUid }), {})
+      assert.deepStrictEqual(yield* bundleResolver(makeHostPaths({ root })).resolve(cgroup), expected)
+      assert.deepStrictEqual(yield* bundleResolver(makeHostPaths({ root })).resolve({ podUid }), {})
     }))
 
   it.live("does not follow a symbolic link out of the root", () =>
@@ -81,7 +81,7 @@ describe("bundleResolver", () => {
       write(join(directory, "elsewhere", id, "config.json"), config("bank"))
       mkdirSync(join(root, dirname(containerd)), { recursive: true })
       symlinkSync(join(directory, "elsewhere"), join(root, containerd))
-      assert.deepStrictEqual(yield* bundleResolver(hostPaths({ root })).resolve(cgroup), {})
+      assert.deepStrictEqual(yield* bundleResolver(makeHostPaths({ root })).resolve(cgroup), {})
     }))
 })
 
