@@ -72,6 +72,12 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
     if (isNew) awaited.add(id, performance.now())
   }
 
+  const removeFile = (name: string) => {
+    cores.removeFile(name)
+    warnings.setUnreadableCore(cores.unreadable)
+    awaited.delete(name)
+  }
+
   const directory = watchCoreDirectory({
     paths,
     known: cores,
@@ -83,12 +89,13 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
         warnings.setUnreadableCore(cores.unreadable)
       },
       onRemoved: (name) => {
-        cores.removeFile(name)
-        warnings.setUnreadableCore(cores.unreadable)
+        removeFile(name)
         invalidFileLog.forget(name)
-        awaited.delete(name)
       },
-      onInvalidFile: (name, reason) => invalidFileLog.report(name, reason),
+      onInvalidFile: (name, reason) => {
+        removeFile(name)
+        invalidFileLog.report(name, reason)
+      },
       onScanned: () => {
         cores.publish()
         Deferred.doneUnsafe(ready, Effect.void)

@@ -17,8 +17,9 @@ import { readXattrs } from "./xattrs.ts"
 export interface DirectoryListener extends FailureListener {
   /** A core file exists or has changed. If it has not changed, `file` is the object from {@link KnownFiles}. */
   readonly onFile: (file: StoredFile) => void
+  /** Nothing with this name exists any longer. */
   readonly onRemoved: (name: string) => void
-  /** The directory contains something that is not a core file. Called for each scan and each event. */
+  /** Something that is not a core file has this name, possibly instead of a core file. Called again for each scan. */
   readonly onInvalidFile: (name: string, reason: string) => void
   /** All files in the directory have been reported. */
   readonly onScanned: () => void
@@ -59,13 +60,10 @@ const examine = ({ known, listener, paths }: CoreDirectoryOptions, name: string)
   try {
     stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   } catch (error) {
-    listener.onInvalidFile(name, toErrorReason(error))
+    return listener.onInvalidFile(name, toErrorReason(error))
   }
   if (stats === undefined) return listener.onRemoved(name)
-  if (!stats.isFile()) {
-    listener.onRemoved(name)
-    return listener.onInvalidFile(name, "not a regular file")
-  }
+  if (!stats.isFile()) return listener.onInvalidFile(name, "not a regular file")
   const version = `${stats.ino}-${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}`
   const before = known.file(name)
   if (before?.version === version) return listener.onFile(before)

@@ -107,6 +107,12 @@ describe("PodTracker", () => {
       yield* script.sendUpdate(podUid)
       yield* journal.write(makeCrash(2))
       yield* waitForCores((cores) => toNamespaces(cores) === "shop,bank")
+      const queries = yield* script.queries
+      // Neither crash can be resolved further, so only the new one is queried.
+      yield* script.sendUpdate(podUid)
+      yield* journal.write(makeCrash(3))
+      yield* waitForCores((cores) => toNamespaces(cores) === "shop,bank,bank")
+      assert.strictEqual(yield* script.queries, queries + 1)
     }).pipe(Effect.provide(layerHost({}, pods)))
   })
 

@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Stream } from "effect"
-import { rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type DirectoryListener, toUnreadableReason, watchCoreDirectory } from "../../src/host/CoreDirectory.ts"
 import { makeHostPaths } from "../../src/host/HostPaths.ts"
@@ -32,6 +32,7 @@ const scanOnce = Effect.fnUntraced(function*(coredumpDir: string, known: Partial
   const scanned = yield* Deferred.make<void>()
   const files: Array<StoredFile> = []
   const removed: Array<string> = []
+  const invalid: Array<string> = []
   yield* watchCoreDirectory({
     paths: makeHostPaths({ root: "/nowhere", coredumpDir }),
     known: { ...noFiles, ...known },
@@ -39,10 +40,11 @@ const scanOnce = Effect.fnUntraced(function*(coredumpDir: string, known: Partial
       ...silent,
       onFile: (file) => files.push(file),
       onRemoved: (name) => removed.push(name),
+      onInvalidFile: (name, reason) => invalid.push(`${name}: ${reason}`),
       onScanned: () => Deferred.doneUnsafe(scanned, Effect.void)
     }
   }).pipe(Effect.raceFirst(Deferred.await(scanned)))
-  return { files, removed }
+  return { files, invalid, removed }
 })
 
 describe("toUnreadableReason", () => {
@@ -104,6 +106,25 @@ describe("watchCoreDirectory", () => {
       writeFileSync(join(coredumpDir, id), "core")
       assert.property((yield* scanOnce(coredumpDir)).files[0], "xattrs")
       assert.notProperty((yield* scanOnce(coredumpDir, { hasEntry: () => true })).files[0], "xattrs")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("reports everything that is not a core file, except temporary files", () =>
+    Effect.gen(function*() {
+      const coredumpDir = yield* temporaryDirectory
+      const link = toCoreId({ pid: 2 })
+      for (const name of [`.#${id}`, "#temporary", "notes"]) writeFileSync(join(coredumpDir, name), "")
+      mkdirSync(join(coredumpDir, id))
+      symlinkSync("/etc/passwd", join(coredumpDir, link))
+      const { files, invalid, removed } = yield* scanOnce(coredumpDir, { fileNames: () => [id] })
+      assert.deepStrictEqual(
+        invalid.toSorted(),
+        [
+          `${id}: not a regular file`,
+          `${link}: not a regular file`,
+          "notes: not a core file name"
+        ].toSorted()
+      )
+      assert.deepStrictEqual([files, removed], [[], []])
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("reports a known file that is gone", () =>
