@@ -14,6 +14,7 @@ const levels: Readonly<Record<string, ReadonlyArray<string>>> = {
   compression: [],
   core: ["common", "model", "pods", "source", "access", "cluster", "api", "testing"],
   kubernetes: [],
+  "node-source": ["host", "journal", "pods", "cores"],
   transport: []
 }
 
