@@ -6,6 +6,8 @@ export interface ReloadOptions<A, E, R> {
   /** Reads the value. A failed read keeps the last value and is logged once. */
   readonly read: Effect.Effect<A, E, R>
   readonly every: Duration.Input
+  /** The value in use at the start. Default: reads it. */
+  readonly initial?: A
   /** Whether a newly read value is the one in use. */
   readonly isSame: (a: A, b: A) => boolean
   /** Log messages. */
@@ -22,9 +24,9 @@ export interface ReloadOptions<A, E, R> {
  */
 export const reload = Effect.fnUntraced(
   function*<A, E extends { readonly message: string }, R>(
-    { every, isSame, messages, onChange, read }: ReloadOptions<A, E, R>
+    { every, initial, isSame, messages, onChange, read }: ReloadOptions<A, E, R>
   ): Effect.fn.Return<() => A, E, R | Scope.Scope> {
-    let current = yield* read
+    let current = initial ?? (yield* read)
     const log = makeFailureLog({ failed: messages.failed })
     yield* read.pipe(
       Effect.flatMap((next) =>

@@ -56,6 +56,24 @@ describe("reload", () => {
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
   })
 
+  it.effect("starts with a given value, without reading", () =>
+    Effect.gen(function*() {
+      let content = "two"
+      const current = yield* reload({
+        read: Effect.sync(() => content),
+        every: "5 seconds",
+        initial: "one",
+        isSame: (a, b) => a === b,
+        messages
+      })
+      assert.strictEqual(current(), "one")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(current(), "two")
+      content = "three"
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(current(), "three")
+    }))
+
   it.effect("fails if the first read fails", () =>
     Effect.gen(function*() {
       const read = Effect.fail(new ReadFailed({ message: "not found" }))
