@@ -268,7 +268,7 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
   })
 
   it("passes only flags that the servers know", async () => {
-    const settings = await readFile(join(root, "packages/server/src/settings.ts"), "utf8")
+    const settings = await readFile(join(root, "packages/server/src/settings/flags.ts"), "utf8")
     const known = new Set(Array.from(settings.matchAll(/\(\s*"([a-z]+(?:-[a-z]+)*)"/g), ([, name]) => name))
     // Defined by a function, so the pattern does not match them.
     for (const name of ["listen", "ops-listen"]) known.add(name)

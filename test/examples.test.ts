@@ -20,7 +20,7 @@ const serve = Effect.fnUntraced(function*(node: string) {
       node,
       listen: { host: "127.0.0.1", port: 0, loopback: true },
       gracePeriod: "1 second",
-      listening: (url) => Effect.asVoid(Deferred.succeed(address, url))
+      onListening: (url) => Effect.asVoid(Deferred.succeed(address, url))
     }).pipe(Layer.provide(layerNoAuthorization))
   )
   return yield* Deferred.await(address)

@@ -12,11 +12,11 @@ const common = {
   define: { KOREDUMP_SERVER_VERSION: JSON.stringify(version) }
 } as const
 
-// Effect can serve another page of documentation beside the one that is served here: two megabytes that nobody asks for.
+// Effect contains a second API documentation page (Swagger UI). The server does not serve it; it would add two megabytes.
 const withoutSwagger = withoutModule(/\/internal\/httpApiSwagger\.(ts|js)$/)
 
-// The library leaves its dependencies to whoever installs it; the program is one bundle with all that it needs, which
-// loads three times as fast. Only what is native stays outside.
+// The library has its dependencies as imports. The program is one bundle with all its dependencies, which loads three
+// times as fast. Only native packages are not part of it.
 export default defineConfig([
   { ...common, entry: ["src/index.ts"], sourcemap: true, clean: true },
   {
@@ -32,7 +32,7 @@ export default defineConfig([
       options.legalComments = "eof"
     },
     banner: {
-      // CommonJS packages in the bundle ask for Node's modules with require.
+      // CommonJS packages in the bundle load modules of Node.js with require.
       js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`
     }
   }

@@ -1,13 +1,13 @@
 /**
- * The koredump REST API over any `CoreSource`, to embed: `layerHttpApp` puts its routes on an Effect router, in process
- * or on a server; `layerServe` does so with everything that `koredump-server` has around it.
+ * The koredump REST API over any `CoreSource`, for embedding. `layerHttpApp` adds its routes to an Effect router, in
+ * process or on a server. `layerServe` is a complete server like `koredump-server`.
  */
-export { Admission } from "./Admission.ts"
-export type { AppOptions } from "./AppOptions.ts"
+export { layerHttpApp, routerConfig } from "./app/layerHttpApp.ts"
+export { layerServe, type ServeOptions } from "./app/layerServe.ts"
 export { layerNoAuthorization, layerTokenAuthorization } from "./auth/authorization.ts"
 export { layerTokenFile } from "./auth/tokenFile.ts"
-export type { TlsPair } from "./http/layerHttpServer.ts"
-export { layerHttpApp, routerConfig } from "./httpApp.ts"
-export { type ListenAddress, parseListenAddress } from "./listenAddress.ts"
-export { layerServe, type ServeOptions } from "./serve.ts"
-export { SettingsError } from "./SettingsError.ts"
+export type { AppOptions } from "./handlers/AppOptions.ts"
+export { ConcurrencyLimits } from "./handlers/ConcurrencyLimits.ts"
+export { type ListenAddress, parseListenAddress } from "./settings/listenAddress.ts"
+export { SettingsError } from "./settings/SettingsError.ts"
+export type { TlsPair } from "./settings/tls.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { bundle, loadedAtStart, publicEntries } from "../../../test-support/bundle.ts"
 
 const entries = {
-  // Over any source: it knows no host.
+  // Works with any source: contains nothing that reads a host.
   "@koredump/server": ["@koredump/core", "@koredump/server"],
   "./packages/server/src/main.ts": [
     "@koredump/client",
@@ -20,14 +20,14 @@ describe("the package's boundaries", () => {
     assert.deepStrictEqual(await publicEntries("server"), ["@koredump/server"])
   })
 
-  it.each(Object.entries(entries))("%s takes in only what it must", async (entry, ours) => {
+  it.each(Object.entries(entries))("%s contains only the packages that it needs", async (entry, ours) => {
     const { packages } = await bundle(entry, "node")
     assert.deepStrictEqual(packages.filter((name) => name.startsWith("@koredump/")), ours)
-    // The program has it in a chunk of its own, loaded where there is a Kubernetes.
+    // In the program it is a separate chunk, which is loaded only with Kubernetes.
     assert.strictEqual(packages.includes("@kubernetes/client-node"), ours.includes("@koredump/kubernetes"))
   })
 
-  it("says what it thinks of this Node before it loads what an old one cannot", async () => {
+  it("checks the version of Node.js before it loads packages that need a new one", async () => {
     assert.deepStrictEqual(await loadedAtStart("./packages/server/src/main.ts"), ["@koredump/server"])
   })
 })

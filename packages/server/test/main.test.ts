@@ -1,15 +1,15 @@
-/** The program as a process: log, shutdown, sockets, tokens. */
+/** The program in its own process: log, shutdown, sockets, tokens. */
 import { assert, describe, it } from "@effect/vitest"
 import { stat, writeFile } from "node:fs/promises"
 import { Agent, get, type IncomingMessage } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { core, makeHost, run, size, start } from "./program.ts"
+import { core, makeHost, run, size, start } from "./support/program.ts"
 
 const startLocal = (root: string, ...args: ReadonlyArray<string>) =>
   start("local", "--root", root, "--node-name", "n1", "--listen", "127.0.0.1:0", ...args)
 
-/** Follows the watch up to its first core: then the server knows it. */
+/** Waits until the server knows the core, and returns the watch. */
 const watchCore = async (address: string) => {
   for (;;) {
     const response = await fetch(`${address}/apiv1/watch`)
@@ -20,8 +20,8 @@ const watchCore = async (address: string) => {
   }
 }
 
-/** Begins a download and leaves it there. */
-const begin = (address: string) =>
+/** Starts a download without reading its body. */
+const startDownload = (address: string) =>
   new Promise<IncomingMessage>((resolve, reject) => {
     get(`${address}/apiv1/cores/download/${core}`, { agent: new Agent({ keepAlive: true }) }, resolve).on(
       "error",
@@ -29,14 +29,14 @@ const begin = (address: string) =>
     )
   })
 
-const bytesOf = async (response: IncomingMessage) => {
+const countBytes = async (response: IncomingMessage) => {
   let bytes = 0
   for await (const chunk of response) bytes += (chunk as Buffer).length
   return bytes
 }
 
-/** Whether somebody new is let in. */
-const getsIn = (address: string) =>
+/** Whether the server accepts a new connection. */
+const canConnect = (address: string) =>
   new Promise<boolean>((resolve) => {
     const socket = connect(Number(new URL(address).port), "127.0.0.1")
     socket.once("error", () => resolve(false)).once("connect", () => {
@@ -46,39 +46,38 @@ const getsIn = (address: string) =>
   })
 
 describe("shutdown", () => {
-  it("SIGTERM: watches end, nobody gets in, a running download ends whole, exit code 0", async () => {
+  it("ends watches, accepts no connections, completes a running download, and exits with 0", async () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root, "--ops-listen", "127.0.0.1:0")
     const watch = await watchCore(server.address)
-    const download = await begin(server.address)
+    const download = await startDownload(server.address)
     server.child.kill("SIGTERM")
     while (!(await watch.read()).done);
-    // At once after that: watches end so that the rest can.
-    while (await getsIn(server.address));
-    const ops = /Probes and metrics at (http:[^"]+)/.exec(server.log.join())![1]!
+    while (await canConnect(server.address));
+    const ops = await server.opsAddress()
     assert.strictEqual((await fetch(`${ops}/livez`)).status, 200)
     const before = performance.now()
-    assert.strictEqual(await bytesOf(download), size)
+    assert.strictEqual(await countBytes(download), size)
     assert.strictEqual(await server.ended, 0)
-    // Its connection is not waited for, though the client would keep it.
+    // The server does not wait for the keep-alive connection.
     assert.isBelow(performance.now() - before, 3000)
   })
 
-  it("a download that outlasts the grace period is broken off; exit code 0", async () => {
+  it("aborts a download after the grace period, and exits with 0", async () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root, "--grace-period", "100ms")
     await (await watchCore(server.address)).cancel()
-    const download = await begin(server.address)
+    const download = await startDownload(server.address)
     server.child.kill("SIGINT")
     assert.strictEqual(await server.ended, 0)
-    await bytesOf(download).then(() => assert.fail("a clean end"), () => {})
+    await countBytes(download).then(() => assert.fail("the download is complete"), () => {})
   })
 
-  it("a second signal ends it at once", async () => {
+  it("stops at once on a second signal", async () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root, "--grace-period", "10m")
     const watch = await watchCore(server.address)
-    const download = await begin(server.address)
+    const download = await startDownload(server.address)
     download.on("error", () => {})
     server.child.kill("SIGTERM")
     while (!(await watch.read()).done);
@@ -88,7 +87,7 @@ describe("shutdown", () => {
 })
 
 describe("the log", () => {
-  it("begins with the address, and has a line for each request, without its query", async () => {
+  it("starts with the address, and has an entry for each request, without its query", async () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root)
     await (await watchCore(server.address)).cancel()
@@ -106,8 +105,8 @@ describe("the log", () => {
   })
 })
 
-describe("a log that nobody reads any more", () => {
-  it("ends no server", async () => {
+describe("a log without a reader", () => {
+  it("does not stop the server", async () => {
     await using host = await makeHost()
     await using server = await startLocal(host.root)
     server.child.stdout!.destroy()
@@ -118,7 +117,7 @@ describe("a log that nobody reads any more", () => {
 })
 
 describe("local over a Unix socket", () => {
-  it("is for its own user alone, and stands in for one that was killed", async () => {
+  it("is accessible to its own user only, and replaces the socket of a killed server", async () => {
     await using host = await makeHost()
     const socketPath = join(host.root, "koredump.sock")
     const args = ["local", "--root", host.root, "--listen", `unix:${socketPath}`]
@@ -133,7 +132,11 @@ describe("local over a Unix socket", () => {
     response.resume()
     const third = run(args)
     assert.strictEqual(third.status, 1)
-    assert.match(third.said, /^koredump-server: it cannot listen: .*EADDRINUSE/)
+    assert.strictEqual(
+      third.output,
+      `koredump-server: cannot listen on ${socketPath}: address already in use. ` +
+        "Choose another address with --listen or --ops-listen.\n"
+    )
   })
 })
 
@@ -144,7 +147,7 @@ describe("without tokens", () => {
       ["node", ["--auth", "none", "--ops-listen", "127.0.0.1:0"], 403],
       ["node", ["--auth", "none", "--ops-listen", "127.0.0.1:0", "--insecure-no-auth"], 200]
     ] as const
-  )("%s %j: a page that was made to resolve to this host gets %i", async (mode, args, status) => {
+  )("%s %j: answers a page of another site that resolves to this host with %i", async (mode, args, status) => {
     await using host = await makeHost()
     await using server = await start(mode, "--root", host.root, "--listen", "127.0.0.1:0", ...args)
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -156,7 +159,7 @@ describe("without tokens", () => {
 })
 
 describe("node with a token file", () => {
-  it("answers its tokens alone, and the log names their users, never the tokens", async () => {
+  it("accepts only its tokens, and logs their users but never the tokens", async () => {
     await using host = await makeHost()
     const tokenFile = join(host.root, "tokens")
     await writeFile(tokenFile, "secret-token,ann,,ops\n")
@@ -166,11 +169,8 @@ describe("node with a token file", () => {
       const response = await fetch(`${base}${path}`, token === undefined ? {} : { headers: { authorization: token } })
       return [response.status, await response.text()] as const
     }
-    let ops: string | undefined
-    while (ops === undefined) {
-      assert.strictEqual((await get("/health"))[0], 200)
-      ops = /Probes and metrics at ([^"]+)/.exec(server.log.join("\n"))?.[1]
-    }
+    assert.strictEqual((await get("/health"))[0], 200)
+    const ops = await server.opsAddress()
     assert.strictEqual((await get("/livez", undefined, ops))[0], 200)
     while ((await get("/readyz", undefined, ops))[0] !== 200);
     assert.match((await get("/readyz", undefined, ops))[1], /Journal not found: neither /)
@@ -191,24 +191,24 @@ describe("node with a token file", () => {
   })
 })
 
-describe("an address that is taken", () => {
-  it.each(["--listen", "--ops-listen"])("%s: exit code 1 and a sentence", async (flag) => {
+describe("an address in use", () => {
+  it.each(["--listen", "--ops-listen"])("%s: prints a sentence and exits with 1", async (flag) => {
     await using host = await makeHost()
     await using server = await startLocal(host.root)
     const address = server.address.replace("http://", "")
     const free = flag === "--listen" ? [] : ["--listen", "127.0.0.1:0"]
-    const { said, status } = run(["local", "--root", host.root, ...free, flag, address])
-    assert.match(said, new RegExp(`^koredump-server: it cannot listen: .*EADDRINUSE.*${address}$`, "m"))
+    const { output, status } = run(["local", "--root", host.root, ...free, flag, address])
+    assert.include(output, `koredump-server: cannot listen on ${address}: address already in use. Choose another`)
     assert.strictEqual(status, 1)
   })
 })
 
-describe("a Node that is too old", () => {
-  it("is told so in a sentence, exit code 1", () => {
+describe("an old version of Node.js", () => {
+  it("is reported in a sentence, with exit code 1", () => {
     const old = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
     assert.deepStrictEqual(run(["local"], { NODE_OPTIONS: old }), {
       status: 1,
-      said: "koredump-server needs Node 22.19 or newer; this is 20.20.2.\n"
+      output: "koredump-server requires Node.js 22.19 or newer. This is Node.js 20.20.2.\n"
     })
   })
 })

@@ -1,4 +1,4 @@
-/** The contract of all sources, over HTTP: the fake source behind koredump's own server, on a socket. */
+/** The contract of all sources, for a client and a server over HTTP. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { describe, it } from "@effect/vitest"
 import { layerRemoteCoreSource } from "@koredump/client/effect"
@@ -9,8 +9,8 @@ import { FetchHttpClient, type HttpClient, HttpRouter, HttpServer } from "effect
 import { createServer } from "node:http"
 import { layerHttpApp, layerNoAuthorization, routerConfig } from "../src/index.ts"
 
-/** The cores of the fake, as a client of a server over it sees them. */
-const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
+/** A client of a server over the fake source. */
+const layerClient = (client: Layer.Layer<HttpClient.HttpClient>) =>
   Layer.unwrap(Effect.gen(function*() {
     const address = (yield* HttpServer.HttpServer).address
     const port = address._tag === "UnixPathAddress" ? 0 : address.port
@@ -34,6 +34,6 @@ describe.each([
   ["node:http", layerNodeHttp("http://127.0.0.1")]
 ])("RemoteCoreSource over %s", (_, client) => {
   for (const { name, run } of coreSourceContract) {
-    it.live(name, () => run.pipe(Effect.provide(layer(client)), Effect.timeout("10 seconds")))
+    it.live(name, () => run.pipe(Effect.provide(layerClient(client)), Effect.timeout("10 seconds")))
   }
 })

@@ -1,4 +1,4 @@
-/** Who may ask: implementations of the API's `Authorization`. */
+/** Implementations of the API's `Authorization` middleware. */
 import {
   Authenticator,
   Authorization,
@@ -8,10 +8,10 @@ import {
   Unauthorized
 } from "@koredump/core"
 import { Effect, Layer, Redacted } from "effect"
-import { problemResponse } from "../http/problemResponse.ts"
-import { setUser } from "../http/RequestInfo.ts"
+import { toProblemResponse } from "../http/problemResponse.ts"
+import { setUser } from "../middleware/RequestInfo.ts"
 
-/** Lets requests through whose bearer token the `Authenticator` accepts. What they may see is the `Authorizer`'s to say. */
+/** Requires a bearer token that the `Authenticator` accepts. The `Authorizer` decides what the caller can access. */
 export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenticator> = Layer.effect(
   Authorization,
   Effect.map(Authenticator, (authenticator) =>
@@ -21,7 +21,7 @@ export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenti
           ? Effect.fail(new Unauthorized({ detail: "The request has no bearer token." }))
           : authenticator.authenticate(credential)).pipe(
             Effect.matchEffect({
-              onFailure: problemResponse,
+              onFailure: toProblemResponse,
               onSuccess: (principal) =>
                 Effect.andThen(setUser(principal.username), Effect.provideService(handler, CurrentPrincipal, principal))
             })
@@ -29,7 +29,7 @@ export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenti
     }))
 )
 
-/** Lets every request through, to everything: for servers that only the users of one host reach. */
+/** Allows all requests, with access to everything. For servers that only the users of one host can reach. */
 export const layerNoAuthorization: Layer.Layer<Authorization | Authorizer> = Layer.merge(
   Layer.succeed(Authorization, {
     bearer: (handler) => Effect.provideService(handler, CurrentPrincipal, { username: "local", groups: [] })

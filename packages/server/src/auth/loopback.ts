@@ -1,32 +1,33 @@
 /**
- * A server without tokens on loopback trusts whoever reaches it. A web page must not: one from elsewhere that is made to
- * resolve to 127.0.0.1 (DNS rebinding) is known by its `Host`, one that sends requests across by its `Origin`.
+ * Protects servers without tokens against web pages. A page on another site can resolve its own name to 127.0.0.1 (DNS
+ * rebinding): its requests have another `Host`. Or it can send requests across sites: they have another `Origin`.
  */
-import { Forbidden } from "@koredump/core"
+import { Forbidden, isLoopbackHost } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
-import { problemResponse } from "../http/problemResponse.ts"
+import { toProblemResponse } from "../http/problemResponse.ts"
 
-const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i
-
-/** Whether a request with these headers comes from this host's own programs or pages. */
+/** Whether a request with these headers comes from a program, or from a page of this server. */
 export const isLoopbackRequest = (headers: Readonly<Record<string, string | undefined>>): boolean => {
   const { host, origin } = headers
-  if (host === undefined || !loopbackHost.test(host)) return false
+  if (host === undefined || !isLoopbackHost(host.replace(/:\d{1,5}$/, ""))) return false
   if (origin !== undefined) return origin.toLowerCase().replace(/^https?:\/\//, "") === host.toLowerCase()
-  // Browsers send no Origin with the requests of images and scripts, but this. A link that is followed is no harm.
+  // Browsers send no Origin with requests for images and scripts, but they send this header. Following a link is safe.
   const site = headers["sec-fetch-site"]
   return site === undefined || site === "same-origin" || site === "none" || headers["sec-fetch-mode"] === "navigate"
 }
 
-/** Refuses requests that pages of other sites send. */
+/** Rejects requests from pages of other sites. */
 export const layerLoopbackOnly = HttpRouter.middleware(
   (handler) =>
     Effect.gen(function*() {
       const request = yield* HttpServerRequest.HttpServerRequest
       if (isLoopbackRequest(request.headers)) return yield* handler
-      return yield* problemResponse(
-        new Forbidden({ detail: "This server answers requests from its own host alone; Host and Origin must say so." })
+      return yield* toProblemResponse(
+        new Forbidden({
+          detail:
+            "This server only answers requests from its own host. Use a loopback address, and no other site's page."
+        })
       )
     }),
   { global: true }

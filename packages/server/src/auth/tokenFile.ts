@@ -1,101 +1,99 @@
 /**
- * Static tokens in Kubernetes' format, a line each: `token,user,uid,"group1,group2"`; uid and groups may be left out.
- * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#static-token-file
+ * Static tokens in the format of Kubernetes, one record per line: `token,user,uid,"group1,group2"`. `uid` and groups are
+ * optional. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#static-token-file
  */
-import { Authenticator, type Principal, Unauthorized } from "@koredump/core"
-import { Duration, Effect, FileSystem, Layer, type PlatformError, Redacted, Result, Schedule, Stream } from "effect"
+import { Authenticator, type Principal, reload, Unauthorized } from "@koredump/core"
+import { Effect, FileSystem, Layer, type PlatformError, Redacted, Result, Stream } from "effect"
 import { Csv } from "effect/encoding"
 import { createHmac, randomBytes } from "node:crypto"
-import { SettingsError } from "../SettingsError.ts"
+import { SettingsError } from "../settings/SettingsError.ts"
 
 const maxFileSize = 10 * 1024 * 1024
 
-/** How often the file is read again. */
-const readEvery = Duration.seconds(5)
+const fail = (message: string) => Effect.fail({ message })
 
-type Rows = ReadonlyArray<Csv.Row>
+const failRead = (error: PlatformError.PlatformError) => fail(`cannot be read (${error.reason._tag})`)
 
-const principalsOf = (rows: Rows): Result.Result<ReadonlyMap<string, Principal>, string> => {
+const parseRecords = (rows: ReadonlyArray<Csv.Row>): Result.Result<ReadonlyMap<string, Principal>, string> => {
   const principals = new Map<string, Principal>()
   for (const [i, row] of rows.entries()) {
     const [token = "", username = "", uid = "", groups = ""] = row.map((cell) => cell.trim())
     if (row.length === 1 && token === "") continue
     if (token === "" || username === "") return Result.fail(`record ${i + 1} has no token or no user`)
-    if (row.length > 4) return Result.fail(`record ${i + 1} has more than token, user, uid and groups`)
-    if (principals.has(token)) return Result.fail(`record ${i + 1} has a token that stands above already`)
+    if (row.length > 4) return Result.fail(`record ${i + 1} has more than four fields: token, user, uid, groups`)
+    if (principals.has(token)) return Result.fail(`record ${i + 1} repeats a token`)
     principals.set(token, {
       username,
       ...(uid === "" ? {} : { uid }),
       groups: groups.split(",").map((group) => group.trim()).filter((group) => group !== "")
     })
   }
-  return principals.size === 0 ? Result.fail("it has no token") : Result.succeed(principals)
+  return principals.size === 0 ? Result.fail("no tokens in the file") : Result.succeed(principals)
 }
 
-/** The principals in the text of a token file, by token; fails with what is wrong, in words. */
+/** Parses a token file into its principals by token. The error is a text without a period, and contains no token. */
 export const parseTokenFile = (text: string): Effect.Effect<ReadonlyMap<string, Principal>, string> =>
   Stream.make(text).pipe(
     Stream.pipeThroughChannel(Csv.decodeString()),
     Stream.runCollect,
-    Effect.mapError(() => "it is not CSV"),
-    Effect.flatMap((rows) => Effect.fromResult(principalsOf(rows)))
+    Effect.mapError(() => "not a CSV file"),
+    Effect.flatMap((rows) => Effect.fromResult(parseRecords(rows)))
   )
 
-const unknownToken = new Unauthorized({ detail: "The token is not known here." })
+/** Principals by the hashes of their tokens. */
+interface Tokens {
+  readonly fileHash: string
+  readonly principals: ReadonlyMap<string, Principal>
+}
 
 /**
- * Accepts the tokens of a file, which is read again and again: a token that is taken out is refused from then on. A file
- * that cannot be used is refused at the start; later it is logged, and the tokens in use stay.
+ * Accepts the tokens of a file, which is reloaded every 5 seconds: removed tokens are rejected from then on. Fails if the
+ * file is invalid at the start. Later failures are logged, and the tokens in use stay.
  */
 export const layerTokenFile = (path: string): Layer.Layer<Authenticator, SettingsError, FileSystem.FileSystem> =>
   Layer.effect(
     Authenticator,
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
-      const fail = (why: string) => new SettingsError({ message: `The token file ${path} cannot be used: ${why}.` })
-      // Looked up by a keyed hash: the time it takes tells nothing of how much of a token was right.
+      // Tokens are looked up by a keyed hash, so that response times do not reveal how much of a token is right.
       const key = randomBytes(32)
       const hash = (text: string) => createHmac("sha256", key).update(text).digest("base64")
-      const notRead = (error: PlatformError.PlatformError) => fail(error.reason._tag)
-      const info = Effect.mapError(fs.stat(path), notRead)
-      const readText = info.pipe(
-        Effect.filterOrFail(({ size }) => size <= maxFileSize, () => fail("it is too large")),
-        Effect.andThen(Effect.mapError(fs.readFileString(path), notRead))
-      )
-      const principalsIn = (text: string) =>
-        parseTokenFile(text).pipe(
-          Effect.map((principals) => new Map([...principals].map(([token, principal]) => [hash(token), principal]))),
-          Effect.mapError(fail)
-        )
 
-      const text = yield* readText
-      let current = { file: hash(text), principals: yield* principalsIn(text) }
-      let complaint: string | undefined
-      yield* Effect.gen(function*() {
-        // A pipe that nobody writes to any more would be waited for without end.
-        if ((yield* info).type !== "File") return yield* fail("only a regular file can be read again")
-        const text = yield* readText
-        const file = hash(text)
-        if (file !== current.file) {
-          current = { file, principals: yield* principalsIn(text) }
-          yield* Effect.logInfo("The tokens have changed.")
+      let latest: Tokens | undefined
+      const read = Effect.gen(function*() {
+        const { size, type } = yield* Effect.catch(fs.stat(path), failRead)
+        if (size > maxFileSize) return yield* fail("larger than 10 MiB")
+        // At the start, a pipe works. Later, reading it would wait forever for a writer.
+        if (latest !== undefined && type !== "File") return yield* fail("only a regular file can be reloaded")
+        const text = yield* Effect.catch(fs.readFileString(path), failRead)
+        const fileHash = hash(text)
+        if (latest?.fileHash === fileHash) return latest
+        const principals = yield* Effect.catch(parseTokenFile(text), fail)
+        latest = {
+          fileHash,
+          principals: new Map([...principals].map(([token, principal]) => [hash(token), principal]))
         }
-        complaint = undefined
+        return latest
+      })
+      const tokens = yield* reload({
+        read,
+        every: "5 seconds",
+        isSame: (a, b) => a === b,
+        messages: { failed: "Token file reload failed", reloaded: "Token file reloaded" }
       }).pipe(
-        Effect.catch(({ message }) => {
-          if (message === complaint) return Effect.void
-          complaint = message
-          return Effect.logWarning(`${message} Those in use stay.`)
-        }),
-        Effect.schedule(Schedule.spaced(readEvery)),
-        Effect.forkScoped
+        Effect.annotateLogs({ file: path }),
+        Effect.mapError(({ message }) =>
+          new SettingsError({ message: `--token-file ${path}: invalid token file: ${message}.` })
+        )
       )
 
       return Authenticator.of({
         authenticate: (token) =>
           Effect.suspend(() => {
-            const principal = current.principals.get(hash(Redacted.value(token)))
-            return principal === undefined ? Effect.fail(unknownToken) : Effect.succeed(principal)
+            const principal = tokens().principals.get(hash(Redacted.value(token)))
+            return principal === undefined
+              ? Effect.fail(new Unauthorized({ detail: "The token is invalid." }))
+              : Effect.succeed(principal)
           })
       })
     })

@@ -1,46 +1,46 @@
-/** `koredump-server local`: this host's cores for its own users, on loopback. */
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { layerNoAuthorization } from "../auth/authorization.ts"
 import { layerLoopbackOnly } from "../auth/loopback.ts"
-import { layerHostSource, nodeNameOf } from "../host.ts"
-import { layerServer, listenAddress, opsListenAddress } from "../launch.ts"
-import { commonFlags, hostFlags, listenFlag, opsListenFlag } from "../settings.ts"
-import { SettingsError } from "../SettingsError.ts"
-
-const rootWarning =
-  "Runs as root: every user of this host can read these cores, and the secrets in them, through this " +
-  "address. With --listen unix:PATH only root can."
+import { commonFlags, hostFlags, listenFlag, opsListenFlag } from "../settings/flags.ts"
+import { parseListenFlag, parseOpsListenFlag } from "../settings/listenAddress.ts"
+import { failSettings } from "../settings/SettingsError.ts"
+import { layerHostSource, resolveNodeName } from "./hostSource.ts"
+import { launchServer } from "./launchServer.ts"
 
 const flags = {
-  listen: listenFlag("127.0.0.1:5000", "Address on loopback, or unix:PATH"),
+  listen: listenFlag("127.0.0.1:5000", "Loopback address or unix:PATH"),
   opsListen: opsListenFlag(undefined),
   ...commonFlags,
   ...hostFlags
 }
 
-/** See the module's text. */
+const warnAboutRoot = Effect.logWarning("Running as root: every user of this host can read all cores").pipe(
+  Effect.annotateLogs({ hint: "Listen on a Unix socket (--listen unix:PATH), or run the server as yourself." })
+)
+
+/** `koredump-server local`: serves this host's cores to its own users. */
 export const local = Command.make(
   "local",
   flags,
   Effect.fnUntraced(function*(settings) {
-    const listen = yield* listenAddress("listen", settings.listen)
+    const listen = yield* parseListenFlag("listen", settings.listen)
     if (!listen.loopback) {
-      return yield* new SettingsError({
-        message:
-          `--listen ${settings.listen}: the local server has no tokens, so it listens on loopback only; use "node" for others.`
-      })
+      return yield* failSettings(
+        `--listen ${settings.listen}: the local server has no authentication and listens on loopback only. For other ` +
+          "addresses, use \"koredump-server node\"."
+      )
     }
-    const node = yield* nodeNameOf(settings)
-    const overSocket = "path" in listen
-    return yield* Layer.launch(layerServer(settings, {
+    const node = yield* resolveNodeName(settings)
+    const isSocket = "path" in listen
+    return yield* launchServer(settings, {
       listen,
-      ...yield* opsListenAddress(settings.opsListen),
+      ...yield* parseOpsListenFlag(settings.opsListen),
+      mode: "local",
       node,
-      serves: `node ${node}`,
       authorization: layerNoAuthorization,
-      ...(overSocket ? {} : { extra: layerLoopbackOnly }),
-      ...(!overSocket && process.getuid?.() === 0 ? { warning: rootWarning } : {})
-    }, (begin) => layerHostSource(settings, { nodeName: node, begin })))
+      ...(isSocket ? {} : { middleware: layerLoopbackOnly }),
+      ...(!isSocket && process.getuid?.() === 0 ? { onListening: warnAboutRoot } : {})
+    }, (begin) => layerHostSource(settings, { nodeName: node, begin }))
   })
-).pipe(Command.withDescription("Serve this host's cores on loopback, without tokens"))
+).pipe(Command.withDescription("Serve the cores of this host on loopback, without tokens"))

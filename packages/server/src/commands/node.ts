@@ -1,13 +1,12 @@
-/** `koredump-server node`: this host's cores for callers on the network, who prove who they are. */
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { layerNodeSource, nodeNameOf } from "../host.ts"
-import { layerServer } from "../launch.ts"
-import { kubeApiOf, networkMode } from "../network.ts"
-import { commonFlags, hostFlags, listenFlag, networkFlags, nodeFlags, opsListenFlag } from "../settings.ts"
+import { commonFlags, hostFlags, listenFlag, networkFlags, nodeFlags, opsListenFlag } from "../settings/flags.ts"
+import { makeNodeSource, resolveNodeName } from "./hostSource.ts"
+import { launchServer } from "./launchServer.ts"
+import { resolveKubeApi, resolveNetworkMode } from "./networkMode.ts"
 
 const flags = {
-  listen: listenFlag("0.0.0.0:5001", "Address"),
+  listen: listenFlag("0.0.0.0:5001", "Address to listen on"),
   opsListen: opsListenFlag("0.0.0.0:8081"),
   ...networkFlags,
   ...commonFlags,
@@ -15,18 +14,18 @@ const flags = {
   ...nodeFlags
 }
 
-/** See the module's text. */
+/** `koredump-server node`: serves this host's cores to authenticated callers on the network. */
 export const node = Command.make(
   "node",
   flags,
   Effect.fnUntraced(function*(settings) {
-    const kubeApi = yield* kubeApiOf(settings)
-    const mode = yield* networkMode(settings, kubeApi, {
+    const kubeApi = yield* resolveKubeApi(settings)
+    const mode = yield* resolveNetworkMode(settings, kubeApi, {
       audiences: ["koredump-node"],
       acceptApiServerAudience: false
     })
-    const name = yield* nodeNameOf(settings)
-    const source = yield* layerNodeSource(settings, name, kubeApi)
-    return yield* Layer.launch(layerServer(settings, { ...mode, node: name, serves: `node ${name}` }, source))
+    const name = yield* resolveNodeName(settings)
+    const source = yield* makeNodeSource(settings, name, kubeApi)
+    return yield* launchServer(settings, { ...mode, mode: "node", node: name }, source)
   })
-).pipe(Command.withDescription("Serve this host's cores to callers with tokens"))
+).pipe(Command.withDescription("Serve the cores of this host to authenticated callers (node agent)"))

@@ -1,17 +1,17 @@
-/** What is done with one core: `GET /apiv1/cores/metadata/…`, `DELETE /apiv1/cores/delete/…`. */
+/** The handlers of `GET /apiv1/cores/metadata/…` and `DELETE /apiv1/cores/delete/…`. */
 import { CoreSource, encodeCore } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { queryOf, refuseParams } from "../http/queryOf.ts"
-import { addAudit } from "../http/RequestInfo.ts"
-import { coreRef } from "./coreRef.ts"
+import { readQuery, rejectParams } from "../http/query.ts"
+import { addAudit } from "../middleware/RequestInfo.ts"
+import { parseCoreRef } from "./parseCoreRef.ts"
 
-type Params = Parameters<typeof coreRef>[0]
+type Params = Parameters<typeof parseCoreRef>[0]
 
-/** Everything known of one core. */
+/** Returns the metadata of a core. */
 export const metadata = Effect.fnUntraced(function*(params: Params) {
-  yield* refuseParams(yield* queryOf)
-  const ref = yield* coreRef(params)
+  yield* rejectParams(yield* readQuery)
+  const ref = yield* parseCoreRef(params)
   const core = yield* CoreSource.use((source) => source.get(ref))
   if (core.COREDUMP_ENVIRON !== undefined) yield* addAudit("read-environment", core)
   return HttpServerResponse.uint8Array(encodeCore(core), {
@@ -20,10 +20,10 @@ export const metadata = Effect.fnUntraced(function*(params: Params) {
   })
 })
 
-/** Deletes a stored core. */
+/** Deletes the stored file of a core. */
 export const remove = Effect.fnUntraced(function*(params: Params) {
-  yield* refuseParams(yield* queryOf)
-  const ref = yield* coreRef(params)
+  yield* rejectParams(yield* readQuery)
+  const ref = yield* parseCoreRef(params)
   yield* CoreSource.use((source) => source.remove(ref))
   return HttpServerResponse.jsonUnsafe({})
 })

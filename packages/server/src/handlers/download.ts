@@ -1,4 +1,3 @@
-/** `GET, HEAD /apiv1/cores/download/…`. */
 import {
   type ByteRange,
   type Compression,
@@ -11,23 +10,23 @@ import {
 } from "@koredump/core"
 import { Effect, Exit, Metric, Option, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Admission } from "../Admission.ts"
-import type { CurrentAppOptions } from "../AppOptions.ts"
-import { attachment } from "../http/contentDisposition.ts"
-import { peekStream } from "../http/peekStream.ts"
-import { evaluate } from "../http/preconditions.ts"
-import { queryOf, refuseParams, takeFlag } from "../http/queryOf.ts"
-import { addBytes, RequestInfo } from "../http/RequestInfo.ts"
-import { nodeResponseOf, type Read, resetHttp10, sendFile } from "../http/sendFile.ts"
-import { standingHeaders } from "../http/standingHeaders.ts"
-import { coreRef } from "./coreRef.ts"
+import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
+import { formatAttachment } from "../http/contentDisposition.ts"
+import { evaluatePreconditions } from "../http/preconditions.ts"
+import { readQuery, rejectParams, splitFlag } from "../http/query.ts"
+import { getNodejsResponse, type ReadFile, resetHttp10Connection, sendFile } from "../http/sendFile.ts"
+import { makeDefaultHeaders } from "../middleware/defaultHeaders.ts"
+import { addBytes, RequestInfo } from "../middleware/RequestInfo.ts"
+import type { CurrentAppOptions } from "./AppOptions.ts"
+import { ConcurrencyLimits } from "./ConcurrencyLimits.ts"
+import { parseCoreRef } from "./parseCoreRef.ts"
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",
   incremental: true
 })
 const failures = Metric.counter("koredump_downloads_failed_total", {
-  description: "Downloads that broke off, whoever was to blame",
+  description: "Failed downloads, including those that the client aborted",
   incremental: true
 })
 
@@ -38,27 +37,32 @@ const mediaTypes = {
   none: "application/octet-stream"
 } as const satisfies Record<Compression, string>
 
-const commonHeaders = (file: CoreFile, name: string) => ({
-  "content-disposition": attachment(name),
+const makeCommonHeaders = (file: CoreFile, name: string) => ({
+  "content-disposition": formatAttachment(name),
   "last-modified": new Date(file.lastModified).toUTCString(),
   "cache-control": "no-cache"
 })
 
-const storedHeaders = (file: CoreFile) => ({
-  ...commonHeaders(file, file.ref.id),
+const makeStoredHeaders = (file: CoreFile) => ({
+  ...makeCommonHeaders(file, file.ref.id),
   "content-type": mediaTypes[file.compression],
   etag: file.etag,
   "accept-ranges": "bytes"
 })
 
+const makeDecompressedHeaders = (file: CoreFile) => ({
+  ...makeCommonHeaders(file, coreStem(file.ref.id)),
+  "content-type": "application/octet-stream"
+})
+
 type Response = HttpServerResponse.HttpServerResponse
 
-const count = (bytes: number) => Effect.andThen(addBytes(bytes), Metric.update(bytesSent, bytes))
+const countBytes = (bytes: number) => Effect.andThen(addBytes(bytes), Metric.update(bytesSent, bytes))
 
-const logFailure = (file: CoreFile, why: string) =>
-  Effect.logWarning(`A download broke off: ${why}`).pipe(Effect.annotateLogs({ id: file.ref.id }))
+const logFailure = (file: CoreFile, reason: string) =>
+  Effect.logWarning("Download failed").pipe(Effect.annotateLogs({ id: file.ref.id, reason }))
 
-const streamResponse = (
+const respondWithStream = (
   file: CoreFile,
   stream: Stream.Stream<Uint8Array, Problem>,
   options: { readonly status: number; readonly headers: Record<string, string> }
@@ -66,40 +70,40 @@ const streamResponse = (
   Effect.map(HttpServerRequest.HttpServerRequest, (request) =>
     HttpServerResponse.stream(
       stream.pipe(
-        Stream.tap((chunk) => count(chunk.length)),
+        Stream.tap((chunk) => countBytes(chunk.length)),
         Stream.tapError((problem) => Effect.andThen(Metric.update(failures, 1), logFailure(file, problem.message))),
-        Stream.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : resetHttp10(request))
+        Stream.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : resetHttp10Connection(request))
       ),
       { ...options, contentType: options.headers["content-type"]! }
     ))
 
-/** How buffers are filled from the file, where the source can do that. */
-const readOf = Effect.fnUntraced(
-  function*(file: CoreFile, range: ByteRange): Effect.fn.Return<Read | undefined, Problem, Scope.Scope> {
+/** The function that fills buffers from the file, if the source has one. */
+const openRead = Effect.fnUntraced(
+  function*(file: CoreFile, range: ByteRange): Effect.fn.Return<ReadFile | undefined, Problem, Scope.Scope> {
     if (file.read !== undefined || file.reader === undefined) return file.read
     const reader = yield* file.reader(range)
     return (into, _position, signal) => reader(into, signal)
   }
 )
 
-/** The stored file, or a part of it. Where the source can fill buffers, it costs two of them, however large the core. */
+/** Sends the stored file or a range of it. If the source can fill buffers, two buffers are enough for any core. */
 const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
   const { end, start } = range ?? { start: 0, end: file.size }
   const status = range === undefined ? 200 : 206
   const headers = {
-    ...storedHeaders(file),
+    ...makeStoredHeaders(file),
     "content-length": String(end - start),
     ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${file.size}` })
   }
   const request = yield* HttpServerRequest.HttpServerRequest
-  const response = nodeResponseOf(request)
-  const read = response === undefined ? undefined : yield* readOf(file, { start, end })
+  const response = getNodejsResponse(request)
+  const read = response === undefined ? undefined : yield* openRead(file, { start, end })
   if (response === undefined || read === undefined) {
-    return yield* streamResponse(file, yield* peekStream(file.bytes({ start, end })), { status, headers })
+    return yield* respondWithStream(file, yield* awaitFirstChunk(file.bytes({ start, end })), { status, headers })
   }
   const info = yield* Effect.serviceOption(RequestInfo)
   response.strictContentLength = true
-  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? standingHeaders(info.value) : {}) })
+  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? makeDefaultHeaders(info.value) : {}) })
   let sent = 0
   yield* sendFile(response, read, { start, end }, (bytes) => {
     sent = bytes
@@ -113,12 +117,12 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
     ),
     Effect.tapError(({ reason }) =>
       Effect.sync(() => {
-        if (Option.isSome(info)) info.value.brokenOff = reason === "aborted" ? 499 : 500
+        if (Option.isSome(info)) info.value.abortStatus = reason === "aborted" ? 499 : 500
       })
     ),
     Effect.catch(({ detail, reason }) =>
       reason === "aborted"
-        ? Effect.logDebug("The client of a download went")
+        ? Effect.logDebug("Client disconnected during download").pipe(Effect.annotateLogs({ id: file.ref.id }))
         : logFailure(file, reason === "short" ? "The file ended early." : detail ?? "The file cannot be read.")
     )
   )
@@ -126,52 +130,49 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
 })
 
 const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
-  // A file that is no such file at all is told as an error, not as a broken connection.
-  const core = yield* peekStream(file.decompressed)
-  return yield* streamResponse(file, core, {
-    status: 200,
-    headers: { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
-  })
+  // If the file is corrupt from its start, the caller gets an error response instead of a broken connection.
+  const core = yield* awaitFirstChunk(file.decompressed)
+  return yield* respondWithStream(file, core, { status: 200, headers: makeDecompressedHeaders(file) })
 })
 
-const head = (file: CoreFile, decompress: boolean): Response =>
+const respondToHead = (file: CoreFile, decompress: boolean): Response =>
   HttpServerResponse.empty({
     status: 200,
     headers: decompress
-      ? { ...commonHeaders(file, coreStem(file.ref.id)), "content-type": "application/octet-stream" }
-      : { ...storedHeaders(file), "content-length": String(file.size) }
+      ? makeDecompressedHeaders(file)
+      : { ...makeStoredHeaders(file), "content-length": String(file.size) }
   })
 
-/** Sends a core as it is stored, or decompressed. */
+/** `GET, HEAD /apiv1/cores/download/…`: sends a core as it is stored, or decompressed. */
 export const download = Effect.fnUntraced(
   function*(
-    params: Parameters<typeof coreRef>[0]
+    params: Parameters<typeof parseCoreRef>[0]
   ): Effect.fn.Return<
     Response,
     Problem,
-    Admission | CoreSource | CurrentAppOptions | HttpServerRequest.HttpServerRequest | Scope.Scope
+    ConcurrencyLimits | CoreSource | CurrentAppOptions | HttpServerRequest.HttpServerRequest | Scope.Scope
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const [decompress, rest] = yield* takeFlag(yield* queryOf, "decompress")
-    yield* refuseParams(rest)
-    const ref = yield* coreRef(params)
+    const [decompress, rest] = yield* splitFlag(yield* readQuery, "decompress")
+    yield* rejectParams(rest)
+    const ref = yield* parseCoreRef(params)
     const file = yield* CoreSource.use((source) => source.open(ref))
     const isHead = request.method === "HEAD"
     if (decompress) {
-      if (isHead) return head(file, true)
-      yield* Admission.use((admission) => admission.download)
+      if (isHead) return respondToHead(file, true)
+      yield* ConcurrencyLimits.use((limits) => limits.download)
       return yield* sendDecompressed(file)
     }
-    const { range: _, ...unranged } = request.headers
-    const decision = evaluate(isHead ? unranged : request.headers, file)
+    const { range: _, ...withoutRange } = request.headers
+    const decision = evaluatePreconditions(isHead ? withoutRange : request.headers, file)
     if (decision === "precondition-failed") return yield* new PreconditionFailed({})
     if (decision === "unsatisfiable") return yield* new RangeNotSatisfiable({ size: file.size })
     if (decision === "not-modified") {
-      const { "content-type": _, ...headers } = storedHeaders(file)
+      const { "content-type": _, ...headers } = makeStoredHeaders(file)
       return HttpServerResponse.empty({ status: 304, headers })
     }
-    if (isHead) return head(file, false)
-    yield* Admission.use((admission) => admission.download)
+    if (isHead) return respondToHead(file, false)
+    yield* ConcurrencyLimits.use((limits) => limits.download)
     return yield* sendStored(file, decision === "none" ? undefined : decision)
   }
 )

@@ -1,4 +1,3 @@
-/** `GET /apiv1/cores`. */
 import {
   type CoreList,
   type CoreMetadata,
@@ -14,20 +13,20 @@ import {
 } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
-import { jsonArray } from "../http/jsonArray.ts"
-import { pathOf } from "../http/problemResponse.ts"
-import { addAudit } from "../http/RequestInfo.ts"
+import { toJsonArrayResponse } from "../http/jsonArray.ts"
+import { getPath } from "../http/problemResponse.ts"
+import { addAudit } from "../middleware/RequestInfo.ts"
 
-const pick = (core: CoreMetadata, names: ReadonlyArray<string>) =>
+const encodeFields = (core: CoreMetadata, names: ReadonlyArray<string>) =>
   new TextEncoder().encode(
     JSON.stringify(Object.fromEntries(names.filter((name) => name in core).map((name) => [name, core[name]])))
   )
 
-/** The cores, heavy fields included as far as they can be had; what goes meanwhile is left out. */
-const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
+/** Adds the heavy fields where they are readable. Omits cores that were removed in the meantime. */
+const loadHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
   Effect.gen(function*() {
     const source = yield* CoreSource
-    const found = yield* Effect.forEach(
+    const loaded = yield* Effect.forEach(
       cores,
       (core) =>
         source.get(core).pipe(
@@ -35,36 +34,36 @@ const withHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
         ),
       { concurrency: 4 }
     )
-    return found.filter((core) => core !== undefined)
+    return loaded.filter((core) => core !== undefined)
   })
 
 const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: CoreQuery) {
-  const shown = needsHeavyFields(query) ? yield* withHeavyFields(cores) : cores
+  const loaded = needsHeavyFields(query) ? yield* loadHeavyFields(cores) : cores
   const { fields } = query
   if (fields === undefined) return cores.map(encodeCore)
   if (fields === "all" || fields.includes("COREDUMP_ENVIRON")) {
-    for (const core of shown) if ("COREDUMP_ENVIRON" in core) yield* addAudit("read-environment", core)
+    for (const core of loaded) if ("COREDUMP_ENVIRON" in core) yield* addAudit("read-environment", core)
   }
-  return shown.map((core) => fields === "all" ? encodeCore(core) : pick(core, fields))
+  return loaded.map((core) => fields === "all" ? encodeCore(core) : encodeFields(core, fields))
 })
 
-/** The same request for the page after. Its path is not taken from the request: `//host/…` would be another server. */
-const nextPage = (url: string, next: string) => {
-  const params = new URLSearchParams(url.slice(pathOf(url).length))
+/** The link to the next page. Its path is fixed: a requested path of `//host/…` would be a link to another server. */
+const formatNextLink = (url: string, next: string) => {
+  const params = new URLSearchParams(url.slice(getPath(url).length))
   params.set("continue", next)
   return `</apiv1/cores?${params}>; rel="next"`
 }
 
-/** Clients and proxies bound headers (some at 4 KiB in all), and of thousands of nodes many may be away at once. */
-const maxNames = 2048
+/** Clients and proxies limit headers, some to 4 KiB in total. */
+const maxNamesLength = 2048
 
-/** The names, or as many of them as there is room for. */
-const namesOf = (nodes: ReadonlyArray<string>): string => {
+/** Joins the names of nodes, as many as fit. */
+const joinNames = (nodes: ReadonlyArray<string>): string => {
   const names = nodes.join(", ")
-  return names.length <= maxNames ? names : names.slice(0, names.lastIndexOf(", ", maxNames))
+  return names.length <= maxNamesLength ? names : names.slice(0, names.lastIndexOf(", ", maxNamesLength))
 }
 
-/** Answers with an array, the newest core last. */
+/** `GET /apiv1/cores`: returns an array of cores. */
 export const list = Effect.fnUntraced(function*({ strict = false, ...query }: typeof ListQuery.Type): Effect.fn.Return<
   HttpServerResponse.HttpServerResponse,
   Problem,
@@ -72,17 +71,20 @@ export const list = Effect.fnUntraced(function*({ strict = false, ...query }: ty
 > {
   const request = yield* HttpServerRequest.HttpServerRequest
   const source = yield* CoreSource
-  const answer = yield* source.list(query)
-  if (strict && answer.unreachable.length > 0) {
+  const result = yield* source.list(query)
+  const { unreachable } = result
+  if (strict && unreachable.length > 0) {
     return yield* new PartialList({
-      nodes: answer.unreachable,
-      detail: `${answer.unreachable.length} not reached: ${namesOf(answer.unreachable)}.`
+      nodes: unreachable,
+      detail: `${unreachable.length} unreachable ${unreachable.length === 1 ? "node" : "nodes"}: ${
+        joinNames(unreachable)
+      }.`
     })
   }
-  return jsonArray(yield* encodeCores(answer, query), {
+  return toJsonArrayResponse(yield* encodeCores(result, query), {
     "cache-control": "no-cache",
-    "koredump-resource-version": answer.resourceVersion,
-    ...(answer.unreachable.length === 0 ? {} : { "koredump-unreachable": namesOf(answer.unreachable) }),
-    ...(answer.continue === undefined ? {} : { link: nextPage(request.url, answer.continue) })
+    "koredump-resource-version": result.resourceVersion,
+    ...(unreachable.length === 0 ? {} : { "koredump-unreachable": joinNames(unreachable) }),
+    ...(result.continue === undefined ? {} : { link: formatNextLink(request.url, result.continue) })
   })
 })

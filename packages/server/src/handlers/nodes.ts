@@ -1,18 +1,17 @@
-/** `GET /apiv1/nodes`. */
 import { CoreSource } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { CurrentAppOptions } from "../AppOptions.ts"
-import { queryOf, refuseParams } from "../http/queryOf.ts"
-import { serverVersion } from "../version.ts"
+import { readQuery, rejectParams } from "../http/query.ts"
+import { serverVersion } from "../settings/version.ts"
+import { CurrentAppOptions } from "./AppOptions.ts"
 
-/** How things stand with each node; the one of a server of one node runs this very version. */
+/** `GET /apiv1/nodes`: returns the status of each node. A server of one node adds its own version as that of the node. */
 export const nodes = Effect.gen(function*() {
-  yield* refuseParams(yield* queryOf)
-  const found = yield* CoreSource.use((source) => source.nodes)
+  yield* rejectParams(yield* readQuery)
+  const statuses = yield* CoreSource.use((source) => source.nodes)
   const { node } = yield* CurrentAppOptions
-  const known = node === undefined ? {} : { agentVersion: serverVersion }
-  return HttpServerResponse.jsonUnsafe(found.map((status) => Object.assign({}, known, status)), {
+  const version = node === undefined ? {} : { agentVersion: serverVersion }
+  return HttpServerResponse.jsonUnsafe(statuses.map((status) => Object.assign({}, version, status)), {
     headers: { "cache-control": "no-cache", "koredump-version": serverVersion }
   })
 })

@@ -1,4 +1,3 @@
-/** `GET /apiv1/watch`. */
 import {
   type CoreEvent,
   CoreSource,
@@ -10,15 +9,15 @@ import {
 } from "@koredump/core"
 import { Effect, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Admission } from "../Admission.ts"
-import { parseAccept, qualityOf } from "../http/accept.ts"
+import { getQuality, parseAccept } from "../http/accept.ts"
+import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { joinBytes } from "../http/joinBytes.ts"
-import { peekStream } from "../http/peekStream.ts"
-import { addBytes } from "../http/RequestInfo.ts"
+import { addBytes } from "../middleware/RequestInfo.ts"
+import { ConcurrencyLimits } from "./ConcurrencyLimits.ts"
 
 const encoder = new TextEncoder()
 
-/** How events are written: what stands before and after the JSON of an object. */
+/** A format of events: the text before and after the JSON of an object. */
 interface Format {
   readonly contentType: string
   readonly before: (type: string, version: string | undefined) => Uint8Array
@@ -38,25 +37,25 @@ const serverSentEvents: Format = {
   after: encoder.encode("}\n\n")
 }
 
-/** The format that the client wants most; that of lines if it does not say. */
-const negotiate = (accept: string | undefined): Format | undefined => {
+/** Selects the format that the client prefers. Default: NDJSON, which clients can also request as application/json. */
+const negotiateFormat = (accept: string | undefined): Format | undefined => {
   const accepted = parseAccept(accept)
-  const events = qualityOf(accepted, "text/event-stream")
-  const lines = Math.max(qualityOf(accepted, "application/x-ndjson"), accepted.get("application/json") ?? 0)
+  const events = getQuality(accepted, "text/event-stream")
+  const lines = Math.max(getQuality(accepted, "application/x-ndjson"), accepted.get("application/json") ?? 0)
   if (events > lines || (events > 0 && events === lines && accepted.has("text/event-stream"))) return serverSentEvents
   return lines > 0 ? ndjson : undefined
 }
 
 /**
- * Writes events. While the present cores are told, in the order of their times, the version of one says nothing of those
- * that are still to come: up to the BOOKMARK behind them there is no id that a client could go on from.
+ * Makes an encoder of events. The replay is sorted by time, so the resource version of one of its cores does not cover
+ * the cores that follow. Clients can resume only from the BOOKMARK after the replay: earlier events have no `id`.
  */
-const makeEncodeEvent = (format: Format, resumed: boolean) => {
-  let resumable = resumed
+const makeEncodeEvent = (format: Format, isResumed: boolean) => {
+  let hasIds = isResumed
   return ({ object, type }: CoreEvent): ReadonlyArray<Uint8Array> => {
-    resumable ||= type === "BOOKMARK"
+    hasIds ||= type === "BOOKMARK"
     return [
-      format.before(type, resumable ? object.resourceVersion : undefined),
+      format.before(type, hasIds ? object.resourceVersion : undefined),
       type === "BOOKMARK" ? encoder.encode(JSON.stringify(object)) : encodeCore(object),
       format.after
     ]
@@ -66,25 +65,30 @@ const makeEncodeEvent = (format: Format, resumed: boolean) => {
 const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
   joinBytes([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
 
-/** Streams events for as long as the client stays. What fails before the first event has a status of its own. */
+/**
+ * `GET /apiv1/watch`: streams events until the client disconnects. A failure before the first event has its own status; a
+ * later one is an ERROR event, which ends the stream.
+ */
 export const watch = Effect.fnUntraced(
   function*({ resourceVersion, ...filter }: typeof WatchQuery.Type): Effect.fn.Return<
     HttpServerResponse.HttpServerResponse,
     Problem,
-    Admission | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
+    ConcurrencyLimits | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
     const source = yield* CoreSource
-    const admission = yield* Admission
-    const format = negotiate(request.headers["accept"])
+    const limits = yield* ConcurrencyLimits
+    const format = negotiateFormat(request.headers["accept"])
     if (format === undefined) {
-      return yield* new NotAcceptable({ detail: "A watch is application/x-ndjson or text/event-stream." })
+      return yield* new NotAcceptable({
+        detail: "The formats of a watch are application/x-ndjson and text/event-stream. Change the Accept header."
+      })
     }
     const options = {
       headers: {
         "cache-control": "no-cache",
         vary: "Accept",
-        // Proxies that buffer would keep events back.
+        // Disables buffering in proxies, which would delay events.
         "x-accel-buffering": "no"
       },
       contentType: format.contentType
@@ -96,15 +100,15 @@ export const watch = Effect.fnUntraced(
       })
     }
     const since = request.headers["last-event-id"] || resourceVersion
-    yield* admission.watch
-    const events = yield* peekStream(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
+    yield* limits.watch
+    const events = yield* awaitFirstChunk(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
     const encode = makeEncodeEvent(format, since !== undefined)
     return HttpServerResponse.stream(
       events.pipe(
         Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),
         Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
         Stream.tap((chunk) => addBytes(chunk.length)),
-        Stream.interruptWhen(admission.closing)
+        Stream.interruptWhen(limits.closing)
       ),
       options
     )

@@ -1,6 +1,6 @@
-/** The `Accept` header (RFC 9110, 12.5.1). */
+/** The `Accept` header (RFC 9110, section 12.5.1). */
 
-/** How much (0 to 1) a client wants each range of media types that it names; any, where it names none. */
+/** Parses the header into the weight (0 to 1) of each media range. Default: all media types. */
 export const parseAccept = (header = "*/*"): ReadonlyMap<string, number> =>
   new Map(
     header.split(",").map((part) => {
@@ -10,6 +10,6 @@ export const parseAccept = (header = "*/*"): ReadonlyMap<string, number> =>
     })
   )
 
-/** How much a type is wanted: the narrowest range that it falls into decides. */
-export const qualityOf = (accepted: ReadonlyMap<string, number>, type: string): number =>
+/** The weight of a media type: that of the most specific range that includes it, else 0. */
+export const getQuality = (accepted: ReadonlyMap<string, number>, type: string): number =>
   accepted.get(type) ?? accepted.get(type.replace(/\/.*/, "/*")) ?? accepted.get("*/*") ?? 0

@@ -1,13 +1,15 @@
-/**
- * `Content-Disposition: attachment` (RFC 6266). Names of cores are ASCII; those that are tokens stand as they are, as
- * scripts have always seen them. Others (backslashes of systemd's escaping, quotes) are quoted, and `filename*`, which
- * needs no unquoting, says the same.
- */
-export const attachment = (name: string): string =>
-  /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !name.includes("%")
-    ? `attachment; filename=${name}`
-    : `attachment; filename="${name.replace(/["\\]/g, "\\$&")}"; filename*=UTF-8''${encodeExtended(name)}`
+import { encodeExtended, format } from "content-disposition"
 
-/** RFC 8187: percent-encodes all but `attr-char`. */
-const encodeExtended = (name: string): string =>
-  encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+/** Names that every client reads correctly without quotes. A `%` could be taken for percent-encoding. */
+const plainName = /^[\w!#$&'*+.^`|~-]+$/
+
+/**
+ * The value of a `Content-Disposition` header (RFC 6266) for a download with this name, which must be ASCII. Plain names
+ * are not quoted: scripts for koredump 0.4 rely on it. Other names (systemd escapes with backslashes) are also given as
+ * `filename*`, because clients disagree about backslashes in quoted names.
+ */
+export const formatAttachment = (name: string): string =>
+  format({
+    type: "attachment",
+    parameters: plainName.test(name) ? { filename: name } : { filename: name, "filename*": encodeExtended(name) }
+  })

@@ -1,4 +1,3 @@
-/** A response of many JSON documents, encoded already, as one array. */
 import { Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { joinBytes } from "./joinBytes.ts"
@@ -10,8 +9,7 @@ const closing = encoder.encode("]")
 
 const chunkItems = 128
 
-/** What is written for the items from `from` on: a chunk of them, with what stands between and at the ends. */
-const chunkOf = (items: ReadonlyArray<Uint8Array>, from: number): Uint8Array => {
+const encodeChunk = (items: ReadonlyArray<Uint8Array>, from: number): Uint8Array => {
   const parts: Array<Uint8Array> = from === 0 ? [opening] : []
   const end = Math.min(from + chunkItems, items.length)
   for (let i = from; i < end; i++) {
@@ -22,19 +20,22 @@ const chunkOf = (items: ReadonlyArray<Uint8Array>, from: number): Uint8Array => 
   return joinBytes(parts)
 }
 
-function* chunksOf(items: ReadonlyArray<Uint8Array>): Generator<Uint8Array> {
-  for (let from = 0; from < items.length; from += chunkItems) yield chunkOf(items, from)
+function* encodeChunks(items: ReadonlyArray<Uint8Array>): Generator<Uint8Array> {
+  for (let from = 0; from < items.length; from += chunkItems) yield encodeChunk(items, from)
 }
 
-/** The array; a long one in chunks, so that it never is in memory as a whole. */
-export const jsonArray = (
+/**
+ * Makes a response with a JSON array of documents that are already encoded. A long array is sent in chunks, so that it is
+ * never in memory as a whole.
+ */
+export const toJsonArrayResponse = (
   items: ReadonlyArray<Uint8Array>,
   headers: Record<string, string>
 ): HttpServerResponse.HttpServerResponse => {
   const options = { contentType: "application/json", headers }
-  if (items.length <= chunkItems) return HttpServerResponse.uint8Array(chunkOf(items, 0), options)
+  if (items.length <= chunkItems) return HttpServerResponse.uint8Array(encodeChunk(items, 0), options)
   return HttpServerResponse.stream(
-    Stream.fromIterable({ [Symbol.iterator]: () => chunksOf(items) }, { chunkSize: 1 }),
+    Stream.fromIterable({ [Symbol.iterator]: () => encodeChunks(items) }, { chunkSize: 1 }),
     {
       ...options,
       contentLength: items.reduce((sum, item) => sum + item.length, items.length + 1)

@@ -1,63 +1,57 @@
-/** Conditional requests (RFC 9110, 13) on a file: what the request's headers make of the answer. */
-import { decideRange, type RangeDecision } from "./byteRange.ts"
+/** Conditional requests (RFC 9110, section 13). */
+import { parseByteRange, type RequestedRange } from "./parseByteRange.ts"
 
-/** What conditions compare with. */
-export interface FileFacts {
+/** The properties of a file that preconditions are compared with. */
+interface FileInfo {
   readonly size: number
-  /** A strong entity tag, quotes included. */
+  /** A strong entity tag, including its quotes. */
   readonly etag: string
-  /** Milliseconds since 1970; HTTP knows whole seconds only. */
+  /** Milliseconds since 1970. HTTP dates have whole seconds only. */
   readonly lastModified: number
 }
 
-/** The request's headers, names in lower case. */
+/** The headers of a request, with names in lower case. */
 export type RequestHeaders = Readonly<Record<string, string | undefined>>
 
-/** Whether a list of entity tags (`"a", W/"b"`, or `*`) names this one. Weak tags match only where `weak` is allowed. */
-const namesTag = (list: string, etag: string, weak: boolean): boolean =>
+/** Whether a list of entity tags (`"a", W/"b"`, or `*`) contains the tag. Weak tags match only if `allowWeak` is true. */
+const includesTag = (list: string, etag: string, allowWeak: boolean): boolean =>
   list.trim() === "*" ||
-  (list.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag === etag || (weak && tag === `W/${etag}`))
+  (list.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag === etag || (allowWeak && tag === `W/${etag}`))
 
-const seconds = (millis: number) => Math.floor(millis / 1000)
+const toSeconds = (millis: number) => Math.floor(millis / 1000)
 
-/** An HTTP date in seconds since 1970; undefined for other text, which is as if the header were not there. */
+/** Parses an HTTP date into seconds since 1970. Invalid dates are ignored, as if the header were missing. */
 const parseHttpDate = (text: string | undefined): number | undefined => {
   const millis = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text ?? "")
     ? Date.parse(text!)
     : Number.NaN
-  return Number.isNaN(millis) ? undefined : seconds(millis)
+  return Number.isNaN(millis) ? undefined : toSeconds(millis)
 }
 
-/** Whether the file is still the one that `If-Range` names; then a range may be sent. */
-const rangeIsCurrent = (ifRange: string | undefined, file: FileFacts): boolean => {
+/** Whether the file is unchanged according to `If-Range`, so that a range of it may be sent. */
+const isRangeCurrent = (ifRange: string | undefined, file: FileInfo): boolean => {
   if (ifRange === undefined) return true
   if (ifRange.includes("\"")) return ifRange.trim() === file.etag
-  return parseHttpDate(ifRange) === seconds(file.lastModified)
+  return parseHttpDate(ifRange) === toSeconds(file.lastModified)
 }
 
-/** The answer: 412, 304, 416, the whole file, or a part of it. In the order of RFC 9110, 13.2.2. */
-export const evaluate = (
+/** Determines the answer from the headers of a request: 412, 304, or a range. The order is that of section 13.2.2. */
+export const evaluatePreconditions = (
   headers: RequestHeaders,
-  file: FileFacts
-): "precondition-failed" | "not-modified" | RangeDecision => {
-  const modified = seconds(file.lastModified)
+  file: FileInfo
+): "precondition-failed" | "not-modified" | RequestedRange => {
+  const modified = toSeconds(file.lastModified)
   const ifMatch = headers["if-match"]
   const unmodifiedSince = parseHttpDate(headers["if-unmodified-since"])
-  if (
-    ifMatch !== undefined
-      ? !namesTag(ifMatch, file.etag, false)
-      : unmodifiedSince !== undefined && modified > unmodifiedSince
-  ) {
-    return "precondition-failed"
-  }
+  const failed = ifMatch !== undefined
+    ? !includesTag(ifMatch, file.etag, false)
+    : unmodifiedSince !== undefined && modified > unmodifiedSince
+  if (failed) return "precondition-failed"
   const ifNoneMatch = headers["if-none-match"]
   const modifiedSince = parseHttpDate(headers["if-modified-since"])
-  if (
-    ifNoneMatch !== undefined
-      ? namesTag(ifNoneMatch, file.etag, true)
-      : modifiedSince !== undefined && modified <= modifiedSince
-  ) {
-    return "not-modified"
-  }
-  return rangeIsCurrent(headers["if-range"], file) ? decideRange(headers["range"], file.size) : "none"
+  const unmodified = ifNoneMatch !== undefined
+    ? includesTag(ifNoneMatch, file.etag, true)
+    : modifiedSince !== undefined && modified <= modifiedSince
+  if (unmodified) return "not-modified"
+  return isRangeCurrent(headers["if-range"], file) ? parseByteRange(headers["range"], file.size) : "none"
 }

@@ -1,9 +1,9 @@
-/** Problems as HTTP responses (RFC 9457), with the headers that go with their status. */
+/** Problems as HTTP responses (RFC 9457). */
 import { type Problem, problemToJson } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 
-const headersFor = (problem: Problem): Record<string, string> => {
+const getHeaders = (problem: Problem): Record<string, string> => {
   switch (problem._tag) {
     case "Unauthorized":
       return { "www-authenticate": "Bearer" }
@@ -21,22 +21,22 @@ const headersFor = (problem: Problem): Record<string, string> => {
   }
 }
 
-/** The path that was asked for, without its query. */
-export const pathOf = (url: string): string => url.split("?", 1)[0]!
+/** The path of a URL, without the query. */
+export const getPath = (url: string): string => url.split("?", 1)[0]!
 
-/** The response to a request that failed; its `instance` is the path that was asked for. */
-export const problemResponse = Effect.fnUntraced(function*(problem: Problem) {
+/** Makes the response for a problem, with the headers of its status. `instance` is the requested path. */
+export const toProblemResponse = Effect.fnUntraced(function*(problem: Problem) {
   const request = yield* HttpServerRequest.HttpServerRequest
   const body = problemToJson(problem) as { readonly status: number }
-  return HttpServerResponse.jsonUnsafe({ instance: pathOf(request.url), ...body }, {
+  return HttpServerResponse.jsonUnsafe({ instance: getPath(request.url), ...body }, {
     status: body.status,
     contentType: "application/problem+json",
-    headers: headersFor(problem)
+    headers: getHeaders(problem)
   })
 })
 
-/** Answers a handler's problem, so that its response has what problems of the router have. */
-export const withProblems = <R>(
+/** Turns the problem of a handler into a response. */
+export const catchProblems = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.catch(handler, problemResponse)
+  Effect.catch(handler, toProblemResponse)

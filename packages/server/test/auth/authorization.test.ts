@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Authenticator, NotReady, Unauthorized } from "@koredump/core"
 import { Effect, Layer, Redacted } from "effect"
 import { layerTokenAuthorization } from "../../src/index.ts"
-import { codeOf, makeApp } from "../support.ts"
+import { makeApp, readProblemCode } from "../support/app.ts"
 
 const authorization = layerTokenAuthorization.pipe(Layer.provide(
   Layer.succeed(Authenticator, {
@@ -34,7 +34,7 @@ const protectedPaths = [
 ] as const
 
 describe("layerTokenAuthorization", () => {
-  it.effect.each(protectedPaths)("%s %s needs a token that is accepted", ([method, path]) =>
+  it.effect.each(protectedPaths)("%s %s requires an accepted token", ([method, path]) =>
     Effect.gen(function*() {
       const { request } = yield* makeApp({ authorization })
       for (const header of [undefined, "", "Bearer", "Bearer ", "Bearer bad", "Basic Z29vZA==", "good", "Bearergood"]) {
@@ -46,22 +46,22 @@ describe("layerTokenAuthorization", () => {
           }
         )
         assert.strictEqual(response.headers.get("www-authenticate"), "Bearer", header)
-        assert.strictEqual(yield* codeOf(response), "unauthorized", header)
+        assert.strictEqual(yield* readProblemCode(response), "unauthorized", header)
       }
       const accepted = yield* request(path, { method, headers: { authorization: "bearer good" } })
       assert.notStrictEqual(accepted.status, 401)
       yield* Effect.promise(async () => accepted.body?.cancel())
     }))
 
-  it.effect("a token that cannot be checked now is no wrong token", () =>
+  it.effect("answers 503, not 401, while tokens cannot be checked", () =>
     Effect.gen(function*() {
       const { request } = yield* makeApp({ authorization })
       const response = yield* request("/apiv1/cores", { headers: { authorization: "Bearer unknown" } })
       assert.isTrue(response.headers.has("retry-after"))
-      assert.strictEqual(yield* codeOf(response), "not-ready")
+      assert.strictEqual(yield* readProblemCode(response), "not-ready")
     }))
 
-  it.effect.each(["/health", "/openapi.json", "/docs"])("%s needs none", (path) =>
+  it.effect.each(["/health", "/openapi.json", "/docs"])("%s requires no token", (path) =>
     Effect.gen(function*() {
       const { request } = yield* makeApp({ authorization })
       assert.strictEqual((yield* request(path)).status, 200)

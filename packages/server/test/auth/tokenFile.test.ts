@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Authenticator, type Principal } from "@koredump/core"
-import { ByteSize, Effect, FileSystem, Layer, Logger, PlatformError, Redacted } from "effect"
+import { ByteSize, Effect, FileSystem, Layer, Logger, PlatformError, Redacted, References } from "effect"
 import { TestClock } from "effect/testing"
 import { layerTokenFile, parseTokenFile } from "../../src/auth/tokenFile.ts"
 
@@ -38,12 +38,12 @@ describe("parseTokenFile", () => {
     "\"t,ann",
     "t,ann\n\"secret"
   ])(
-    "refuses %j, and tells no token",
+    "rejects %j without a token in the error",
     (text) =>
       Effect.gen(function*() {
-        const why = yield* Effect.flip(parseTokenFile(text))
-        assert.isNotEmpty(why)
-        assert.notInclude(why, "secret")
+        const error = yield* Effect.flip(parseTokenFile(text))
+        assert.isNotEmpty(error)
+        assert.notInclude(error, "secret")
       })
   )
 })
@@ -57,7 +57,7 @@ const withFile = <A, E>(text: string, use: Effect.Effect<A, E, Authenticator>) =
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
 
 describe("layerTokenFile", () => {
-  it.live("accepts the tokens of the file, whole and no other", () =>
+  it.live("accepts exactly the tokens of the file", () =>
     withFile(
       "token-a,ann,,ops\ntoken-b,bob\n",
       Effect.gen(function*() {
@@ -70,34 +70,34 @@ describe("layerTokenFile", () => {
       })
     ))
 
-  it.live.each(["", "only-a-token"])("%j cannot be used: a sentence", (text) =>
+  it.live.each(["", "only-a-token"])("fails at the start if the file is %j", (text) =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(withFile(text, Effect.void as Effect.Effect<void, never, Authenticator>))
       assert.strictEqual(error._tag, "SettingsError")
-      assert.match(error.message, /^The token file .* cannot be used: .*\.$/)
+      assert.match(error.message, /^--token-file .*: invalid token file: .*\.$/)
     }))
 
-  it.live("a file that is not there is a sentence too", () =>
+  it.live("fails at the start if the file does not exist", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.void.pipe(
         Effect.provide(layerTokenFile("/nowhere/tokens").pipe(Layer.provide(NodeFileSystem.layer)))
       ))
-      assert.match(error.message, /^The token file \/nowhere\/tokens cannot be used: .*\.$/)
+      assert.match(error.message, /^--token-file \/nowhere\/tokens: invalid token file: cannot be read \(NotFound\)\.$/)
     }))
 })
 
-interface Changing {
+interface FakeFile {
   text: string
   size?: number
-  gone?: boolean
+  missing?: boolean
   type?: FileSystem.File.Type
 }
 
-const changing = (file: Changing) =>
+const layerFakeFile = (file: FakeFile) =>
   FileSystem.layerNoop({
     stat: () =>
       Effect.suspend(() =>
-        file.gone === true
+        file.missing === true
           ? Effect.fail(PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "stat" }))
           : Effect.succeed(
             { type: file.type ?? "File", size: ByteSize.bytes(file.size ?? file.text.length) } as FileSystem.File.Info
@@ -106,38 +106,39 @@ const changing = (file: Changing) =>
     readFileString: () => Effect.sync(() => file.text)
   })
 
-/** Runs with a file that has the token `a`. */
-const withChanging = (
-  use: (file: Changing, log: ReadonlyArray<string>) => Effect.Effect<void, unknown, Authenticator>
+/** Runs with a file that contains the token `a`. */
+const withFakeFile = (
+  use: (file: FakeFile, log: ReadonlyArray<string>) => Effect.Effect<void, unknown, Authenticator>
 ) => {
   const file = { text: "a,ann\n" }
   const log: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    log.push(`${logLevel} ${String(message)}`)
+  const logger = Logger.make(({ fiber, logLevel, message }) => {
+    const { file, reason } = fiber.getRef(References.CurrentLogAnnotations)
+    log.push([logLevel, message, file, reason].filter((part) => part !== undefined).join(" "))
   })
   return use(file, log).pipe(
     Effect.provide(
-      layerTokenFile("tokens").pipe(Layer.provide(changing(file)), Layer.provideMerge(Logger.layer([logger])))
+      layerTokenFile("tokens").pipe(Layer.provide(layerFakeFile(file)), Layer.provideMerge(Logger.layer([logger])))
     )
   )
 }
 
-/** Whose of the tokens `a` and `b` are accepted. */
+/** The users of the tokens `a` and `b` that are accepted. */
 const accepted = Effect.gen(function*() {
   const { authenticate } = yield* Authenticator
   const all = yield* Effect.forEach(["a", "b"], (token) => Effect.option(authenticate(Redacted.make(token))))
   return all.flatMap((found) => found._tag === "Some" ? found.value.username : [])
 })
 
-describe("a token file that changes", () => {
-  it.effect("a token taken out is refused, one that comes is accepted", () =>
-    withChanging((file, log) =>
+describe("a changing token file", () => {
+  it.effect("rejects removed tokens and accepts new ones", () =>
+    withFakeFile((file, log) =>
       Effect.gen(function*() {
         file.text = "b,bob\n"
         yield* TestClock.adjust("4999 millis")
         assert.deepStrictEqual([yield* accepted, log], [["ann"], []])
         yield* TestClock.adjust("1 millis")
-        assert.deepStrictEqual([yield* accepted, log], [["bob"], ["Info The tokens have changed."]])
+        assert.deepStrictEqual([yield* accepted, log], [["bob"], ["Info Token file reloaded tokens"]])
         file.text = "a,ann\nb,bob\n"
         yield* TestClock.adjust("5 seconds")
         assert.deepStrictEqual(yield* accepted, ["ann", "bob"])
@@ -147,31 +148,31 @@ describe("a token file that changes", () => {
     ))
 
   it.effect.each<readonly [object, string]>([
-    [{ gone: true }, "NotFound"],
-    [{ type: "FIFO" }, "only a regular file can be read again"],
-    [{ text: "" }, "it has no token"],
-    [{ text: "\"b,bob" }, "it is not CSV"],
+    [{ missing: true }, "cannot be read (NotFound)"],
+    [{ type: "FIFO" }, "only a regular file can be reloaded"],
+    [{ text: "" }, "no tokens in the file"],
+    [{ text: "\"b,bob" }, "not a CSV file"],
     [{ text: "b,bob\nsecret" }, "record 2 has no token or no user"],
-    [{ size: 10 * 1024 * 1024 + 1 }, "it is too large"]
+    [{ size: 10 * 1024 * 1024 + 1 }, "larger than 10 MiB"]
   ])(
-    "%j is logged once, and the tokens in use stay",
-    ([bad, why]) =>
-      withChanging((file, log) =>
+    "keeps the tokens in use if the file is %j, and logs that once",
+    ([invalid, reason]) =>
+      withFakeFile((file, log) =>
         Effect.gen(function*() {
-          const line = `Warn The token file tokens cannot be used: ${why}. Those in use stay.`
-          const good = { text: file.text, size: file.text.length, gone: false, type: "File" }
-          Object.assign(file, bad)
+          const line = `Warn Token file reload failed tokens ${reason}`
+          const valid = { text: file.text, size: file.text.length, missing: false, type: "File" }
+          Object.assign(file, invalid)
           yield* TestClock.adjust("1 minute")
           assert.deepStrictEqual([yield* accepted, log], [["ann"], [line]])
-          // Right in between: told again.
-          Object.assign(file, good)
+          // After a recovery, the same failure is logged again.
+          Object.assign(file, valid)
           yield* TestClock.adjust("5 seconds")
-          Object.assign(file, bad)
+          Object.assign(file, invalid)
           yield* TestClock.adjust("5 seconds")
           assert.deepStrictEqual([yield* accepted, log], [["ann"], [line, line]])
-          Object.assign(file, good, { text: "b,bob", size: 5 })
+          Object.assign(file, valid, { text: "b,bob", size: 5 })
           yield* TestClock.adjust("5 seconds")
-          assert.deepStrictEqual([yield* accepted, log.slice(2)], [["bob"], ["Info The tokens have changed."]])
+          assert.deepStrictEqual([yield* accepted, log.slice(2)], [["bob"], ["Info Token file reloaded tokens"]])
         })
       )
   )

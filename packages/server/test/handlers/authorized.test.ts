@@ -3,8 +3,8 @@ import { Authenticator, type NodeStatus } from "@koredump/core"
 import { type FakeRule, layerFakeAuthorizer } from "@koredump/core/testing"
 import { Effect, Layer, Redacted } from "effect"
 import { layerTokenAuthorization } from "../../src/index.ts"
-import { serverVersion } from "../../src/version.ts"
-import { type App, bytes, codeOf, makeApp, textOf } from "../support.ts"
+import { serverVersion } from "../../src/settings/version.ts"
+import { type App, bytes, makeApp, readProblemCode, readText } from "../support/app.ts"
 
 const authorization = layerTokenAuthorization.pipe(Layer.provide(Layer.succeed(Authenticator, {
   authenticate: (token) => Effect.succeed({ username: Redacted.value(token), groups: [] })
@@ -12,7 +12,7 @@ const authorization = layerTokenAuthorization.pipe(Layer.provide(Layer.succeed(A
 
 const verbs: FakeRule["verbs"] = ["list", "watch", "get"]
 
-// ann sees one namespace, and may have its cores; bob sees everything, and may have nothing; eve has no right at all.
+// ann can see and download the cores of one namespace. bob can see all cores, but cannot download them. eve has no permission.
 const authorizer = layerFakeAuthorizer([
   { user: "ann", verbs: [...verbs, "delete"], resources: ["coredumps", "coredumps/content"], namespace: "shop" },
   { user: "bob", verbs, resources: ["coredumps", "nodecoredumps"] }
@@ -20,7 +20,7 @@ const authorizer = layerFakeAuthorizer([
 
 const fields = { COREDUMP_ENVIRON: "SECRET=1" }
 
-const makeShop = Effect.gen(function*() {
+const makeSharedApp = Effect.gen(function*() {
   const app = yield* makeApp({ authorization, authorizer })
   const { put } = app.fake
   const shop = yield* put({
@@ -46,22 +46,23 @@ const makeShop = Effect.gen(function*() {
 
 const as = (user: string, method = "GET") => ({ method, headers: { authorization: `Bearer ${user}` } })
 
-/** The status, and the code of the problem if it is one. */
-const outcome = (app: App, user: string, path: string, method?: string) =>
+/** Requests a path. Returns the status, or the code of the problem. */
+const getResult = (app: App, user: string, path: string, method?: string) =>
   Effect.flatMap(
     app.request(path, as(user, method)),
-    (response) => response.status < 400 ? Effect.as(textOf(response), String(response.status)) : codeOf(response)
+    (response) =>
+      response.status < 400 ? Effect.as(readText(response), String(response.status)) : readProblemCode(response)
   )
 
-describe("REST shows each caller what he may see", () => {
+describe("authorization of the REST API", () => {
   it.effect.each<[string, Array<string>]>([
     ["ann", ["shop"]],
     ["bob", ["shop", "bank", "host"]],
     ["eve", []]
-  ])("list and watch of %s", ([user, comms]) =>
+  ])("filters list and watch for %s", ([user, comms]) =>
     Effect.gen(function*() {
-      const { request } = yield* makeShop
-      const list = JSON.parse(yield* textOf(yield* request("/apiv1/cores", as(user)))) as ReadonlyArray<
+      const { request } = yield* makeSharedApp
+      const list = JSON.parse(yield* readText(yield* request("/apiv1/cores", as(user)))) as ReadonlyArray<
         Record<string, unknown>
       >
       assert.deepStrictEqual<unknown>(list.map((core) => core["COREDUMP_COMM"]), comms)
@@ -83,23 +84,26 @@ describe("REST shows each caller what he may see", () => {
     ["bob", "shop", "200", "forbidden", "forbidden"],
     ["bob", "host", "200", "forbidden", "forbidden"],
     ["eve", "shop", "core-not-found", "core-not-found", "core-not-found"]
-  ])("%s and a core of %s", ([user, name, metadata, download, deletion]) =>
-    Effect.gen(function*() {
-      const app = yield* makeShop
-      const { id, node } = app.cores[name as keyof typeof app.cores]
-      for (const ref of [`${node}/${id}`, id]) {
-        assert.strictEqual(yield* outcome(app, user, `/apiv1/cores/metadata/${ref}`), metadata)
-        assert.strictEqual(yield* outcome(app, user, `/apiv1/cores/download/${ref}`), download)
-        assert.strictEqual(yield* outcome(app, user, `/apiv1/cores/download/${ref}?decompress=true`), download)
-      }
-      const head = yield* app.request(`/apiv1/cores/download/${node}/${id}`, as(user, "HEAD"))
-      assert.strictEqual(head.ok, download === "200")
-      assert.strictEqual(yield* outcome(app, user, `/apiv1/cores/delete/${node}/${id}`, "DELETE"), deletion)
-    }))
+  ])(
+    "decides what %s can do with a core of %s",
+    ([user, name, metadata, download, deletion]) =>
+      Effect.gen(function*() {
+        const app = yield* makeSharedApp
+        const { id, node } = app.cores[name as keyof typeof app.cores]
+        for (const ref of [`${node}/${id}`, id]) {
+          assert.strictEqual(yield* getResult(app, user, `/apiv1/cores/metadata/${ref}`), metadata)
+          assert.strictEqual(yield* getResult(app, user, `/apiv1/cores/download/${ref}`), download)
+          assert.strictEqual(yield* getResult(app, user, `/apiv1/cores/download/${ref}?decompress=true`), download)
+        }
+        const head = yield* app.request(`/apiv1/cores/download/${node}/${id}`, as(user, "HEAD"))
+        assert.strictEqual(head.ok, download === "200")
+        assert.strictEqual(yield* getResult(app, user, `/apiv1/cores/delete/${node}/${id}`, "DELETE"), deletion)
+      })
+  )
 
-  it.effect("the environment is for those who may have the core", () =>
+  it.effect("shows the environment only to callers who can download the core", () =>
     Effect.gen(function*() {
-      const { cores: { shop }, request } = yield* makeShop
+      const { cores: { shop }, request } = yield* makeSharedApp
       for (const [user, shown] of [["ann", true], ["bob", false]] as const) {
         for (
           const path of [
@@ -109,7 +113,7 @@ describe("REST shows each caller what he may see", () => {
           ]
         ) {
           assert.strictEqual(
-            (yield* textOf(yield* request(path, as(user)))).includes("SECRET"),
+            (yield* readText(yield* request(path, as(user)))).includes("SECRET"),
             shown,
             `${user} ${path}`
           )
@@ -117,35 +121,35 @@ describe("REST shows each caller what he may see", () => {
       }
     }))
 
-  it.effect("a namespace that is named and not allowed is 403, in lists and watches", () =>
+  it.effect("answers 403 to lists and watches of a namespace without permission", () =>
     Effect.gen(function*() {
-      const app = yield* makeShop
+      const app = yield* makeSharedApp
       for (const path of ["/apiv1/cores", "/apiv1/watch"]) {
-        assert.strictEqual(yield* outcome(app, "ann", `${path}?namespace=bank`), "forbidden")
-        assert.strictEqual(yield* outcome(app, "eve", `${path}?namespace=none`), "forbidden")
+        assert.strictEqual(yield* getResult(app, "ann", `${path}?namespace=bank`), "forbidden")
+        assert.strictEqual(yield* getResult(app, "eve", `${path}?namespace=none`), "forbidden")
       }
-      assert.strictEqual(yield* outcome(app, "ann", "/apiv1/cores?namespace=&pod="), "200")
+      assert.strictEqual(yield* getResult(app, "ann", "/apiv1/cores?namespace=&pod="), "200")
     }))
 
-  it.effect("pages of what is visible", () =>
+  it.effect("paginates the visible cores", () =>
     Effect.gen(function*() {
-      const { request } = yield* makeShop
+      const { request } = yield* makeSharedApp
       const first = yield* request("/apiv1/cores?limit=1&order=desc", as("ann"))
-      assert.include(yield* textOf(first), "\"shop\"")
+      assert.include(yield* readText(first), "\"shop\"")
       assert.isNull(first.headers.get("link"))
       const many = yield* request("/apiv1/cores?limit=2", as("bob"))
       const next = /<([^>]+)>/.exec(many.headers.get("link") ?? "")![1]!
-      assert.include(yield* textOf(yield* request(next, as("bob"))), "\"host\"")
+      assert.include(yield* readText(yield* request(next, as("bob"))), "\"host\"")
     }))
 })
 
 describe("GET /apiv1/nodes", () => {
-  it.effect("is for those who may list nodes' cores", () =>
+  it.effect("requires permission to list nodecoredumps", () =>
     Effect.gen(function*() {
-      const app = yield* makeShop
-      assert.strictEqual(yield* outcome(app, "bob", "/apiv1/nodes"), "200")
-      assert.strictEqual(yield* outcome(app, "ann", "/apiv1/nodes"), "forbidden")
-      assert.strictEqual(yield* outcome(app, "bob", "/apiv1/nodes?node=a"), "invalid-query")
+      const app = yield* makeSharedApp
+      assert.strictEqual(yield* getResult(app, "bob", "/apiv1/nodes"), "200")
+      assert.strictEqual(yield* getResult(app, "ann", "/apiv1/nodes"), "forbidden")
+      assert.strictEqual(yield* getResult(app, "bob", "/apiv1/nodes?node=a"), "invalid-query")
       const versions = yield* Effect.forEach(
         ["bob", "ann"],
         (user) => Effect.map(app.request("/apiv1/nodes", as(user)), ({ headers }) => headers.get("koredump-version"))
@@ -156,7 +160,7 @@ describe("GET /apiv1/nodes", () => {
   it.effect.each<[string, string | undefined, Partial<NodeStatus>]>([
     ["a server of one node", "node-1", { agentVersion: serverVersion }],
     ["a server of many nodes", undefined, {}]
-  ])("%s adds its own version only if it is the node's", ([, node, added]) =>
+  ])("adds the version of the server only for a server of one node: %s", ([, node, added]) =>
     Effect.gen(function*() {
       const { fake, json } = yield* makeApp({ node: node as never })
       yield* fake.put({ content: bytes("12345") })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { bytes, codeOf, makeApp, textOf } from "../support.ts"
+import { bytes, makeApp, readProblemCode, readText } from "../support/app.ts"
 
 const content = bytes("core")
 
 describe("GET /apiv1/cores/metadata", () => {
-  it.effect("everything known, in both forms", () =>
+  it.effect("returns all fields, with the long and the short path", () =>
     Effect.gen(function*() {
       const { fake, json } = yield* makeApp()
       const { id, node } = yield* fake.put({
@@ -17,25 +17,25 @@ describe("GET /apiv1/cores/metadata", () => {
       assert.deepStrictEqual(yield* json(`/apiv1/cores/metadata/${id}`), core)
     }))
 
-  it.effect("a server of many nodes has no short form", () =>
+  it.effect("has no short path on a server of several nodes", () =>
     Effect.gen(function*() {
       const { fake, request } = yield* makeApp({ node: undefined as never })
       const { id } = yield* fake.put({ content })
-      assert.strictEqual(yield* codeOf(yield* request(`/apiv1/cores/metadata/${id}`)), "not-found")
+      assert.strictEqual(yield* readProblemCode(yield* request(`/apiv1/cores/metadata/${id}`)), "not-found")
       assert.strictEqual((yield* request(`/apiv1/cores/metadata/node-1/${id}`)).status, 200)
     }))
 
-  it.effect("no such core, another node, a parameter", () =>
+  it.effect("rejects an unknown core, an unknown node, and parameters", () =>
     Effect.gen(function*() {
       const { fake, request } = yield* makeApp()
       const { id, node } = yield* fake.put({ content })
       const path = "/apiv1/cores/metadata"
-      assert.strictEqual(yield* codeOf(yield* request(`${path}/${id.replace("4242", "1")}`)), "core-not-found")
-      assert.strictEqual(yield* codeOf(yield* request(`${path}/node-2/${id}`)), "core-not-found")
-      assert.strictEqual(yield* codeOf(yield* request(`${path}/${node}/${id}?fields=id`)), "invalid-query")
+      assert.strictEqual(yield* readProblemCode(yield* request(`${path}/${id.replace("4242", "1")}`)), "core-not-found")
+      assert.strictEqual(yield* readProblemCode(yield* request(`${path}/node-2/${id}`)), "core-not-found")
+      assert.strictEqual(yield* readProblemCode(yield* request(`${path}/${node}/${id}?fields=id`)), "invalid-query")
     }))
 
-  it.effect.prop("any core can be reached", [Schema.Uint8Array], ([comm]) =>
+  it.effect.prop("finds a core with any name", [Schema.Uint8Array], ([comm]) =>
     Effect.gen(function*() {
       const { fake, json } = yield* makeApp()
       const name = new TextDecoder().decode(comm.subarray(0, 15)).slice(0, 15)
@@ -45,24 +45,24 @@ describe("GET /apiv1/cores/metadata", () => {
 })
 
 describe("DELETE /apiv1/cores/delete", () => {
-  it.effect("really deletes, once", () =>
+  it.effect("deletes a core once", () =>
     Effect.gen(function*() {
       const { fake, json, request } = yield* makeApp()
       const { id, node } = yield* fake.put({ content })
       const response = yield* request(`/apiv1/cores/delete/${node}/${id}`, { method: "DELETE" })
-      assert.strictEqual(yield* textOf(response), "{}")
+      assert.strictEqual(yield* readText(response), "{}")
       assert.strictEqual(response.status, 200)
       assert.deepStrictEqual(yield* json("/apiv1/cores"), [])
       const again = yield* request(`/apiv1/cores/delete/${id}`, { method: "DELETE" })
-      assert.strictEqual(yield* codeOf(again), "core-not-stored")
+      assert.strictEqual(yield* readProblemCode(again), "core-not-stored")
     }))
 
-  it.effect("not where it is off, no core that is not there, no parameters", () =>
+  it.effect("rejects deletion if it is disabled, parameters, and invalid IDs", () =>
     Effect.gen(function*() {
       const { fake, request } = yield* makeApp({ allowDelete: false })
       const { id, node } = yield* fake.put({ content })
       const remove = (path: string) =>
-        Effect.flatMap(request(`/apiv1/cores/delete/${path}`, { method: "DELETE" }), codeOf)
+        Effect.flatMap(request(`/apiv1/cores/delete/${path}`, { method: "DELETE" }), readProblemCode)
       assert.strictEqual(yield* remove(`${node}/${id}`), "deletion-disabled")
       assert.strictEqual(yield* remove(`${node}/${id}?force=true`), "invalid-query")
       assert.strictEqual(yield* remove("nonsense"), "core-not-found")

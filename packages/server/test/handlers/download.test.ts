@@ -1,26 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type CoreRef, CoreSource, CoreUnreadable, type Problem, UnsupportedCompression } from "@koredump/core"
 import { Effect, Layer, Stream } from "effect"
-import { type App, bytes, codeOf, makeApp, problemOf, textOf } from "../support.ts"
+import { type App, bytes, makeApp, readProblem, readProblemCode, readText } from "../support/app.ts"
 
 const content = bytes("0123456789")
 const core = { comm: "crashme", compression: "zstd", content, decompressed: bytes("the core itself") } as const
 
-const pathOf = (ref: CoreRef, query = "") => `/apiv1/cores/download/${ref.node}/${encodeURIComponent(ref.id)}${query}`
+const getPath = (ref: CoreRef, query = "") => `/apiv1/cores/download/${ref.node}/${encodeURIComponent(ref.id)}${query}`
 
-/** The headers, without what is each request's own. */
-const headers = ({ headers }: Response) => Object.fromEntries([...headers].filter(([name]) => name !== "x-request-id"))
+/** The headers except the request ID. */
+const getHeaders = ({ headers }: Response) =>
+  Object.fromEntries([...headers].filter(([name]) => name !== "x-request-id"))
 
-/** An app with one core. */
+/** Makes an app with one core. */
 const withCore = (settings: Parameters<typeof makeApp>[0] = {}, scripted: Parameters<App["fake"]["put"]>[0] = core) =>
   Effect.gen(function*() {
     const app = yield* makeApp(settings)
     const ref = yield* app.fake.put(scripted)
-    return { ...app, ref, path: pathOf(ref) }
+    return { ...app, ref, path: getPath(ref) }
   })
 
-/** The fake source; how many files are open is counted, and a decompressed core may be another. */
-const watched = (decompressed?: (ref: CoreRef) => Stream.Stream<Uint8Array, Problem>) => {
+/** Wraps the fake source: counts open files, and can replace the decompressed core. */
+const countOpenFiles = (decompressed?: (ref: CoreRef) => Stream.Stream<Uint8Array, Problem>) => {
   const open = { now: 0, ever: 0 }
   const around = (layer: Layer.Layer<CoreSource>) =>
     Layer.effect(
@@ -45,7 +46,7 @@ const watched = (decompressed?: (ref: CoreRef) => Stream.Stream<Uint8Array, Prob
 }
 
 describe("GET /apiv1/cores/download", () => {
-  it.effect("the stored file, with all that is known of it", () =>
+  it.effect("sends the stored file with its headers", () =>
     Effect.gen(function*() {
       const { path, ref, request } = yield* withCore()
       const response = yield* request(path)
@@ -59,7 +60,7 @@ describe("GET /apiv1/cores/download", () => {
         "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"
       })
       assert.match(response.headers.get("etag")!, /^"[^"]+"$/)
-      assert.strictEqual(yield* textOf(response), "0123456789")
+      assert.strictEqual(yield* readText(response), "0123456789")
     }))
 
   it.effect.each(
@@ -69,21 +70,21 @@ describe("GET /apiv1/cores/download", () => {
       ["xz", "application/x-xz"],
       ["none", "application/octet-stream"]
     ] as const
-  )("%s is %s", ([compression, type]) =>
+  )("sends %s as %s", ([compression, type]) =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore({}, { ...core, compression })
       assert.strictEqual((yield* request(path)).headers.get("content-type"), type)
     }))
 
-  it.effect("HEAD: the same headers and no body", () =>
+  it.effect("answers HEAD with the same headers and no body", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore()
       const [got, head] = [yield* request(path), yield* request(path, { method: "HEAD" })]
-      assert.deepStrictEqual(headers(head), headers(got))
-      assert.strictEqual(yield* textOf(head), "")
+      assert.deepStrictEqual(getHeaders(head), getHeaders(got))
+      assert.strictEqual(yield* readText(head), "")
     }))
 
-  it.effect("a range", () =>
+  it.effect("sends a range", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore()
       const response = yield* request(path, { headers: { range: "bytes=-3" } })
@@ -93,21 +94,21 @@ describe("GET /apiv1/cores/download", () => {
         "content-range": "bytes 7-9/10",
         "content-type": "application/zstd"
       })
-      assert.strictEqual(yield* textOf(response), "789")
+      assert.strictEqual(yield* readText(response), "789")
       const several = yield* request(path, { headers: { range: "bytes=0-1,3-4" } })
       assert.strictEqual(several.status, 200)
-      assert.strictEqual(yield* textOf(several), "0123456789")
+      assert.strictEqual(yield* readText(several), "0123456789")
     }))
 
-  it.effect("a range beyond the file", () =>
+  it.effect("rejects a range beyond the end of the file", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore()
       const response = yield* request(path, { headers: { range: "bytes=10-" } })
       assert.strictEqual(response.headers.get("content-range"), "bytes */10")
-      assert.strictEqual(yield* codeOf(response), "range-not-satisfiable")
+      assert.strictEqual(yield* readProblemCode(response), "range-not-satisfiable")
     }))
 
-  it.effect("conditions: 304 has the validators and no body, 412 is a problem", () =>
+  it.effect("evaluates conditions: 304 has validators and no body, 412 is a problem", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore()
       const etag = (yield* request(path, { method: "HEAD" })).headers.get("etag")!
@@ -115,45 +116,45 @@ describe("GET /apiv1/cores/download", () => {
         const same = yield* request(path, { method, headers: { "if-none-match": etag } })
         assert.strictEqual(same.status, 304)
         assert.strictEqual(same.headers.get("etag"), etag)
-        assert.strictEqual(yield* textOf(same), "")
+        assert.strictEqual(yield* readText(same), "")
       }
       assert.strictEqual((yield* request(path, { headers: { "if-match": etag } })).status, 200)
       const other = yield* request(path, { headers: { "if-match": "\"other\"" } })
-      assert.strictEqual(yield* codeOf(other), "precondition-failed")
+      assert.strictEqual(yield* readProblemCode(other), "precondition-failed")
       const resumed = { "if-range": "\"other\"", range: "bytes=5-" }
       assert.strictEqual((yield* request(path, { headers: resumed })).status, 200)
     }))
 
-  it.effect("the short form; names that must be encoded; another node", () =>
+  it.effect("accepts the short path and encoded names, and rejects another node", () =>
     Effect.gen(function*() {
       const { fake, ref, request } = yield* withCore()
       assert.strictEqual((yield* request(`/apiv1/cores/download/${ref.id}`)).status, 200)
       const odd = yield* fake.put({ ...core, comm: "a#b?c%41\\/\"é;&+ " })
-      assert.strictEqual((yield* request(pathOf(odd))).status, 200)
-      // A semicolon may stand in a path as it is.
-      assert.strictEqual((yield* request(pathOf(odd).replaceAll("%3B", ";"))).status, 200)
-      assert.strictEqual(yield* codeOf(yield* request(pathOf({ ...ref, node: "node-2" }))), "core-not-found")
+      assert.strictEqual((yield* request(getPath(odd))).status, 200)
+      // A path can contain a semicolon without encoding.
+      assert.strictEqual((yield* request(getPath(odd).replaceAll("%3B", ";"))).status, 200)
+      assert.strictEqual(yield* readProblemCode(yield* request(getPath({ ...ref, node: "node-2" }))), "core-not-found")
     }))
 
-  it.effect("a core that was never stored", () =>
+  it.effect("rejects a core that is not stored", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore({}, { comm: "crashme" })
-      assert.strictEqual(yield* codeOf(yield* request(path)), "core-not-stored")
+      assert.strictEqual(yield* readProblemCode(yield* request(path)), "core-not-stored")
       assert.strictEqual((yield* request(path, { method: "HEAD" })).status, 404)
     }))
 
   it.effect.each(["?x=1", "?decompress=maybe", "?decompress=true&decompress=no", "?namespace=a"])(
-    "%s",
+    "rejects the query %s",
     (query) =>
       Effect.gen(function*() {
         const { path, request } = yield* withCore()
-        assert.strictEqual(yield* codeOf(yield* request(path + query)), "invalid-query")
+        assert.strictEqual(yield* readProblemCode(yield* request(path + query)), "invalid-query")
       })
   )
 })
 
 describe("?decompress=true", () => {
-  it.effect("the core itself: no length, no ranges, a name without the extension", () =>
+  it.effect("sends the decompressed core without length and ranges, and without the extension in its name", () =>
     Effect.gen(function*() {
       const { path, ref, request } = yield* withCore()
       for (const method of ["GET", "HEAD"]) {
@@ -166,30 +167,32 @@ describe("?decompress=true", () => {
         for (const header of ["accept-ranges", "content-length", "etag"]) {
           assert.isFalse(response.headers.has(header), header)
         }
-        assert.strictEqual(yield* textOf(response), method === "GET" ? "the core itself" : "")
+        assert.strictEqual(yield* readText(response), method === "GET" ? "the core itself" : "")
       }
       assert.strictEqual((yield* request(`${path}?decompress=false`)).headers.get("content-type"), "application/zstd")
     }))
 
-  it.effect("HEAD starts no decompressor", () =>
+  it.effect("does not start a decompressor for HEAD", () =>
     Effect.gen(function*() {
-      const { around } = watched(() => Stream.die("started"))
+      const { around } = countOpenFiles(() => Stream.die("started"))
       const { path, request } = yield* withCore({ around })
       assert.strictEqual((yield* request(`${path}?decompress=true`, { method: "HEAD" })).status, 200)
     }))
 
-  it.effect("what fails at once has its own status", () =>
+  it.effect("answers with an error if decompression fails at once", () =>
     Effect.gen(function*() {
       const { path, request } = yield* withCore({}, { content: bytes("") })
-      assert.strictEqual(yield* codeOf(yield* request(`${path}?decompress=true`)), "core-unreadable")
-      const unknown = yield* withCore(watched(() => Stream.fail(new UnsupportedCompression({ compression: "lz4" }))))
-      const problem = yield* problemOf(yield* unknown.request(`${unknown.path}?decompress=true`))
+      assert.strictEqual(yield* readProblemCode(yield* request(`${path}?decompress=true`)), "core-unreadable")
+      const unknown = yield* withCore(
+        countOpenFiles(() => Stream.fail(new UnsupportedCompression({ compression: "lz4" })))
+      )
+      const problem = yield* readProblem(yield* unknown.request(`${unknown.path}?decompress=true`))
       assert.include(problem, { status: 415, compression: "lz4" })
     }))
 
-  it.effect("what fails later never ends cleanly", () =>
+  it.effect("aborts the body if decompression fails later", () =>
     Effect.gen(function*() {
-      const { around } = watched((ref) =>
+      const { around } = countOpenFiles((ref) =>
         Stream.concat(Stream.make(bytes("the core")), Stream.fail(new CoreUnreadable(ref)))
       )
       const { path, request } = yield* withCore({ around })
@@ -199,25 +202,25 @@ describe("?decompress=true", () => {
     }))
 })
 
-describe("bounds", () => {
-  it.effect("so many downloads at once; HEAD and 304 do not count", () =>
+describe("limits", () => {
+  it.effect("limits concurrent downloads, without HEAD and 304", () =>
     Effect.gen(function*() {
-      const { around } = watched(() => Stream.concat(Stream.make(bytes("the core")), Stream.never))
+      const { around } = countOpenFiles(() => Stream.concat(Stream.make(bytes("the core")), Stream.never))
       const { path, request } = yield* withCore({ around, maxDownloads: 1 })
       const running = yield* request(`${path}?decompress=true`)
-      const refused = yield* request(path)
-      assert.match(refused.headers.get("retry-after")!, /^\d+$/)
-      assert.strictEqual(yield* codeOf(refused), "too-many-downloads")
+      const rejected = yield* request(path)
+      assert.match(rejected.headers.get("retry-after")!, /^\d+$/)
+      assert.strictEqual(yield* readProblemCode(rejected), "too-many-downloads")
       assert.strictEqual((yield* request(path, { method: "HEAD" })).status, 200)
       assert.strictEqual((yield* request(path, { headers: { "if-none-match": "*" } })).status, 304)
       yield* Effect.promise(() => running.body!.cancel())
-      const next = yield* request(path).pipe(Effect.repeat({ until: ({ status }) => status === 200, times: 100 }))
-      assert.strictEqual(yield* textOf(next), "0123456789")
+      const next = yield* request(path).pipe(Effect.repeat({ until: ({ status }) => status === 200 }))
+      assert.strictEqual(yield* readText(next), "0123456789")
     }))
 
-  it.effect("no answer leaves the file open", () =>
+  it.effect("closes the file after each response", () =>
     Effect.gen(function*() {
-      const { around, open } = watched()
+      const { around, open } = countOpenFiles()
       const { path, request } = yield* withCore({ around })
       const requests: ReadonlyArray<readonly [string, RequestInit?]> = [
         [path],
@@ -228,7 +231,7 @@ describe("bounds", () => {
         [`${path}?decompress=true`],
         [`${path}?decompress=true`, { method: "HEAD" }]
       ]
-      for (const [path, init] of requests) yield* Effect.flatMap(request(path, init), textOf)
+      for (const [path, init] of requests) yield* Effect.flatMap(request(path, init), readText)
       yield* Effect.flatMap(request(path), ({ body }) => Effect.promise(() => body!.cancel()))
       assert.deepStrictEqual(open, { now: 0, ever: requests.length + 1 })
     }))

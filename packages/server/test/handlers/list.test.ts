@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CoreNotFound, CoreSource, type CoreSummary, CoreUnreadable } from "@koredump/core"
 import type { FakeCore } from "@koredump/core/testing"
 import { Effect, Layer } from "effect"
-import { bytes, codeOf, makeApp, problemOf, textOf } from "../support.ts"
+import { bytes, makeApp, readProblem, readProblemCode, readText } from "../support/app.ts"
 
 const second = 1_000_000
 const started = 1_700_000_000 * second
@@ -15,9 +15,9 @@ const cores: ReadonlyArray<FakeCore> = [
   { comm: "second", pid: 2, time: started + 2 * second, content: bytes("a larger core"), fields: { namespace: "a" } }
 ]
 
-const names = (list: unknown) => (list as ReadonlyArray<CoreSummary>).map((core) => core.COREDUMP_COMM)
+const getNames = (list: unknown) => (list as ReadonlyArray<CoreSummary>).map((core) => core.COREDUMP_COMM)
 
-const withSource = (change: (source: CoreSource["Service"]) => Partial<CoreSource["Service"]>) =>
+const changeSource = (change: (source: CoreSource["Service"]) => Partial<CoreSource["Service"]>) =>
 (
   layer: Layer.Layer<CoreSource>
 ) =>
@@ -25,26 +25,26 @@ const withSource = (change: (source: CoreSource["Service"]) => Partial<CoreSourc
     Layer.provide(layer)
   )
 
-/** An app whose list lacks these nodes. */
-const without = (unreachable: ReadonlyArray<string>) =>
+/** Makes an app in whose list these nodes are unreachable. */
+const makeAppWithUnreachable = (unreachable: ReadonlyArray<string>) =>
   makeApp({
     cores,
-    around: withSource((source) => ({
+    around: changeSource((source) => ({
       list: (query) => Effect.map(source.list(query), (list) => ({ ...list, unreachable }))
     }))
   })
 
 describe("GET /apiv1/cores", () => {
-  it.effect("an array, newest last, and where a watch goes on", () =>
+  it.effect("returns an array, newest last, and the version for a watch", () =>
     Effect.gen(function*() {
       const { fake, request } = yield* makeApp({ cores })
       const response = yield* request("/apiv1/cores")
       assert.strictEqual(response.headers.get("content-type"), "application/json")
       assert.isFalse(response.headers.has("koredump-unreachable"))
       assert.isFalse(response.headers.has("link"))
-      const text = yield* textOf(response)
+      const text = yield* readText(response)
       assert.strictEqual(Number(response.headers.get("content-length")), bytes(text).length)
-      assert.deepStrictEqual(names(JSON.parse(text)), ["first", "second", "third"])
+      assert.deepStrictEqual(getNames(JSON.parse(text)), ["first", "second", "third"])
       yield* fake.put({ comm: "new", content })
       const since = response.headers.get("koredump-resource-version")!
       const watch = yield* request(`/apiv1/watch?resourceVersion=${since}`)
@@ -57,7 +57,7 @@ describe("GET /apiv1/cores", () => {
       yield* Effect.promise(() => reader.cancel())
     }))
 
-  it.effect("no core: an empty array", () =>
+  it.effect("returns an empty array without cores", () =>
     Effect.gen(function*() {
       const { json } = yield* makeApp()
       assert.deepStrictEqual(yield* json("/apiv1/cores"), [])
@@ -83,23 +83,23 @@ describe("GET /apiv1/cores", () => {
   ])("?%s", ([query, expected]) =>
     Effect.gen(function*() {
       const { json } = yield* makeApp({ cores })
-      assert.deepStrictEqual(names(yield* json(`/apiv1/cores?${query}`)), [...expected])
+      assert.deepStrictEqual(getNames(yield* json(`/apiv1/cores?${query}`)), [...expected])
     }))
 
-  it.effect("pages: the next one is asked for with all other parameters", () =>
+  it.effect("links to the next page with all other parameters", () =>
     Effect.gen(function*() {
       const { request } = yield* makeApp({ cores })
       const seen: Array<unknown> = []
       let path: string | undefined = "/apiv1/cores?limit=1&state=any&q=node-1&namespace=&fields=COREDUMP_COMM"
       while (path !== undefined) {
         const response: Response = yield* request(path)
-        seen.push(...names(JSON.parse(yield* textOf(response))))
+        seen.push(...getNames(JSON.parse(yield* readText(response))))
         path = /^<([^>]+)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1]
       }
       assert.deepStrictEqual(seen, ["first", "lost", "second", "third"])
     }))
 
-  it.effect("a page's link never leads to another server", () =>
+  it.effect("never links to another server", () =>
     Effect.gen(function*() {
       const { request } = yield* makeApp({ cores })
       for (const path of ["//apiv1/cores?limit=1", "/apiv1/cores/?limit=1", "/apiv1//cores?limit=1"]) {
@@ -108,7 +108,7 @@ describe("GET /apiv1/cores", () => {
       }
     }))
 
-  it.effect("fields: just these, in each core that has them", () =>
+  it.effect("returns only the requested fields", () =>
     Effect.gen(function*() {
       const { json, request } = yield* makeApp({ cores })
       assert.deepStrictEqual(yield* json("/apiv1/cores?fields=COREDUMP_PID,pod&namespace=a"), [
@@ -119,7 +119,7 @@ describe("GET /apiv1/cores", () => {
       assert.strictEqual((yield* request("/apiv1/cores?fields=id,toString")).status, 400)
     }))
 
-  it.effect("heavy fields only where few cores are asked for", () =>
+  it.effect("requires a low limit for heavy fields", () =>
     Effect.gen(function*() {
       const { json, request } = yield* makeApp({ cores })
       assert.notProperty((yield* json("/apiv1/cores") as Effect.Effect<ReadonlyArray<object>>)[0], "MESSAGE")
@@ -131,15 +131,15 @@ describe("GET /apiv1/cores", () => {
       ])
       for (const query of ["fields=all", "fields=all&limit=101", "fields=id,stack", "fields=COREDUMP_PROC_MAPS"]) {
         const response = yield* request(`/apiv1/cores?${query}`)
-        assert.include(yield* problemOf(response), { status: 400, parameter: "fields" })
+        assert.include(yield* readProblem(response), { status: 400, parameter: "fields" })
       }
     }))
 
-  it.effect("a core that cannot be read hides no other; one that has gone is left out", () =>
+  it.effect("returns a core without heavy fields if they are not readable, and omits a removed core", () =>
     Effect.gen(function*() {
       const { json } = yield* makeApp({
         cores,
-        around: withSource((source) => ({
+        around: changeSource((source) => ({
           get: (ref) =>
             ref.id.includes("first")
               ? Effect.fail(new CoreUnreadable(ref))
@@ -148,31 +148,31 @@ describe("GET /apiv1/cores", () => {
               : source.get(ref)
         }))
       })
-      assert.deepStrictEqual(names(yield* json("/apiv1/cores?fields=all&limit=10")), ["first", "third"])
+      assert.deepStrictEqual(getNames(yield* json("/apiv1/cores?fields=all&limit=10")), ["first", "third"])
     }))
 
-  it.effect("nodes that cannot be reached are named; with strict=true that is an error", () =>
+  it.effect("names unreachable nodes, and fails with strict=true", () =>
     Effect.gen(function*() {
-      const { request } = yield* without(["node-2", "node-3"])
+      const { request } = yield* makeAppWithUnreachable(["node-2", "node-3"])
       const response = yield* request("/apiv1/cores")
       assert.strictEqual(response.headers.get("koredump-unreachable"), "node-2, node-3")
-      assert.lengthOf(JSON.parse(yield* textOf(response)) as ReadonlyArray<unknown>, 3)
-      const problem = yield* problemOf(yield* request("/apiv1/cores?strict=true"))
+      assert.lengthOf(JSON.parse(yield* readText(response)) as ReadonlyArray<unknown>, 3)
+      const problem = yield* readProblem(yield* request("/apiv1/cores?strict=true"))
       assert.strictEqual(problem["status"], 502)
       assert.deepStrictEqual(problem["nodes"], ["node-2", "node-3"])
     }))
 
-  it.effect("of thousands of such nodes no more are named than clients and proxies take", () =>
+  it.effect("limits the length of the header that names unreachable nodes", () =>
     Effect.gen(function*() {
       const nodes = Array.from({ length: 5000 }, (_, i) => `ip-10-0-0-${i}.eu-central-1.compute.internal`)
-      const { request } = yield* without(nodes)
+      const { request } = yield* makeAppWithUnreachable(nodes)
       const header = (yield* request("/apiv1/cores")).headers.get("koredump-unreachable")!
       assert.isBelow(header.length, 2049)
-      const named = header.split(", ")
-      assert.isAbove(named.length, 40)
-      assert.deepStrictEqual(named, nodes.slice(0, named.length))
-      const problem = yield* problemOf(yield* request("/apiv1/cores?strict=true"))
-      assert.match(String(problem["detail"]), /^5000 not reached: /)
+      const listed = header.split(", ")
+      assert.isAbove(listed.length, 40)
+      assert.deepStrictEqual(listed, nodes.slice(0, listed.length))
+      const problem = yield* readProblem(yield* request("/apiv1/cores?strict=true"))
+      assert.match(String(problem["detail"]), /^5000 unreachable nodes: /)
     }))
 
   it.effect.each([
@@ -185,16 +185,16 @@ describe("GET /apiv1/cores", () => {
     ["continue=x", "continue"],
     ["__proto__=1", "__proto__"],
     ["%zz=1", "%zz"]
-  ])("?%s is an invalid query that names %s", ([query, parameter]) =>
+  ])("rejects the query ?%s and names %s", ([query, parameter]) =>
     Effect.gen(function*() {
       const { request } = yield* makeApp()
-      const problem = yield* problemOf(yield* request(`/apiv1/cores?${query}`))
+      const problem = yield* readProblem(yield* request(`/apiv1/cores?${query}`))
       assert.include(problem, { status: 400, parameter, instance: "/apiv1/cores" })
     }))
 
-  it.effect("a query too long is refused", () =>
+  it.effect("rejects a query that is too long", () =>
     Effect.gen(function*() {
       const { request } = yield* makeApp()
-      assert.strictEqual(yield* codeOf(yield* request(`/apiv1/cores?q=${"a".repeat(20_000)}`)), "bad-request")
+      assert.strictEqual(yield* readProblemCode(yield* request(`/apiv1/cores?q=${"a".repeat(20_000)}`)), "bad-request")
     }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { parseAccept, qualityOf } from "../../src/http/accept.ts"
+import { getQuality, parseAccept } from "../../src/http/accept.ts"
 
 describe("qualityOf", () => {
   it.each([
@@ -14,11 +14,11 @@ describe("qualityOf", () => {
     ["text/*;q=0.2, */*;q=0.9", 0.2],
     ["text/html;q=0, */*", 0],
     ["text/html;q=0.000", 0],
-    // No weight at all: as if it were not there.
+    // Invalid weights are ignored.
     ["text/html;q=2", 1],
     ["text/html;q=", 1],
     ["textX/html", 0]
   ])("Accept: %s", (header, quality) => {
-    assert.strictEqual(qualityOf(parseAccept(header), "text/html"), quality)
+    assert.strictEqual(getQuality(parseAccept(header), "text/html"), quality)
   })
 })

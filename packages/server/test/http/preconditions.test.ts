@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { evaluate, type RequestHeaders } from "../../src/http/preconditions.ts"
+import { evaluatePreconditions, type RequestHeaders } from "../../src/http/preconditions.ts"
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 const before = "Tue, 14 Nov 2023 22:13:19 GMT"
 const after = "Tue, 14 Nov 2023 22:13:21 GMT"
 
-// Within the second that HTTP knows.
+// Within the same second: HTTP dates have no fractions.
 const file = { size: 10, etag: "\"a\"", lastModified: Date.parse(modified) + 123 }
 const part = { start: 2, end: 4 }
 const range = "bytes=2-3"
 
-const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluate>]> = [
+const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluatePreconditions>]> = [
   [{}, "none"],
   [{ range }, part],
 
@@ -19,7 +19,7 @@ const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluate>
   [{ "if-match": "\"x\", \"a\"" }, "none"],
   [{ "if-match": "\"x\"" }, "precondition-failed"],
   [{ "if-match": "" }, "precondition-failed"],
-  // Compared strongly.
+  // Strong comparison.
   [{ "if-match": "W/\"a\"" }, "precondition-failed"],
   [{ "if-match": "\"a\"", "range": range }, part],
 
@@ -27,13 +27,13 @@ const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluate>
   [{ "if-unmodified-since": after }, "none"],
   [{ "if-unmodified-since": before }, "precondition-failed"],
   [{ "if-unmodified-since": "yesterday" }, "none"],
-  // If-Match wins over it.
+  // If-Match has precedence.
   [{ "if-match": "\"a\"", "if-unmodified-since": before }, "none"],
 
   [{ "if-none-match": "\"a\"" }, "not-modified"],
   [{ "if-none-match": "*" }, "not-modified"],
   [{ "if-none-match": "\"x\", \"a\"" }, "not-modified"],
-  // Compared weakly.
+  // Weak comparison.
   [{ "if-none-match": "W/\"a\"" }, "not-modified"],
   [{ "if-none-match": "\"x\"" }, "none"],
   [{ "if-none-match": "\"a,\"" }, "none"],
@@ -43,10 +43,10 @@ const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluate>
   [{ "if-modified-since": after }, "not-modified"],
   [{ "if-modified-since": before }, "none"],
   [{ "if-modified-since": "2023-11-14T22:13:20Z" }, "none"],
-  // If-None-Match wins over it.
+  // If-None-Match has precedence.
   [{ "if-none-match": "\"x\"", "if-modified-since": modified }, "none"],
 
-  // What fails comes before what is not modified.
+  // A failed precondition has precedence over "not modified".
   [{ "if-match": "\"x\"", "if-none-match": "\"a\"" }, "precondition-failed"],
 
   [{ "if-range": "\"a\"", range }, part],
@@ -57,14 +57,14 @@ const cases: ReadonlyArray<readonly [RequestHeaders, ReturnType<typeof evaluate>
   [{ "if-range": after, range }, "none"],
   [{ "if-range": "nonsense", range }, "none"],
   [{ "if-range": "\"a\"" }, "none"],
-  // The condition decides before the range does.
+  // If-Range is evaluated before the range.
   [{ "if-range": "\"x\"", range: "bytes=10-" }, "none"],
   [{ "if-range": "\"a\"", range: "bytes=10-" }, "unsatisfiable"],
   [{ "if-none-match": "\"a\"", range: "bytes=10-" }, "not-modified"]
 ]
 
-describe("evaluate", () => {
+describe("evaluatePreconditions", () => {
   it.each(cases)("%j", (headers, expected) => {
-    assert.deepStrictEqual(evaluate(headers, file), expected)
+    assert.deepStrictEqual(evaluatePreconditions(headers, file), expected)
   })
 })

@@ -1,0 +1,71 @@
+import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
+import { Deferred, type Duration, Effect, Layer } from "effect"
+import { HttpRouter, HttpServer, type HttpServerError } from "effect/http"
+import type { AppOptions } from "../handlers/AppOptions.ts"
+import { ConcurrencyLimits } from "../handlers/ConcurrencyLimits.ts"
+import { withAccessLog } from "../middleware/accessLog.ts"
+import { layerRequireHost } from "../middleware/layerRequireHost.ts"
+import type { ListenAddress } from "../settings/listenAddress.ts"
+import type { TlsPair } from "../settings/tls.ts"
+import { layerHttpApp, routerConfig } from "./layerHttpApp.ts"
+import { layerHttpServer } from "./layerHttpServer.ts"
+import { layerOpsApp } from "./layerOpsApp.ts"
+
+/** Options of a server. */
+export interface ServeOptions extends AppOptions {
+  readonly listen: ListenAddress
+  /** Default: no ops port. */
+  readonly opsListen?: ListenAddress
+  /** Default: plain HTTP. */
+  readonly tls?: TlsPair
+  /** How long running downloads may continue at shutdown. */
+  readonly gracePeriod: Duration.Input
+  /** Runs when the server answers requests at this URL. */
+  readonly onListening: (url: string) => Effect.Effect<void>
+}
+
+const serveOptions = { disableListenLog: true, disableLogger: true, routerConfig }
+
+const formatUrl = (server: HttpServer.HttpServer["Service"], tls: boolean): string => {
+  const url = HttpServer.formatAddress(server.address)
+  return tls ? url.replace(/^http:/, "https:") : url
+}
+
+/**
+ * Serves a source with access log and ops port, until its scope ends. Then it closes the port, ends watches, and waits for
+ * running downloads until the grace period ends. `middleware` is added to the app's router.
+ */
+export const layerServe = (
+  options: ServeOptions,
+  middleware: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty
+): Layer.Layer<never, HttpServerError.ServeError, Authorization | Authorizer | CoreSource> => {
+  // "Server listening" must be the first log entry.
+  const listening = Deferred.makeUnsafe<void>()
+  const ops = options.opsListen === undefined
+    ? Layer.empty
+    : Layer.effectDiscard(
+      Effect.flatMap(HttpServer.HttpServer, (server) =>
+        Deferred.await(listening).pipe(
+          Effect.andThen(Effect.logInfo("Ops server listening")),
+          Effect.annotateLogs({ address: formatUrl(server, false) }),
+          Effect.forkScoped
+        ))
+    ).pipe(
+      Layer.provide(HttpRouter.serve(layerOpsApp, serveOptions)),
+      Layer.provide(layerHttpServer(options.opsListen, "1 second", undefined))
+    )
+  // Acquired last, so released first: watches end before the server waits for running requests.
+  const running = Layer.effectDiscard(Effect.gen(function*() {
+    const limits = yield* ConcurrencyLimits
+    yield* Effect.addFinalizer(() => limits.close)
+    yield* options.onListening(formatUrl(yield* HttpServer.HttpServer, options.tls !== undefined))
+    yield* Deferred.succeed(listening, undefined)
+  }))
+  const app = Layer.mergeAll(layerHttpApp(options), layerRequireHost, middleware)
+  return running.pipe(
+    Layer.provide(HttpRouter.serve(app, { ...serveOptions, middleware: withAccessLog })),
+    Layer.provide(layerHttpServer(options.listen, options.gracePeriod, options.tls)),
+    // The ops port answers until the last download has ended.
+    Layer.provide(ops)
+  )
+}

@@ -1,0 +1,68 @@
+/** The TLS certificate and private key of a server, from files that are reloaded when they change. */
+import { reload } from "@koredump/core"
+import { type Duration, Effect, FileSystem, Option, Queue, Stream } from "effect"
+import { failSettings, SettingsError } from "./SettingsError.ts"
+
+/** Certificate chain and private key (PEM). */
+export interface TlsPair {
+  readonly cert: string
+  readonly key: string
+  /** The pairs that replace this one. New connections use the latest pair; existing connections continue. */
+  readonly renewed?: Stream.Stream<Omit<TlsPair, "renewed">>
+}
+
+const readPem = (name: string, path: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+    Effect.mapError((error) =>
+      new SettingsError({ message: `--${name} ${path}: cannot be read (${error.reason._tag}).` })
+    )
+  )
+
+const readTlsPair = Effect.fnUntraced(function*(certPath: string, keyPath: string) {
+  const pair: TlsPair = { cert: yield* readPem("tls-cert", certPath), key: yield* readPem("tls-key", keyPath) }
+  const { createSecureContext } = yield* Effect.promise(() => import("node:tls"))
+  yield* Effect.try({
+    try: () => createSecureContext(pair),
+    catch: () =>
+      new SettingsError({ message: "--tls-cert and --tls-key are not a matching certificate and key (PEM)." })
+  })
+  return pair
+})
+
+/**
+ * The pairs that replace `initial`, as the files change. If only one of the two files is new, or a file is invalid, the
+ * failure is logged and the pair in use stays. Default for `every`: 5 seconds.
+ */
+export const reloadTlsPair = (
+  certPath: string,
+  keyPath: string,
+  initial: TlsPair,
+  every: Duration.Input = "5 seconds"
+): Stream.Stream<TlsPair, never, FileSystem.FileSystem> =>
+  Stream.callback((queue) =>
+    Effect.orDie(reload({
+      read: readTlsPair(certPath, keyPath),
+      every,
+      initial,
+      isSame: (a, b) => a.cert === b.cert && a.key === b.key,
+      messages: { failed: "TLS certificate reload failed", reloaded: "TLS certificate reloaded" },
+      onChange: (pair) => Queue.offerUnsafe(queue, pair)
+    }))
+  )
+
+/** Loads the files of `--tls-cert` and `--tls-key`, and reloads them when they change. */
+export const loadTlsPair = Effect.fnUntraced(function*(
+  cert: Option.Option<string>,
+  key: Option.Option<string>
+): Effect.fn.Return<TlsPair | undefined, SettingsError, FileSystem.FileSystem> {
+  if (Option.isNone(cert) && Option.isNone(key)) return undefined
+  if (Option.isNone(cert) || Option.isNone(key)) {
+    return yield* failSettings("--tls-cert and --tls-key must be used together.")
+  }
+  const pair = yield* readTlsPair(cert.value, key.value)
+  const fs = yield* FileSystem.FileSystem
+  return {
+    ...pair,
+    renewed: Stream.provideService(reloadTlsPair(cert.value, key.value, pair), FileSystem.FileSystem, fs)
+  }
+})

@@ -1,0 +1,111 @@
+/** Servers whose requests the Kubernetes API denies, each in its own process. */
+import { assert, describe, it } from "@effect/vitest"
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { createServer, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { makeHost, start, type Started } from "../support/program.ts"
+
+/** Answers of the Kubernetes API by path prefix: status and body. Other paths answer 404. */
+type Answers = Record<string, readonly [status: number, body: unknown]>
+
+const deny = (action: string) => [403, { message: `cannot ${action}` }] as const
+const isAllowed = [201, { status: { allowed: true } }] as const
+const isAuthenticated = [201, {
+  status: { authenticated: true, user: { username: "ann" }, audiences: ["koredump"] }
+}] as const
+
+/** Makes a fake Kubernetes API, a host, and a kubeconfig for it. */
+const makeCluster = async (answers: Answers) => {
+  const host = await makeHost()
+  const respond = (url: string, response: ServerResponse) => {
+    const [, [status, body] = [404, {}]] = Object.entries(answers).find(([path]) => url.startsWith(path)) ?? []
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+  }
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => respond(request.url!, response))
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const kubeconfig = join(host.root, "kubeconfig")
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      "apiVersion": "v1",
+      "kind": "Config",
+      "clusters": [{ name: "c", cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } }],
+      "users": [{ name: "u", user: { token: "t" } }],
+      "contexts": [{ name: "one", context: { cluster: "c", user: "u", namespace: "koredump" } }],
+      "current-context": "one"
+    })
+  )
+  const flags = ["--auth", "kubernetes", "--kubeconfig", kubeconfig]
+  return {
+    root: host.root,
+    start: (mode: string, ...args: ReadonlyArray<string>) =>
+      start(mode, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", ...flags, ...args),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+      await host[Symbol.asyncDispose]()
+    }
+  }
+}
+
+const nodes = async ({ address }: Started) =>
+  (await fetch(`${address}/apiv1/nodes`, { headers: { authorization: "Bearer t" } })).status
+
+/** Waits until `/readyz` matches, and returns its text. */
+const waitForReadyz = async (server: Started, pattern: RegExp) => {
+  const ops = await server.opsAddress()
+  for (;;) {
+    const text = await (await fetch(`${ops}/readyz`)).text()
+    if (pattern.test(text)) return text
+  }
+}
+
+describe("/readyz of a server without permissions", () => {
+  it("warns that a node agent cannot watch pods, and cannot create reviews until it can", async () => {
+    const answers: Answers = {
+      "/api/v1/pods": deny("list pods"),
+      "/apis/authentication.k8s.io/v1/tokenreviews": deny("create tokenreviews")
+    }
+    await using cluster = await makeCluster(answers)
+    await using node = await cluster.start(
+      "node",
+      "--root",
+      cluster.root,
+      "--node-name",
+      "w1",
+      "--audience",
+      "koredump",
+      "--state-dir",
+      join(cluster.root, "state")
+    )
+    assert.notInclude(
+      await waitForReadyz(node, /^ready\n[^]*^warning: w1: pods are not .* cannot list pods/m),
+      "refused"
+    )
+    assert.strictEqual(await nodes(node), 503)
+    const warning = /^warning: requests are refused, .* lacks the right to create tokenreviews\..*cannot create/m
+    assert.match(await waitForReadyz(node, warning), /^warning: w1: pods are not followed/m)
+
+    answers["/apis/authentication.k8s.io/v1/tokenreviews"] = isAuthenticated
+    answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = deny("create subjectaccessreviews")
+    assert.strictEqual(await nodes(node), 503)
+    assert.notInclude(await waitForReadyz(node, /the right to create subjectaccessreviews\./), "tokenreviews")
+
+    answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = isAllowed
+    assert.strictEqual(await nodes(node), 200)
+    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*refused)/s)
+  })
+
+  it("is not ready if a cluster server cannot list the node agent pods", async () => {
+    await using cluster = await makeCluster({ "/api/v1/namespaces/koredump/pods": deny("list pods") })
+    await using server = await cluster.start("cluster")
+    assert.match(
+      await waitForReadyz(server, /cannot list pods/),
+      /^not ready: the cluster's nodes are not known yet\nwarning: The API server \S+ answered 403: cannot list pods\.\n$/
+    )
+  })
+})
