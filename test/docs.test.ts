@@ -98,9 +98,7 @@ describe("log lines", () => {
       "failed",
       "failed",
       // A token file, in client-sdk.
-      "message",
-      // A local server that runs as root.
-      "warning"
+      "message"
     ])
   })
 })
