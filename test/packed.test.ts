@@ -63,7 +63,7 @@ describe("the packed packages", () => {
   })
 
   it.each([
-    ["@koredump/server", ["@scalar/api-reference"]],
+    ["@koredump/server", ["@scalar/api-reference", "content-disposition", "range-parser"]],
     ["@koredump/cli", ["yaml"]]
   ])("include the licenses of their bundled dependencies: %s", async (name, extra) => {
     const file = await readFile(join(project, "node_modules", name, "dist/THIRD-PARTY-LICENSES.txt"), "utf8")

@@ -35,7 +35,7 @@ export const startProgram = async (mode: "node" | "cluster", args: ReadonlyArray
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on("line", (line) => {
       log.push(line)
-      const port = /serves .*127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+      const port = /"Server listening".*127\.0\.0\.1:(\d+)/.exec(line)?.[1]
       if (port !== undefined) listening.resolve(port)
     })
   }

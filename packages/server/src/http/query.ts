@@ -1,5 +1,5 @@
 /** The query of the current request. */
-import { BadRequest, groupParams, InvalidQuery } from "@koredump/core"
+import { BadRequest, groupParams, InvalidQuery, toSingleLine } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { getPath } from "./problemResponse.ts"
@@ -37,5 +37,5 @@ export const rejectParams = (params: Params): Effect.Effect<void, InvalidQuery> 
   const [name] = params.keys()
   return name === undefined
     ? Effect.void
-    : Effect.fail(new InvalidQuery({ parameter: name, detail: `Parameter ${JSON.stringify(name)} is unknown.` }))
+    : Effect.fail(new InvalidQuery({ parameter: name, detail: `Parameter ${toSingleLine(name)} is unknown.` }))
 }
