@@ -4,7 +4,7 @@ import { checkNodejsVersion } from "../src/checkNodejsVersion.ts"
 
 const needed = /^>=(\d+\.\d+)\.0$/.exec(manifest.engines.node)![1]!
 
-describe("engineProblem", () => {
+describe("checkNodejsVersion", () => {
   it.each([`${needed}.0`, "22.20.1", "23.0.0", "24.21.0", "26.1.0-nightly20260101", process.versions.node])(
     "accepts %s",
     (version) => assert.isUndefined(checkNodejsVersion("koredump-server", version))

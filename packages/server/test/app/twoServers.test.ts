@@ -238,7 +238,7 @@ describe("an incomplete download through the cluster server", () => {
         assert.isUndefined(yield* readBody(response))
         yield* until(() =>
           log.some(({ annotations, message }) =>
-            message === "Download failed" && /connection/.test((annotations as { reason: string }).reason)
+            message === "Download failed" && /connection/i.test((annotations as { reason: string }).reason)
           )
         )
       }

@@ -83,21 +83,21 @@ describe("/readyz of a server without permissions", () => {
       join(cluster.root, "state")
     )
     assert.notInclude(
-      await waitForReadyz(node, /^ready\n[^]*^warning: w1: pods are not .* cannot list pods/m),
-      "refused"
+      await waitForReadyz(node, /^ready\n[^]*^warning: w1: .*pods.* cannot list pods/m),
+      "reviews"
     )
     assert.strictEqual(await nodes(node), 503)
-    const warning = /^warning: requests are refused, .* lacks the right to create tokenreviews\..*cannot create/m
-    assert.match(await waitForReadyz(node, warning), /^warning: w1: pods are not followed/m)
+    const warning = /^warning: .*requests are .* to create tokenreviews\..*cannot create/im
+    assert.match(await waitForReadyz(node, warning), /^warning: w1: .*pods.* cannot list pods/m)
 
     answers["/apis/authentication.k8s.io/v1/tokenreviews"] = isAuthenticated
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = deny("create subjectaccessreviews")
     assert.strictEqual(await nodes(node), 503)
-    assert.notInclude(await waitForReadyz(node, /the right to create subjectaccessreviews\./), "tokenreviews")
+    assert.notInclude(await waitForReadyz(node, / to create subjectaccessreviews\./), "tokenreviews")
 
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = isAllowed
     assert.strictEqual(await nodes(node), 200)
-    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*refused)/s)
+    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*reviews)/s)
   })
 
   it("is not ready if a cluster server cannot list the node agent pods", async () => {
@@ -105,7 +105,7 @@ describe("/readyz of a server without permissions", () => {
     await using server = await cluster.start("cluster")
     assert.match(
       await waitForReadyz(server, /cannot list pods/),
-      /^not ready: the cluster's nodes are not known yet\nwarning: The API server \S+ answered 403: cannot list pods\.\n$/
+      /^not ready: .*nodes.* yet\.?\nwarning: .*403: cannot list pods\.\n$/i
     )
   })
 })

@@ -129,10 +129,10 @@ describe("GET /apiv1/cores/download", () => {
     Effect.gen(function*() {
       const { fake, ref, request } = yield* withCore()
       assert.strictEqual((yield* request(`/apiv1/cores/download/${ref.id}`)).status, 200)
-      const odd = yield* fake.put({ ...core, comm: "a#b?c%41\\/\"é;&+ " })
-      assert.strictEqual((yield* request(getPath(odd))).status, 200)
+      const unusual = yield* fake.put({ ...core, comm: "a#b?c%41\\/\"é;&+ " })
+      assert.strictEqual((yield* request(getPath(unusual))).status, 200)
       // A path can contain a semicolon without encoding.
-      assert.strictEqual((yield* request(getPath(odd).replaceAll("%3B", ";"))).status, 200)
+      assert.strictEqual((yield* request(getPath(unusual).replaceAll("%3B", ";"))).status, 200)
       assert.strictEqual(yield* readProblemCode(yield* request(getPath({ ...ref, node: "node-2" }))), "core-not-found")
     }))
 

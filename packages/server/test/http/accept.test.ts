@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { getQuality, parseAccept } from "../../src/http/accept.ts"
 
-describe("qualityOf", () => {
+describe("getQuality", () => {
   it.each([
     [undefined, 1],
     ["", 0],
