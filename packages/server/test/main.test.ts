@@ -56,8 +56,8 @@ describe("shutdown", () => {
     while (await canConnect(server.address));
     const ops = await server.opsAddress()
     assert.strictEqual((await fetch(`${ops}/livez`)).status, 200)
-    const before = performance.now()
     assert.strictEqual(await countBytes(download), size)
+    const before = performance.now()
     assert.strictEqual(await server.ended, 0)
     // The server does not wait for the keep-alive connection.
     assert.isBelow(performance.now() - before, 3000)
