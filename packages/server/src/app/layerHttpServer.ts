@@ -1,4 +1,5 @@
 import { NodeHttpServer } from "@effect/platform-node"
+import { BadRequest, problemToJson } from "@koredump/core"
 import { type Duration, Effect, Layer, Stream } from "effect"
 import type { HttpServer, HttpServerError } from "effect/http"
 import { lstatSync, rmSync } from "node:fs"
@@ -29,12 +30,7 @@ const respondToParserError = (error: NodeJS.ErrnoException, socket: Duplex) => {
   if (!socket.writable || error.code === "ECONNRESET") return socket.destroy()
   const [status, title, detail] = parserErrors[error.code ?? ""] ??
     [400, "Bad Request", "The request is not valid HTTP."]
-  const body = JSON.stringify({
-    type: "https://koredump.dev/problems/bad-request",
-    status,
-    title: "The request is not valid",
-    detail
-  })
+  const body = JSON.stringify(Object.assign({}, problemToJson(new BadRequest({ detail })), { status }))
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${
       Buffer.byteLength(body)

@@ -26,7 +26,7 @@ export const layerLoopbackOnly = HttpRouter.middleware(
       return yield* toProblemResponse(
         new Forbidden({
           detail:
-            "This server only answers requests from its own host. Use a loopback address, and no other site's page."
+            "This server has no authentication, so it answers only requests from its own host. Use localhost in the URL."
         })
       )
     }),

@@ -9,7 +9,7 @@ import type { Routes } from "./routes.ts"
 const toRouteProblem = (routes: Routes, { method, url }: HttpServerRequest.HttpServerRequest): Problem => {
   const allow = routes.findMethods(getPath(url))
   return allow.length === 0 || allow.includes(method)
-    ? new RouteNotFound({ detail: "The path was not found. See /docs for all paths." })
+    ? new RouteNotFound({ detail: "The path does not exist. Check the URL." })
     : new MethodNotAllowed({ allow, detail: `Method ${method} is not allowed (allowed: ${allow.join(", ")}).` })
 }
 
