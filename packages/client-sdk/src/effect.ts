@@ -1,6 +1,7 @@
 /** The koredump client for programs on Effect. Runs anywhere: does not need Node.js. */
-export * from "./CoresQuery.ts"
-export * from "./Koredump.ts"
-export { layerRemoteCoreSource, makeRemoteCoreSource } from "./RemoteCoreSource.ts"
-export { safeFileName } from "./safeFileName.ts"
-export { type ReadBody, type RemoteOptions } from "./Transport.ts"
+export * from "./client/CoresQuery.ts"
+export * from "./client/Koredump.ts"
+export { safeFileName } from "./client/safeFileName.ts"
+export type { RemoteOptions } from "./connection/RemoteOptions.ts"
+export type { ReadBody } from "./connection/responseBody.ts"
+export { layerRemoteCoreSource, makeRemoteCoreSource } from "./source/RemoteCoreSource.ts"

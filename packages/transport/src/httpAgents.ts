@@ -1,99 +1,83 @@
-/** The sockets to all nodes: connections that are used again, TLS that is verified, authorities that may change. */
 import { HttpAgent } from "@effect/platform-node/NodeHttpClient"
-import { type Duration, Effect, Schedule } from "effect"
+import { reload } from "@koredump/core"
+import { type Duration, Effect } from "effect"
 import { X509Certificate } from "node:crypto"
-import { readFile } from "node:fs/promises"
 import { Agent } from "node:http"
 import { Agent as SecureAgent } from "node:https"
 import { createSecureContext } from "node:tls"
 import { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
+import { readCheckedFile } from "./readCheckedFile.ts"
 
-/** Whom to believe. */
+/** How the certificates of node agents are verified. */
 export interface NodeTls {
-  /** File with the certificates of the authorities (PEM). Without it those that Node knows. */
+  /** File with CA certificates (PEM). Default: the CA certificates of Node.js */
   readonly ca?: string | undefined
-  /** The name that the nodes' certificates carry; without it that (or the IP) of the address. */
+  /** The name in the certificates. Default: the host name or IP address of the node's address */
   readonly serverName?: string | undefined
 }
 
-/** Idle connections kept to one node. */
+/** Idle connections kept for each node. */
 const maxFreeSockets = 4
 
-/** Throws where the text is anything but certificates: TLS itself would pass over what it does not understand. */
-const checkCertificates = (pem: string): void => {
-  const blocks = pem.split(/(?=-----BEGIN )/).filter((block) => block.startsWith("-----BEGIN "))
-  if (blocks.length === 0) throw new Error("no certificate")
-  for (const block of blocks) void new X509Certificate(block)
+/** Whether a text is one or more PEM certificates. TLS itself ignores what it cannot parse. */
+const isPemCertificates = (text: string): boolean => {
+  const blocks = text.split(/(?=-----BEGIN )/).filter((block) => block.startsWith("-----BEGIN "))
+  try {
+    for (const block of blocks) void new X509Certificate(block)
+  } catch {
+    return false
+  }
+  return blocks.length > 0
 }
 
-const readAuthorities = (path: string): Effect.Effect<string, HttpNodeConnectorError> =>
-  Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (error) =>
-      new HttpNodeConnectorError({
-        message: `The CA file ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"}).`
-      })
-  }).pipe(
-    Effect.tap((pem) =>
-      Effect.try({
-        try: () => checkCertificates(pem),
-        catch: () =>
-          new HttpNodeConnectorError({ message: `The CA file ${path} holds something else than certificates.` })
-      })
-    )
-  )
-
-const secureAgent = (ca: string | undefined, serverName: string | undefined): SecureAgent =>
+const makeSecureAgent = (ca: string | undefined, serverName: string | undefined): SecureAgent =>
   new SecureAgent({
     keepAlive: true,
     maxFreeSockets,
-    // Whatever the environment says.
+    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED does not turn it off.
     rejectUnauthorized: true,
-    // One for all connections: authorities are parsed once, not once for each of thousands of nodes.
+    // One context for all connections: the CA certificates are parsed once, not once for each of thousands of nodes.
     secureContext: createSecureContext({ minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) }),
     ...(serverName === undefined ? {} : { servername: serverName })
   })
 
-/** Its running requests go on; none of its connections is used again. */
-const retire = (agent: SecureAgent): void => {
+/** Lets running requests finish, and prevents that their connections are reused. */
+const retireAgent = (agent: SecureAgent): void => {
   agent.maxFreeSockets = 0
   for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? [])) socket.destroy()
 }
 
 /**
- * Agents for Node's HTTP client. When the file of authorities changes, new connections are verified by the new ones; a
- * file that cannot be used is logged, and the old ones stay. How many sockets a node has is for the caller to bound: a
- * queue in here would let watches, which never end, hold up all else.
+ * Makes the agents of the Node.js HTTP client. When the CA file changes, new connections use the new CA certificates; if
+ * the new file is not usable, that is logged and the old certificates stay. The number of connections is not limited here,
+ * because a queue in the agent would let watches, which never end, block all other requests.
+ *
+ * Fails if the CA file is not usable now.
  */
-export const makeHttpAgents = Effect.fnUntraced(function*({ ca, serverName }: NodeTls, rereadEvery: Duration.Input) {
+export const makeHttpAgents = Effect.fnUntraced(function*({ ca, serverName }: NodeTls, reloadInterval: Duration.Input) {
   const http = yield* Effect.acquireRelease(
     Effect.sync(() => new Agent({ keepAlive: true, maxFreeSockets })),
     (agent) => Effect.sync(() => agent.destroy())
   )
-  let pem = ca === undefined ? undefined : yield* readAuthorities(ca)
-  let https = secureAgent(pem, serverName)
-  yield* Effect.addFinalizer(() => Effect.sync(() => https.destroy()))
-
-  if (ca !== undefined) {
-    let complaint: string | undefined
-    yield* readAuthorities(ca).pipe(
-      Effect.flatMap((next) => {
-        complaint = undefined
-        if (next === pem) return Effect.void
-        pem = next
-        retire(https)
-        https = secureAgent(next, serverName)
-        return Effect.logInfo("The authorities of the nodes' certificates have changed.")
-      }),
-      Effect.catch(({ message }) => {
-        if (message === complaint) return Effect.void
-        complaint = message
-        return Effect.logWarning(`${message} Those in use stay.`)
-      }),
-      Effect.repeat(Schedule.spaced(rereadEvery)),
-      Effect.forkScoped
+  const pem = ca === undefined ? undefined : yield* reload({
+    read: readCheckedFile(ca, isPemCertificates, "no PEM certificates in the file"),
+    every: reloadInterval,
+    isSame: Object.is,
+    messages: { reloaded: "Node CA file reloaded", failed: "Node CA file reload failed" },
+    onChange: (pem) => {
+      retireAgent(https)
+      https = makeSecureAgent(pem, serverName)
+    }
+  }).pipe(
+    Effect.annotateLogs({ file: ca }),
+    Effect.mapError(({ message }) =>
+      new HttpNodeConnectorError({
+        message: `Node CA file ${ca}: ${message}. Pass a readable file that contains CA certificates in PEM format.`
+      })
     )
-  }
+  )
+  let https = makeSecureAgent(pem?.(), serverName)
+  yield* Effect.addFinalizer(() => Effect.sync(() => https.destroy()))
 
   return HttpAgent.of({
     http,

@@ -1,4 +1,3 @@
-/** Nodes over HTTP: turns a node's address into the source of its cores. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { makeRemoteCoreSource, type RemoteOptions } from "@koredump/client/effect"
 import { NodeConnector, NodeFailed } from "@koredump/core"
@@ -7,61 +6,65 @@ import { HttpClient } from "effect/http"
 import { makeHttpAgents, type NodeTls } from "./httpAgents.ts"
 import type { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
 import { readBody } from "./readBody.ts"
-import { readTokenFile } from "./tokenFile.ts"
+import { readTokenFile } from "./readTokenFile.ts"
 import { makeNodeBreaker, type NodeConnectionLimits, withNodeLimits } from "./withNodeLimits.ts"
 
-/** How to reach nodes, all of them alike. */
+/** How to reach node agents. The same options are used for all nodes. */
 export interface HttpNodeConnectorOptions extends NodeTls, NodeConnectionLimits {
-  /** File with the bearer token for nodes; it is read again every few seconds. */
+  /** File with the bearer token for node agents. It is read again at every `reloadInterval`. */
   readonly tokenFile?: string | undefined
-  /** The token itself, or what gives the current one, where there is no file. */
+  /** The token, or what returns the current one. Ignored if `tokenFile` is set. */
   readonly token?: RemoteOptions["token"]
-  /** Whether nodes may have addresses without TLS, to which the token is then sent in the clear; no unless said. */
+  /** Whether `http://` addresses are allowed. The token is sent unencrypted then. Default: `false` */
   readonly insecureHttp?: boolean | undefined
-  /** Longest wait for the head of an answer, connecting included; 10 seconds unless said. */
+  /** Timeout from the start of a request until its response headers. Default: 10 seconds */
   readonly timeout?: Duration.Input | undefined
-  /** Longest silence within an answer, a download's too; 60 seconds unless said. */
+  /** Longest time without data in a response body, including downloads. Default: 60 seconds */
   readonly idleTimeout?: Duration.Input | undefined
-  /** Longest silence of a watch; 15 seconds unless said, three heartbeats of a node. */
+  /** Longest time without data in a watch. Default: 15 seconds, three heartbeats of a node agent */
   readonly watchIdleTimeout?: Duration.Input | undefined
-  /** How often files are looked at again; 5 seconds unless said. */
-  readonly rereadEvery?: Duration.Input | undefined
+  /** How often files are read again. Default: 5 seconds */
+  readonly reloadInterval?: Duration.Input | undefined
 }
 
-/** Why an address is none that a node can be reached at; undefined where it is one. */
+/** Why a node cannot be reached at an address, as the end of a sentence. `undefined` if the address is valid. */
 export const invalidAddressReason = (address: string, insecureHttp: boolean): string | undefined => {
   const url = URL.parse(address)
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return "it is no http(s) URL"
-  if (url.username + url.password + url.search + url.hash !== "") return "it has credentials, a query or a fragment"
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return "not an http:// or https:// URL"
+  if (url.username + url.password + url.search + url.hash !== "") {
+    return "credentials, queries and fragments are not supported"
+  }
   return url.protocol === "http:" && !insecureHttp ? "plain HTTP is not allowed" : undefined
 }
 
-/** A core's metadata is the largest that a node is asked for: its maps, files and environment are some MiB at most. */
-const maxAnswerBytes = 32 * 1024 * 1024
+/** The largest response is the metadata of a core: its maps, files and environment are a few MiB at most. */
+const maxResponseBytes = 32 * 1024 * 1024
 
 const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
-  const rereadEvery = options.rereadEvery ?? "5 seconds"
-  const token = options.tokenFile === undefined ? options.token : yield* readTokenFile(options.tokenFile, rereadEvery)
-  const agent = yield* makeHttpAgents(options, rereadEvery)
+  const reloadInterval = options.reloadInterval ?? "5 seconds"
+  const token = options.tokenFile === undefined
+    ? options.token
+    : yield* readTokenFile(options.tokenFile, reloadInterval)
+  const agent = yield* makeHttpAgents(options, reloadInterval)
   const client = yield* NodeHttpClient.makeNodeHttp.pipe(Effect.provideService(NodeHttpClient.HttpAgent, agent))
   const breaker = yield* makeNodeBreaker
 
   return NodeConnector.of({
     connect: Effect.fnUntraced(function*({ address, incarnation, name }) {
-      const refusal = invalidAddressReason(address, options.insecureHttp === true)
-      if (refusal !== undefined) {
+      const invalid = invalidAddressReason(address, options.insecureHttp === true)
+      if (invalid !== undefined) {
         return yield* new NodeFailed({
           node: name,
-          detail: `Node ${name} cannot be reached at ${address}: ${refusal}.`
+          detail: `Invalid address of node ${name} (${address}): ${invalid}.`
         })
       }
       const source = yield* makeRemoteCoreSource({
         url: address,
         ...(token === undefined ? {} : { token }),
-        // Once, for a connection that the node closed just as it was used again. Callers try again themselves.
+        // One retry, for a connection that the node closes at the moment when it is reused. Callers retry themselves.
         retries: 1,
         maxRetryAfter: 0,
-        maxAnswerBytes,
+        maxResponseBytes,
         timeout: options.timeout ?? "10 seconds",
         idleTimeout: options.idleTimeout ?? "60 seconds",
         watchIdleTimeout: options.watchIdleTimeout ?? "15 seconds"
@@ -72,15 +75,16 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
 })
 
 /**
- * Reaches nodes at `https://…` (or, where allowed, `http://…`).
+ * A `NodeConnector` for node agents at `https://…` (or `http://…`, if allowed).
  *
- * - TLS 1.2 or newer, verified by the authorities in `ca` for `serverName`. Files may change: new connections go by the
- *   new authorities, running requests are not disturbed.
- * - The token goes to the node that is asked, never over plain HTTP unless that is allowed, and never along a redirect.
- * - A node that fails several times in a row is left alone for 2 to 30 seconds; its watch goes on trying. Requests and
- *   downloads of one node are bounded, and wait for each other for a time that is bounded, too.
+ * - TLS 1.2 or newer. Certificates are verified against `ca`, for `serverName`. When the CA file changes, new connections
+ *   use the new CA certificates, and running requests continue.
+ * - The token is sent to the requested node only: not over plain HTTP unless that is allowed, and not to the target of a
+ *   redirect. While the token file is not usable, requests fail with `NodeFailed`.
+ * - After several failures in a row, a node gets no requests for 2 to 30 seconds, except for watches. The number of
+ *   concurrent requests and downloads of each node is limited; others wait in a queue, with a timeout.
  *
- * Fails where a file cannot be used at the start. What comes later is logged, and what was there before stays.
+ * Fails if a file is not usable at the start. Later failures are logged.
  */
 export const layerHttpNodeConnector = (
   options: HttpNodeConnectorOptions = {}

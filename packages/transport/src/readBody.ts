@@ -1,23 +1,26 @@
-/**
- * Bodies of Node's HTTP client into the caller's buffers. A large body as a stream leaves a buffer of 64 KiB behind for
- * each read of the socket, which the garbage collector then has to find: more work than all else together.
- */
 import type { ReadBody } from "@koredump/client/effect"
 import { IncomingMessage } from "node:http"
 
-/** Gives the memory of bytes that were copied back at once, where they are all that there is in it. */
+/** Frees the memory of a buffer that was copied, if the buffer is all of its memory. */
 const release = ({ buffer, byteLength, byteOffset }: Buffer): void => {
   if (byteOffset === 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
-/** See the module's text. Of an answer that is not from Node's client it is a defect. */
-export const readBody: ReadBody = (response, { broken, idleMillis, timedOut }) => {
+/**
+ * Reads bodies of the Node.js HTTP client into the caller's buffers. A stream would allocate 64 KiB for each read of the
+ * socket, and collecting this garbage would cost more than everything else in a download.
+ *
+ * Throws a `TypeError` for responses of other HTTP clients.
+ */
+export const readBody: ReadBody = (response, { connectionLost, idleMillis, timedOut }) => {
   const source = (response as { readonly source?: unknown }).source
-  if (!(source instanceof IncomingMessage)) throw new TypeError("not an answer of Node's HTTP client")
+  if (!(source instanceof IncomingMessage)) {
+    throw new TypeError("readBody supports responses of the Node.js HTTP client only")
+  }
   let chunk: Buffer | null = null
-  let taken = 0
+  let consumed = 0
   let failure: unknown
   let wake: (() => void) | undefined
   for (const event of ["readable", "end", "close"]) source.on(event, () => wake?.())
@@ -26,34 +29,34 @@ export const readBody: ReadBody = (response, { broken, idleMillis, timedOut }) =
     wake?.()
   })
 
-  /** Copies what is there; answers how many bytes that were. */
-  const take = (into: Uint8Array): number => {
+  /** Copies the bytes that are available, and returns their number. */
+  const copyAvailable = (into: Uint8Array): number => {
     let done = 0
     while (done < into.length) {
       chunk ??= source.read() as Buffer | null
       if (chunk === null) return done
-      const bytes = Math.min(chunk.length - taken, into.length - done)
-      into.set(bytes === chunk.length ? chunk : chunk.subarray(taken, taken + bytes), done)
+      const bytes = Math.min(chunk.length - consumed, into.length - done)
+      into.set(bytes === chunk.length ? chunk : chunk.subarray(consumed, consumed + bytes), done)
       done += bytes
-      taken += bytes
-      if (taken < chunk.length) return done
+      consumed += bytes
+      if (consumed < chunk.length) return done
       release(chunk)
       chunk = null
-      taken = 0
+      consumed = 0
     }
     return done
   }
 
-  const more = (signal: AbortSignal) =>
+  const waitForData = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       const settle = (end: () => void) => {
-        clearTimeout(late)
+        clearTimeout(timer)
         signal.removeEventListener("abort", abort)
         wake = undefined
         end()
       }
       const abort = () => settle(() => reject(signal.reason))
-      const late = setTimeout(() => settle(() => reject(timedOut())), idleMillis)
+      const timer = setTimeout(() => settle(() => reject(timedOut())), idleMillis)
       signal.addEventListener("abort", abort)
       wake = () => settle(resolve)
       if (signal.aborted) abort()
@@ -62,20 +65,20 @@ export const readBody: ReadBody = (response, { broken, idleMillis, timedOut }) =
 
   return async (into, signal) => {
     for (;;) {
-      let done = take(into)
+      let done = copyAvailable(into)
       if (done > 0) {
-        // Larger blocks cost less: what the next turn brings is taken along, and nothing waited for.
+        // Larger blocks cost less: add what the next turn of the event loop brings, without waiting for data.
         while (done < into.length) {
           await nextTurn()
-          const bytes = take(into.subarray(done))
+          const bytes = copyAvailable(into.subarray(done))
           if (bytes === 0) break
           done += bytes
         }
         return done
       }
       if (source.readableEnded) return 0
-      if (source.destroyed) throw broken(failure)
-      await more(signal)
+      if (source.destroyed) throw connectionLost(failure)
+      await waitForData(signal)
     }
   }
 }

@@ -1,31 +1,35 @@
-/**
- * A node's source, guarded: few requests and downloads at once, and after some failures in a row none at all for a
- * while, so that a node that is down costs its callers nothing and gets no crowd when it comes back.
- */
-import { type CoreFile, CoreSource, NodeFailed, NodeTimeout, type Problem, TooManyDownloads } from "@koredump/core"
-import { Duration, Effect, Exit, Option, Schedule, Scope, Semaphore, Stream } from "effect"
+import {
+  type CoreFile,
+  CoreSource,
+  exponentialBackoff,
+  NodeFailed,
+  NodeTimeout,
+  type Problem,
+  TooManyDownloads
+} from "@koredump/core"
+import { Duration, Effect, Exit, Option, Scope, Semaphore, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
-/** Bounds for each node. */
+/** Limits for each node. */
 export interface NodeConnectionLimits {
-  /** Requests at once; 8 unless said. */
+  /** Concurrent requests. Default: 8 */
   readonly maxRequests?: number | undefined
-  /** Downloads at once; 16 unless said. */
+  /** Concurrent downloads. Default: 16 */
   readonly maxDownloads?: number | undefined
-  /** Longest wait until one of these can begin; 10 seconds unless said. */
+  /** Longest time that a request or download waits for others. Default: 10 seconds */
   readonly queueTimeout?: Duration.Input | undefined
 }
 
-/** Failures in a row after which a node is not asked for a while. */
+/** Failures in a row after which a node gets no requests for a while. */
 const failuresToOpen = 5
 
-/** The breaker of all nodes: each has its own circuit. */
+/** Makes the circuit breaker of all nodes. Each node has its own circuit. */
 export const makeNodeBreaker = CircuitBreaker.make({
   tripPolicy: CircuitBreaker.consecutive(failuresToOpen),
-  openDuration: Schedule.min([Schedule.exponential("2 seconds"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
+  openDuration: exponentialBackoff("2 seconds", "30 seconds")
 }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
 
-// What a node says of one core, or of this server's request, does not speak against the node as a whole.
+// Problems of one core or of one request are not failures of the node.
 const failureTags: ReadonlySet<string> = new Set(["NodeFailed", "NodeTimeout", "NotReady", "InternalError"])
 
 const isNodeFailure = ({ _tag }: Problem): boolean => failureTags.has(_tag)
@@ -36,76 +40,81 @@ const classify = (exit: Exit.Exit<unknown, Problem>): CircuitBreaker.Outcome => 
   return failed ? CircuitBreaker.failure() : CircuitBreaker.success
 }
 
-const waitOf = (error: CircuitBreaker.CircuitBreakerError): string =>
+const formatWait = (error: CircuitBreaker.CircuitBreakerError): string =>
   error.reason._tag === "CircuitOpen"
     ? `in ${Math.max(1, Math.ceil(Duration.toSeconds(error.reason.retryAfter)))} s`
-    : "right now"
+    : "running"
 
-/** Guards the source of the node called `node`; `key` tells its circuit from all others. */
+/**
+ * Limits the concurrent requests and downloads of a node. After some failures in a row, requests fail at once for a
+ * while: callers need not wait for a node that is down, and the node is not overloaded when it comes back.
+ *
+ * `node` is the node's name, and `key` identifies its circuit.
+ */
 export const withNodeLimits = (
   source: CoreSource["Service"],
   breaker: CircuitBreaker.CircuitBreaker,
   node: string,
   key: string,
-  bounds: NodeConnectionLimits
+  limits: NodeConnectionLimits
 ): CoreSource["Service"] => {
-  const requests = Semaphore.makeUnsafe(bounds.maxRequests ?? 8)
-  const downloads = Semaphore.makeUnsafe(bounds.maxDownloads ?? 16)
-  const queueTimeout = bounds.queueTimeout ?? "10 seconds"
-  let circuits = 0
+  const requests = Semaphore.makeUnsafe(limits.maxRequests ?? 8)
+  const downloads = Semaphore.makeUnsafe(limits.maxDownloads ?? 16)
+  const queueTimeout = limits.queueTimeout ?? "10 seconds"
+  let circuitCount = 0
 
-  const slotOf = (semaphore: Semaphore.Semaphore, refusal: () => Problem) =>
+  const takeSlot = (semaphore: Semaphore.Semaphore, queueFull: () => Problem) =>
     Semaphore.takeScoped(semaphore, 1).pipe(
-      Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(refusal()) })
+      Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(queueFull()) })
     )
-  const full = (what: string) => `As many ${what} of node ${node} run as are allowed at once.`
-  const request = slotOf(requests, () => new NodeTimeout({ node, detail: full("requests") }))
-  const download = slotOf(downloads, () => new TooManyDownloads({ detail: full("downloads") }))
+  const tooMany = (what: string) => `Timed out: node ${node} has too many concurrent ${what}.`
+  const requestSlot = takeSlot(requests, () => new NodeTimeout({ node, detail: tooMany("requests") }))
+  const downloadSlot = takeSlot(downloads, () => new TooManyDownloads({ detail: tooMany("downloads") }))
 
-  const circuit = () => `${key} ${circuits}`
+  const circuitKey = () => `${key} ${circuitCount}`
 
-  const guarded = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
-    // A slot that does not come free speaks against the crowd, not against the node, so it is outside the breaker. It has
-    // a scope of its own: what is opened lives on.
+  const limited = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
+    // The slot is outside of the breaker: waiting too long for a slot is not a failure of the node. It has its own scope,
+    // because an opened file stays open after the request.
     Effect.scopedWith((scope) =>
       Effect.andThen(
-        Scope.provide(request, scope),
-        Effect.suspend(() => breaker.execute(operation, { key: circuit(), classify }))
+        Scope.provide(requestSlot, scope),
+        Effect.suspend(() => breaker.execute(operation, { key: circuitKey(), classify }))
       )
     ).pipe(
       Effect.catchTag("CircuitBreakerError", (error) =>
         Effect.fail(
           new NodeFailed({
             node,
-            detail: `Node ${node} failed several times in a row; it is tried again ${waitOf(error)}.`
+            detail: `Node ${node} failed several times in a row. The next attempt is ${formatWait(error)}.`
           })
         ))
     )
 
-  const streamed = (stream: Stream.Stream<Uint8Array, Problem>) =>
-    Stream.scoped(Stream.unwrap(Effect.as(download, stream)))
+  const limitDownload = (stream: Stream.Stream<Uint8Array, Problem>) =>
+    Stream.scoped(Stream.unwrap(Effect.as(downloadSlot, stream)))
 
-  // A watch that is answered shows that the node is back: what failed before counts no more.
-  const answered = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuit()), () => undefined)).pipe(
+  // A watch with an event shows that the node is back: a new circuit forgets its failures.
+  const onWatchEvent = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuitKey()), () => undefined)).pipe(
     Effect.map((state) => {
-      if (state?._tag !== "Closed") circuits += 1
+      if (state?._tag !== "Closed") circuitCount += 1
     })
   )
 
   return CoreSource.of({
-    list: (query) => guarded(source.list(query)),
-    get: (ref) => guarded(source.get(ref)),
+    list: (query) => limited(source.list(query)),
+    get: (ref) => limited(source.get(ref)),
     open: (ref) =>
-      Effect.map(guarded(source.open(ref)), ({ reader, ...file }): CoreFile => ({
+      Effect.map(limited(source.open(ref)), ({ reader, ...file }): CoreFile => ({
         ...file,
-        bytes: (range) => streamed(file.bytes(range)),
-        decompressed: streamed(file.decompressed),
+        bytes: (range) => limitDownload(file.bytes(range)),
+        decompressed: limitDownload(file.decompressed),
         ...(reader === undefined
           ? {}
-          : { reader: (range) => Effect.andThen(download, reader(range)) })
+          : { reader: (range) => Effect.andThen(downloadSlot, reader(range)) })
       })),
-    remove: (ref) => guarded(source.remove(ref)),
-    changes: (options) => Stream.onFirst(source.changes(options), () => answered),
-    nodes: guarded(source.nodes)
+    remove: (ref) => limited(source.remove(ref)),
+    changes: (options) => Stream.onFirst(source.changes(options), () => onWatchEvent),
+    nodes: limited(source.nodes)
   })
 }

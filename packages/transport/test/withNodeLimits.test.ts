@@ -15,24 +15,24 @@ import {
 } from "@koredump/core"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ref, summary } from "../../client-sdk/test/support.ts"
+import { ref, summary } from "../../../test-support/coreServer.ts"
 import { makeNodeBreaker, type NodeConnectionLimits, withNodeLimits } from "../src/withNodeLimits.ts"
 
 const empty = { cores: [], resourceVersion: "a-1", unreachable: [] }
 const bookmark: CoreEvent = { type: "BOOKMARK", object: { resourceVersion: "a-1" } }
 
-/** A node that a test scripts: what each list ends with, and how long it takes. */
-const makeNode = (bounds: NodeConnectionLimits = {}) =>
+/** A node whose response is set by the test. */
+const makeNode = (limits: NodeConnectionLimits = {}) =>
   Effect.gen(function*() {
     const node = {
-      asked: 0,
+      requests: 0,
       running: 0,
       open: 0,
       answer: Effect.succeed(empty) as Effect.Effect<typeof empty, Problem>,
       body: Stream.empty as Stream.Stream<Uint8Array, Problem>
     }
     const answer = Effect.suspend(() => {
-      node.asked += 1
+      node.requests += 1
       node.running += 1
       return Effect.ensuring(node.answer, Effect.sync(() => node.running -= 1))
     })
@@ -56,74 +56,74 @@ const makeNode = (bounds: NodeConnectionLimits = {}) =>
       changes: () => Stream.make(bookmark),
       nodes: Effect.as(answer, [])
     }
-    return { node, source: withNodeLimits(source, yield* makeNodeBreaker, "node-1", "node-1 x", bounds) }
+    return { node, source: withNodeLimits(source, yield* makeNodeBreaker, "node-1", "node-1 x", limits) }
   })
 
 const broken = Effect.fail(new NodeFailed({ detail: "broken" }))
 
-describe("a node that fails", () => {
+describe("circuit breaker", () => {
   it.effect.each<Problem>([
     new NodeFailed({}),
     new NodeTimeout({}),
     new NotReady({}),
     new InternalError({})
-  ])("by $_tag is left alone after five", (problem) =>
+  ])("sends no requests after five failures with $_tag", (problem) =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = Effect.fail(problem)
       for (let i = 0; i < 7; i++) yield* Effect.flip(source.list({}))
-      assert.strictEqual(node.asked, 5)
+      assert.strictEqual(node.requests, 5)
     }).pipe(Effect.scoped))
 
-  it.effect("is left alone after five failures in a row, then tried once, and is back when that succeeds", () =>
+  it.effect("opens after five failures in a row, then lets one request through, and closes when it succeeds", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = broken
       for (let i = 0; i < 5; i++) yield* Effect.flip(i % 2 === 0 ? source.list({}) : source.remove(ref))
       const failure = yield* Effect.flip(source.get(ref))
       assert.include(failure, { _tag: "NodeFailed", node: "node-1" })
-      assert.match(failure.message, /^Node node-1 failed several times in a row; it is tried again in [123] s\.$/)
-      assert.strictEqual(node.asked, 5)
+      assert.match(failure.message, /^Node node-1 failed several times in a row\. The next attempt is in [123] s\.$/)
+      assert.strictEqual(node.requests, 5)
 
       yield* TestClock.adjust("3 seconds")
       yield* Effect.flip(source.list({}))
-      assert.strictEqual(node.asked, 6)
+      assert.strictEqual(node.requests, 6)
       yield* Effect.flip(source.list({}))
-      assert.strictEqual(node.asked, 6)
+      assert.strictEqual(node.requests, 6)
 
       yield* TestClock.adjust("5 seconds")
       node.answer = Effect.succeed(empty)
       yield* source.list({})
       yield* source.nodes
-      assert.strictEqual(node.asked, 8)
+      assert.strictEqual(node.requests, 8)
     }).pipe(Effect.scoped))
 
-  it.effect("is tried again within 36 seconds, however often it failed", () =>
+  it.effect("lets a request through every 36 seconds, however often the node failed", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = broken
       for (let i = 0; i < 5; i++) yield* Effect.flip(source.list({}))
       for (let i = 0; i < 20; i++) {
-        const before = node.asked
+        const before = node.requests
         yield* TestClock.adjust("36 seconds")
         yield* Effect.flip(source.list({}))
-        assert.strictEqual(node.asked, before + 1)
+        assert.strictEqual(node.requests, before + 1)
       }
     }).pipe(Effect.scoped))
 
-  it.effect("is back as soon as a watch of it is answered", () =>
+  it.effect("closes as soon as a watch receives an event", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = broken
       for (let i = 0; i < 6; i++) yield* Effect.flip(source.list({}))
-      assert.strictEqual(node.asked, 5)
+      assert.strictEqual(node.requests, 5)
       assert.deepStrictEqual(yield* Stream.runCollect(source.changes()), [bookmark])
       node.answer = Effect.succeed(empty)
       yield* source.list({})
-      assert.strictEqual(node.asked, 6)
+      assert.strictEqual(node.requests, 6)
     }).pipe(Effect.scoped))
 
-  it.effect("does not fail by what it says of a core, or of this server's request", () =>
+  it.effect("does not count problems of a core or of the request", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       for (
@@ -137,12 +137,12 @@ describe("a node that fails", () => {
         node.answer = Effect.fail(problem)
         for (let i = 0; i < 10; i++) yield* Effect.flip(source.list({}))
       }
-      assert.strictEqual(node.asked, 40)
+      assert.strictEqual(node.requests, 40)
     }).pipe(Effect.scoped))
 })
 
-describe("at once", () => {
-  it.effect("so many requests run, the rest waits, and not for long", () =>
+describe("concurrency limits", () => {
+  it.effect("lets requests wait for a slot, up to the queue timeout", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode({ maxRequests: 2, queueTimeout: "10 seconds" })
       node.answer = Effect.never
@@ -158,11 +158,11 @@ describe("at once", () => {
       node.answer = Effect.succeed(empty)
       yield* Fiber.interrupt(running[0]!)
       yield* Fiber.join(next)
-      assert.strictEqual(node.asked, 3)
+      assert.strictEqual(node.requests, 3)
       yield* Fiber.interrupt(running[1]!)
     }).pipe(Effect.scoped))
 
-  it.effect("what had to wait too long does not speak against the node", () =>
+  it.effect("does not count a queue timeout as a failure of the node", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode({ maxRequests: 1, queueTimeout: "5 seconds" })
       node.answer = Effect.never
@@ -177,7 +177,7 @@ describe("at once", () => {
       yield* source.list({})
     }).pipe(Effect.scoped))
 
-  it.effect("so many downloads run; they hold up no request, and no watch", () =>
+  it.effect("limits downloads separately from requests and watches", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode({ maxRequests: 1, maxDownloads: 1, queueTimeout: "10 seconds" })
       node.body = Stream.never

@@ -1,38 +1,24 @@
-/** What can go wrong with the files of a download; what can go wrong with the core itself is a `Problem`. */
+/** Errors of the files of a download. Errors of the core itself are problems. */
+import { fileErrorText } from "@koredump/core"
 import { Schema } from "effect"
 
-/** There is a file of that name, and it is not the one that would be written. It stays as it is. */
+/** There is another file at this path. It was not changed. */
 export class FileExists extends Schema.TaggedError<FileExists>()("FileExists", { path: Schema.String }) {
   override get message(): string {
-    return `${this.path} exists and is another file; it is left as it is.`
+    return `Cannot write ${this.path}: another file exists there. It was not changed.`
   }
 }
 
-const sentences: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the file would be larger than allowed",
-  EIO: "input/output error",
-  EISDIR: "it is a directory",
-  ELOOP: "it is a symbolic link",
-  ENAMETOOLONG: "the name is too long",
-  ENOENT: "the directory does not exist",
-  ENOSPC: "no space left on the device",
-  ENOTDIR: "part of the path is no directory",
-  EPERM: "operation not permitted",
-  EROFS: "the file system is read-only"
-}
-
-/** A file cannot be written, or read again. What was downloaded is kept in the `.part` file where there is one. */
+/** A file cannot be written or read. If there is a `.part` file, it keeps what was downloaded. */
 export class FileFailed extends Schema.TaggedError<FileFailed>()("FileFailed", {
   path: Schema.String,
-  /** The system's code: `ENOSPC`, `EACCES`. */
+  /** Error code of the system: `ENOSPC`, `EACCES`. */
   code: Schema.String
 }) {
   override get message(): string {
-    return `Cannot write ${this.path}: ${sentences[this.code] ?? this.code}.`
+    return `Cannot write ${this.path}: ${fileErrorText(this.code)}.`
   }
 }
 
-/** Errors of the files. */
+/** Errors of the files of a download. */
 export type DownloadError = FileExists | FileFailed

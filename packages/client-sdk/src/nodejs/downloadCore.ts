@@ -1,21 +1,29 @@
-/** A core to a file: atomic, resumable, and the very bytes. */
 import { decompress } from "@koredump/compression"
-import { type CoreFile, type CoreRef, CoreSource, CoreUnreadable, isTransient, type Problem } from "@koredump/core"
+import {
+  type CoreFile,
+  type CoreRef,
+  CoreSource,
+  CoreUnreadable,
+  exponentialBackoff,
+  isTransient,
+  type Problem
+} from "@koredump/core"
 import { Effect, Option, Schedule, Stream } from "effect"
 import { createHash } from "node:crypto"
 import type { DownloadError } from "./DownloadError.ts"
-import { type DownloadedFile, makeTarget, type Target } from "./Target.ts"
+import type { DownloadedFile, DownloadTarget } from "./DownloadTarget.ts"
+import { makeDownloadTarget } from "./makeDownloadTarget.ts"
 
-/** How far a download is, in bytes of the stored file. */
+/** Progress of a download, in bytes of the stored file. */
 export interface DownloadProgress {
-  /** There so far, those of an earlier attempt included. */
+  /** Bytes received so far, including those of an earlier attempt. */
   readonly received: number
   readonly total: number
-  /** What an earlier attempt had left. */
+  /** Bytes of an earlier attempt. */
   readonly resumedFrom: number
 }
 
-/** Where the files go: the stored file, the core decompressed while it comes, or both from one download. */
+/** Where the files go: the stored file, the core (decompressed during the download), or both from one download. */
 export type DownloadPaths =
   | { readonly path: string; readonly decompressedPath?: string | undefined }
   | { readonly path?: undefined; readonly decompressedPath: string }
@@ -23,123 +31,133 @@ export type DownloadPaths =
 /** What to download. */
 export type DownloadOptions = DownloadPaths & {
   readonly ref: CoreRef
-  /** Whether to compute the SHA-256 of the stored file. */
+  /** Whether to compute the SHA-256 of the stored file. Default: `false` */
   readonly sha256?: boolean | undefined
   /** Called at most ten times a second, and at the end. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
 
-/** What was downloaded. */
-export interface Downloaded {
-  /** The stored file, where one was asked for. */
+/** The result of a download. */
+export interface DownloadResult {
+  /** The stored file, if `path` was given. */
   readonly stored?: DownloadedFile
-  /** The core itself, where it was asked for. */
+  /** The decompressed core, if `decompressedPath` was given. */
   readonly decompressed?: DownloadedFile
   readonly etag: string
+  /** Bytes of an earlier attempt. */
   readonly resumedFrom: number
-  /** SHA-256 of the stored file in hex, where it was asked for. */
+  /** SHA-256 of the stored file in hex, if `sha256` was set. */
   readonly sha256?: string
 }
 
 const progressMillis = 100
 const readBytes = 1024 * 1024
 
-// Attempts without a single byte, one after the other.
-const reconnect = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 6 })
-)
+// The limit is for reconnects in a row without a single byte: every byte starts the schedule again.
+const reconnectSchedule = exponentialBackoff("500 millis", "10 seconds").pipe(Schedule.upTo({ times: 6 }))
 
-/** The stored bytes from `from` on; goes on where the connection broke. */
-const resumingBytes = (file: CoreFile, from: number): Stream.Stream<Uint8Array, Problem> =>
+/** The stored bytes from `start` on. Reconnects and continues if the connection breaks. */
+const resumingBytes = (file: CoreFile, start: number): Stream.Stream<Uint8Array, Problem> =>
   Stream.suspend(() => {
-    let position = from
+    let position = start
     return Stream.suspend(() => position < file.size ? file.bytes({ start: position, end: file.size }) : Stream.empty)
       .pipe(
         Stream.mapArray((chunks) => {
           for (const chunk of chunks) position += chunk.length
           return chunks
         }),
-        Stream.retry(($) => $(reconnect).pipe(Schedule.while(({ input }) => isTransient(input))))
+        Stream.retry(($) => $(reconnectSchedule).pipe(Schedule.while(({ input }) => isTransient(input))))
       )
   })
 
-/** The bytes that are there already. */
-const leftBytes = (target: Target): Stream.Stream<Uint8Array, DownloadError> =>
+/** The bytes that an earlier attempt wrote. */
+const existingBytes = (target: DownloadTarget): Stream.Stream<Uint8Array, DownloadError> =>
   Stream.paginate(0, (position) =>
-    position >= target.have
+    position >= target.resumedFrom
       ? Effect.succeed([[], Option.none()])
-      : Effect.map(target.read(position, Math.min(readBytes, target.have - position)), (chunk) => [
+      : Effect.map(target.read(position, Math.min(readBytes, target.resumedFrom - position)), (chunk) => [
         [chunk],
-        // A part that has become shorter meanwhile ends early; the count of what was written tells.
+        // If another process has truncated the part, this ends early. The decompressor or the hash detects that.
         chunk.length === 0 ? Option.none() : Option.some(position + chunk.length)
       ]))
 
-/** A target that takes nothing. */
-const nowhere: Target = {
-  have: 0,
-  complete: true,
+/** The target of a file that is not requested. */
+const noTarget: DownloadTarget = {
+  resumedFrom: 0,
+  isComplete: true,
   read: () => Effect.succeed(new Uint8Array()),
   write: () => Effect.void,
   finish: Effect.never,
   discard: Effect.void
 }
 
-const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], options: DownloadOptions) {
-  const { decompressedPath, onProgress, path, ref } = options
+/** Counts received bytes and reports them at most ten times a second. */
+const makeProgressReporter = ({ onProgress }: DownloadOptions, total: number, resumedFrom: number) => {
+  let received = resumedFrom
+  let lastReport = Number.NEGATIVE_INFINITY
+  const report = () => onProgress?.({ received, total, resumedFrom })
+  return {
+    received: () => received,
+    report,
+    add: (bytes: number) => {
+      received += bytes
+      if (onProgress === undefined || performance.now() - lastReport < progressMillis) return
+      lastReport = performance.now()
+      report()
+    }
+  }
+}
+
+const downloadOnce = Effect.fnUntraced(function*(source: CoreSource["Service"], options: DownloadOptions) {
+  const { decompressedPath, path, ref } = options
   const file = yield* source.open(ref)
   const key = createHash("sha256").update(`${ref.node}/${ref.id}/${file.etag}`).digest("hex").slice(0, 16)
   const modified = Math.floor(file.lastModified / 1000)
   const wantsStored = path !== undefined
   const wantsCore = decompressedPath !== undefined && decompressedPath !== path
-  const stored = wantsStored ? yield* makeTarget({ path, key, modified, size: file.size }) : nowhere
+  const stored = wantsStored ? yield* makeDownloadTarget({ path, key, modified, size: file.size }) : noTarget
   const core = wantsCore
-    ? yield* makeTarget({ path: decompressedPath, key, modified, size: undefined, otherSize: file.size })
-    : nowhere
+    ? yield* makeDownloadTarget({ path: decompressedPath, key, modified, size: undefined, otherSize: file.size })
+    : noTarget
   const hash = options.sha256 === true ? createHash("sha256") : undefined
+  const { resumedFrom } = stored
+  const progress = makeProgressReporter(options, file.size, resumedFrom)
 
-  const resumedFrom = stored.have
-  let received = stored.have
-  let told = Number.NEGATIVE_INFINITY
-  const tell = () => onProgress?.({ received, total: file.size, resumedFrom })
-
-  const take = (chunks: readonly [Uint8Array, ...Array<Uint8Array>]) => {
+  const writeStored = (chunks: readonly [Uint8Array, ...Array<Uint8Array>]) => {
+    let bytes = 0
     for (const chunk of chunks) {
-      received += chunk.length
+      bytes += chunk.length
       hash?.update(chunk)
     }
-    const now = performance.now()
-    if (onProgress !== undefined && now - told >= progressMillis) {
-      told = now
-      tell()
-    }
+    progress.add(bytes)
     return Effect.as(stored.write(chunks), chunks)
   }
 
-  // What is there already is read again only for those who need it.
-  const left = core.complete && hash === undefined
+  // The existing bytes are read again only if the decompressor or the hash needs them.
+  const existing = core.isComplete && hash === undefined
     ? Stream.empty
-    : Stream.map(leftBytes(stored), (chunk) => (hash?.update(chunk), chunk))
-  const rest = Stream.suspend(() => Stream.mapArrayEffect(resumingBytes(file, received), take)).pipe(
-    Stream.tapError((error) => error._tag === "PreconditionFailed" ? stored.discard : Effect.void)
-  )
-  const all = stored.complete && core.complete && hash === undefined ? Stream.empty : Stream.concat(left, rest)
+    : Stream.map(existingBytes(stored), (chunk) => (hash?.update(chunk), chunk))
+  const remaining = Stream.suspend(() => Stream.mapArrayEffect(resumingBytes(file, progress.received()), writeStored))
+    .pipe(Stream.tapError((error) => error._tag === "PreconditionFailed" ? stored.discard : Effect.void))
+  const all = stored.isComplete && core.isComplete && hash === undefined
+    ? Stream.empty
+    : Stream.concat(existing, remaining)
 
-  const corrupt = core.complete ? yield* Effect.as(Stream.runDrain(all), undefined) : yield* all.pipe(
+  const corrupt = core.isComplete ? yield* Effect.as(Stream.runDrain(all), undefined) : yield* all.pipe(
     decompress(file.compression),
     Stream.runForEachArray(core.write),
     Effect.as(undefined),
-    // The stored file is what it is: it is still fetched to its end, where it is wanted.
-    Effect.catchTag("CorruptInput", (error) => Effect.as(wantsStored ? Stream.runDrain(rest) : Effect.void, error))
+    // A corrupt file is stored as it is on the server: download the rest of it, if it was requested.
+    Effect.catchTag("CorruptInput", (error) => Effect.as(wantsStored ? Stream.runDrain(remaining) : Effect.void, error))
   )
-  tell()
+  progress.report()
   const storedFile = wantsStored ? yield* stored.finish : undefined
-  const why = decompressedPath === path && file.size === 0 ? "the file is empty" : corrupt?.message
-  if (why !== undefined) {
+  const reason = decompressedPath === path && file.size === 0 ? "the file is empty" : corrupt?.message
+  if (reason !== undefined) {
     return yield* new CoreUnreadable({
       id: ref.id,
       node: ref.node,
-      detail: `The core cannot be decompressed: ${why}.`
+      detail: `The core cannot be decompressed: ${reason}.`
     })
   }
   const coreFile = wantsCore ? yield* core.finish : undefined
@@ -149,26 +167,28 @@ const attempt = Effect.fnUntraced(function*(source: CoreSource["Service"], optio
     etag: file.etag,
     resumedFrom,
     ...(hash === undefined ? {} : { sha256: hash.digest("hex") })
-  } satisfies Downloaded
+  } satisfies DownloadResult
 })
 
 /**
- * Downloads a core to files of mode 0600, in constant memory.
+ * Downloads a core to files of mode 0600, with constant memory.
  *
- * - Bytes gather in `<path>.<16 hex digits>.part`, which gets its name when it is whole. The digits pin the very bytes
- *   (from the ETag): a later call goes on with a part of the same core, never with that of another.
- * - Where the connection breaks, it goes on by itself; after seven attempts without a byte it fails and leaves the part.
- *   Where the core changes meanwhile, it begins anew.
- * - A file that is at `path` already is never overwritten. With the stored file's size and time of last change (which
- *   downloads get) it is taken as done; with the same size only, it is compared with the download byte by byte; else
- *   `FileExists`. A decompressed file that is there is judged by its time, or compared.
- * - With both paths one download fills both; where they are the same (a core that is stored as it is), it is one file. With `decompressedPath` alone nothing else is written, and a later call
- *   begins anew. A core that cannot be decompressed fails with `CoreUnreadable`; the stored file is kept.
+ * - Bytes go to `<path>.<16 hex digits>.part`, which is renamed when it is complete. The digits identify the bytes (they
+ *   are derived from the ETag): a later call resumes the part of the same core, never that of another.
+ * - If the connection breaks, the download reconnects and continues. After six reconnects in a row without a byte it
+ *   fails and keeps the part. If the core changes during the download, it starts again.
+ * - A file that exists at `path` is never overwritten. If it has the size and modification time of the stored file (which
+ *   downloads get), it counts as the same. If it has the same size only, the download is compared with it byte by byte.
+ *   Otherwise the download fails with `FileExists`. An existing decompressed file is recognized by its modification time,
+ *   or compared.
+ * - With both paths, one download fills both files. If the paths are equal (the core is stored uncompressed), there is
+ *   one file. With `decompressedPath` alone, nothing else is written, and a later call starts again.
+ * - If the core cannot be decompressed, the download fails with `CoreUnreadable` and keeps the stored file.
  */
 export const downloadCore = (
   options: DownloadOptions
-): Effect.Effect<Downloaded, Problem | DownloadError, CoreSource> =>
-  CoreSource.use((source) => Effect.scoped(attempt(source, options))).pipe(
+): Effect.Effect<DownloadResult, Problem | DownloadError, CoreSource> =>
+  CoreSource.use((source) => Effect.scoped(downloadOnce(source, options))).pipe(
     Effect.retry({ while: (error) => error._tag === "PreconditionFailed", times: 2 }),
     Effect.withSpan("downloadCore")
   )

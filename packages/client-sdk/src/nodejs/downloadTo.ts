@@ -1,15 +1,14 @@
-/** The Promise form of `downloadCore`. */
 import type { CoreRef } from "@koredump/core"
-import type { CoreName } from "../Koredump.ts"
-import { type CallOptions, type KoredumpClient, runOnClient } from "../KoredumpClient.ts"
-import { downloadCore, type Downloaded, type DownloadOptions, type DownloadPaths } from "./downloadCore.ts"
+import type { CoreName } from "../client/Koredump.ts"
+import { type CallOptions, type KoredumpClient, runOnClient } from "../client/KoredumpClient.ts"
+import { downloadCore, type DownloadOptions, type DownloadPaths, type DownloadResult } from "./downloadCore.ts"
 
 /** How to download. */
 export type DownloadToOptions = CallOptions & Pick<DownloadOptions, "onProgress" | "sha256">
 
 /**
- * Downloads a core to files, as {@link downloadCore}: atomic, resumable, mode 0600, never over another file. `to` is the
- * path of the stored file, or says where the stored and the decompressed file go.
+ * Downloads a core to files: the Promise version of {@link downloadCore}. Resumes an earlier attempt and never overwrites
+ * another file. `to` is the path of the stored file, or the paths of the stored and the decompressed file.
  *
  * ```ts
  * await downloadTo(koredump, core, safeFileName(core.id))
@@ -20,7 +19,7 @@ export const downloadTo = (
   { id, node }: CoreName,
   to: string | DownloadPaths,
   { signal, ...options }: DownloadToOptions = {}
-): Promise<Downloaded> =>
+): Promise<DownloadResult> =>
   runOnClient(
     client,
     downloadCore({

@@ -1,15 +1,18 @@
-/** Node's own HTTP client: starts faster than `fetch`, holds less memory in large downloads, and dials Unix sockets. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Layer } from "effect"
 import type { HttpClient } from "effect/http"
 
-/** How connections are made. */
+/** TLS options. */
 export interface NodeHttpOptions {
-  /** Certificates in PEM by which the server's is verified; those that Node knows unless said. */
+  /** CA certificates (PEM) that verify the server's certificate. Default: those of Node.js */
   readonly ca?: string
 }
 
-/** An `HttpClient` for the server at `url`: `http://…`, `https://…`, or `unix:PATH`. Redirects are not followed. */
+/**
+ * An `HttpClient` for the server at `url`: `http://…`, `https://…`, or `unix:PATH`. It is the HTTP client of Node.js:
+ * compared with `fetch`, it starts faster, needs less memory for large downloads, and supports Unix sockets. It does not
+ * follow redirects.
+ */
 export const layerNodeHttp = (
   url: string | URL,
   options: NodeHttpOptions = {}

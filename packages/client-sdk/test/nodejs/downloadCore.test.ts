@@ -9,10 +9,10 @@ import { mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
+import { makeCoreHandler, ref, withServer } from "../../../../test-support/coreServer.ts"
 import { downloadCore, type DownloadProgress } from "../../src/node.ts"
-import { against, coreServer, ref } from "../support.ts"
 
-// It compresses, but not to nearly nothing.
+// Hex digits: compressible, but only by half.
 const plain = Buffer.from(
   Buffer.concat(Array.from({ length: 10_000 }, (_, i) => createHash("sha256").update(String(i)).digest())).toString(
     "hex"
@@ -25,10 +25,10 @@ const directory = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true }))
 )
 
-/** Runs over a source with one core; `bytes` may stand between. */
+/** Runs an effect with a source of one core. `bytes` may replace the bytes of the file. */
 const withCore = <A, E>(
   body: (
-    at: { readonly ref: typeof ref; readonly dir: string; readonly path: string }
+    core: { readonly ref: typeof ref; readonly dir: string; readonly path: string }
   ) => Effect.Effect<A, E, CoreSource>,
   core: FakeCore = { compression: "zstd", content: stored },
   bytes: (file: CoreFile, from: number) => CoreFile["bytes"] = (file) => file.bytes
@@ -38,7 +38,7 @@ const withCore = <A, E>(
     const source = yield* CoreSource
     const ref = yield* cores.put(core)
     const dir = yield* directory
-    const between = CoreSource.of({
+    const wrapped = CoreSource.of({
       ...source,
       open: (ref) =>
         Effect.map(source.open(ref), (file) => ({
@@ -46,14 +46,14 @@ const withCore = <A, E>(
           bytes: (range) => bytes(file, range?.start ?? 0)(range)
         }))
     })
-    return yield* body({ ref, dir, path: join(dir, "core.zst") }).pipe(Effect.provideService(CoreSource, between))
+    return yield* body({ ref, dir, path: join(dir, "core.zst") }).pipe(Effect.provideService(CoreSource, wrapped))
   }).pipe(Effect.scoped, Effect.provide(layerFakeCoreSource()))
 
 const read = (path: string) => Effect.promise(() => readFile(path))
 const list = (dir: string) => Effect.promise(() => readdir(dir))
 const sameBytes = (a: Uint8Array, b: Uint8Array) => assert.isTrue(Buffer.compare(a, b) === 0, "same bytes")
 
-/** Breaks off after some bytes, again and again: each connection gives no more than `most`. */
+/** Each connection breaks after `most` bytes. */
 const breaking = (most: number) => (file: CoreFile) => (range?: { start: number; end: number }) => {
   const { end, start } = range ?? { start: 0, end: file.size }
   return end - start <= most
@@ -61,23 +61,34 @@ const breaking = (most: number) => (file: CoreFile) => (range?: { start: number;
     : Stream.concat(file.bytes({ start, end: start + most }), Stream.fail(new NodeFailed({ detail: "broken" })))
 }
 
+/** Advances the clock until the effect ends. Files are real, so the effect does not end by the clock alone. */
+const withClock = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* Effect.promise(() => new Promise(setImmediate)).pipe(
+      Effect.andThen(TestClock.adjust("10 seconds")),
+      Effect.repeat({ until: () => fiber.pollUnsafe() !== undefined })
+    )
+    return yield* Fiber.join(fiber)
+  })
+
 describe("downloadCore", () => {
-  it.effect("writes the very bytes, for the owner alone, and tells how far it is", () =>
+  it.effect("writes the bytes with mode 0600 and reports progress", () =>
     withCore(({ dir, path, ref }) =>
       Effect.gen(function*() {
         const progress: Array<DownloadProgress> = []
-        const got = yield* downloadCore({ ref, path, sha256: true, onProgress: (p) => progress.push(p) })
+        const result = yield* downloadCore({ ref, path, sha256: true, onProgress: (p) => progress.push(p) })
         sameBytes(yield* read(path), stored)
         const { mode } = yield* Effect.promise(() => stat(path))
         assert.strictEqual(mode & 0o7777, 0o600)
         assert.deepStrictEqual(yield* list(dir), ["core.zst"])
-        assert.deepStrictEqual(got.stored, { path, size: stored.length, existed: false })
-        assert.strictEqual(got.sha256, createHash("sha256").update(stored).digest("hex"))
+        assert.deepStrictEqual(result.stored, { path, size: stored.length, existed: false })
+        assert.strictEqual(result.sha256, createHash("sha256").update(stored).digest("hex"))
         assert.deepStrictEqual(progress.at(-1), { received: stored.length, total: stored.length, resumedFrom: 0 })
       })
     ))
 
-  it.effect("mode 0600 whatever the umask", () =>
+  it.effect("sets mode 0600 whatever the umask is", () =>
     withCore(({ path, ref }) =>
       Effect.gen(function*() {
         const mask = process.umask(0o777)
@@ -86,13 +97,13 @@ describe("downloadCore", () => {
       })
     ))
 
-  it.effect("fills both files from one download, or the decompressed alone", () => {
-    let opened = 0
+  it.effect("writes both files from one download, or the decompressed file alone", () => {
+    let requests = 0
     return withCore(
       ({ dir, path, ref }) =>
         Effect.gen(function*() {
           const both = yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
-          assert.strictEqual(opened, 1)
+          assert.strictEqual(requests, 1)
           sameBytes(yield* read(path), stored)
           sameBytes(yield* read(join(dir, "core")), plain)
           assert.strictEqual(both.decompressed?.size, plain.length)
@@ -102,36 +113,49 @@ describe("downloadCore", () => {
         }),
       undefined,
       (file) => (range) => {
-        opened += 1
+        requests += 1
         return file.bytes(range)
       }
     )
   })
 
-  it.effect("goes on by itself where the connection breaks, and gives up where nothing comes", () =>
-    Effect.gen(function*() {
-      const download = withCore(
-        ({ dir, path, ref }) =>
-          Effect.gen(function*() {
-            yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
-            sameBytes(yield* read(path), stored)
-            sameBytes(yield* read(join(dir, "core")), plain)
-          }),
-        undefined,
-        breaking(Math.ceil(stored.length / 9))
-      )
-      const fiber = yield* Effect.forkChild(download)
-      while (fiber.pollUnsafe() === undefined) {
-        yield* TestClock.adjust("10 seconds")
-        yield* Effect.promise(() => new Promise(setImmediate))
-      }
-      yield* Fiber.join(fiber)
-    }))
+  it.effect("reconnects any number of times while each connection sends some bytes", () =>
+    withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          yield* withClock(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
+          sameBytes(yield* read(path), stored)
+          sameBytes(yield* read(join(dir, "core")), plain)
+        }),
+      undefined,
+      breaking(Math.ceil(stored.length / 9))
+    ))
 
-  it.effect("keeps the part where it fails, and goes on with it the next time", () =>
+  it.effect("fails after six reconnects in a row without a byte, and keeps the part", () => {
+    let requests = 0
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          const failure = yield* Effect.flip(withClock(downloadCore({ ref, path })))
+          assert.strictEqual(failure._tag, "NodeFailed")
+          assert.strictEqual(requests, 1 + 6)
+          const [part, ...others] = yield* list(dir)
+          assert.strictEqual((yield* read(join(dir, part!))).length, 1000)
+          assert.deepStrictEqual(others, [])
+        }),
+      undefined,
+      (file, start) => () => {
+        requests += 1
+        const broken = Stream.fail(new NodeFailed({ detail: "broken" }))
+        return start === 0 ? Stream.concat(file.bytes({ start: 0, end: 1000 }), broken) : broken
+      }
+    )
+  })
+
+  it.effect("keeps the part if it fails, and resumes it the next time", () =>
     Effect.gen(function*() {
       let broken = true
-      const froms: Array<number> = []
+      const starts: Array<number> = []
       const half = stored.length >> 1
       yield* withCore(
         ({ dir, path, ref }) =>
@@ -143,17 +167,17 @@ describe("downloadCore", () => {
             assert.deepStrictEqual(more, [])
             assert.strictEqual((yield* read(join(dir, part!))).length, half)
             broken = false
-            const got = yield* downloadCore({ ref, path, decompressedPath: join(dir, "core"), sha256: true })
-            assert.strictEqual(got.resumedFrom, half)
-            assert.strictEqual(got.sha256, createHash("sha256").update(stored).digest("hex"))
+            const result = yield* downloadCore({ ref, path, decompressedPath: join(dir, "core"), sha256: true })
+            assert.strictEqual(result.resumedFrom, half)
+            assert.strictEqual(result.sha256, createHash("sha256").update(stored).digest("hex"))
             sameBytes(yield* read(path), stored)
             sameBytes(yield* read(join(dir, "core")), plain)
             assert.deepStrictEqual((yield* list(dir)).toSorted(), ["core", "core.zst"])
-            assert.deepStrictEqual(froms, [0, half])
+            assert.deepStrictEqual(starts, [0, half])
           }),
         undefined,
         (file, from) => (range) => {
-          froms.push(from)
+          starts.push(from)
           return broken
             ? Stream.concat(file.bytes({ start: from, end: half }), Stream.fail(new CoreNotFound({ ...ref })))
             : file.bytes(range)
@@ -161,7 +185,7 @@ describe("downloadCore", () => {
       )
     }))
 
-  it.effect("does not go on with the part of another core, with a link, or with one that is too long", () =>
+  it.effect("does not resume the part of another core, a symbolic link, or a part that is too long", () =>
     withCore(({ dir, path, ref }) =>
       Effect.gen(function*() {
         yield* Effect.promise(() => writeFile(`${path}.0123456789abcdef.part`, "another"))
@@ -170,7 +194,7 @@ describe("downloadCore", () => {
         yield* Effect.promise(() => rm(path))
 
         const victim = join(dir, "victim")
-        const key = createHash("sha256").update(`${ref.node}/${ref.id}/${yield* etagOf(ref)}`).digest("hex")
+        const key = createHash("sha256").update(`${ref.node}/${ref.id}/${yield* readEtag(ref)}`).digest("hex")
         const part = `${path}.${key.slice(0, 16)}.part`
         yield* Effect.promise(() => writeFile(victim, "v").then(() => symlink(victim, part)))
         yield* downloadCore({ ref, path })
@@ -184,7 +208,7 @@ describe("downloadCore", () => {
       })
     ))
 
-  it.effect("begins anew where the core has changed meanwhile", () => {
+  it.effect("starts again if the core changes during the download", () => {
     let changed = false
     return withCore(
       ({ dir, path, ref }) =>
@@ -202,18 +226,35 @@ describe("downloadCore", () => {
     )
   })
 
-  it.effect("takes a file of the same size and time as done, compares one of the same size, refuses others", () => {
-    let opened = 0
+  it.effect("fails if the core changes during three downloads", () => {
+    let requests = 0
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* Effect.flip(downloadCore({ ref, path })))._tag, "PreconditionFailed")
+          assert.strictEqual(requests, 3)
+          assert.deepStrictEqual(yield* list(dir), [])
+        }),
+      undefined,
+      () => () => {
+        requests += 1
+        return Stream.concat(Stream.make(Buffer.from("old")), Stream.fail(new PreconditionFailed()))
+      }
+    )
+  })
+
+  it.effect("accepts a file of the same size and time, compares one of the same size, rejects others", () => {
+    let requests = 0
     return withCore(
       ({ path, ref }) =>
         Effect.gen(function*() {
           yield* downloadCore({ ref, path })
           assert.isTrue((yield* downloadCore({ ref, path })).stored!.existed)
-          assert.strictEqual(opened, 1)
+          assert.strictEqual(requests, 1)
 
           yield* Effect.promise(() => utimes(path, 1, 1))
           assert.isTrue((yield* downloadCore({ ref, path })).stored!.existed)
-          assert.strictEqual(opened, 2)
+          assert.strictEqual(requests, 2)
 
           const other = Buffer.from(stored)
           other[stored.length - 1]! ^= 1
@@ -226,13 +267,13 @@ describe("downloadCore", () => {
         }),
       undefined,
       (file) => (range) => {
-        opened += 1
+        requests += 1
         return file.bytes(range)
       }
     )
   })
 
-  it.effect("does not take the stored file for the core itself, nor the other way round", () =>
+  it.effect("does not accept the stored file as the decompressed file, or the reverse", () =>
     withCore(({ dir, path, ref }) =>
       Effect.gen(function*() {
         yield* downloadCore({ ref, path })
@@ -244,7 +285,7 @@ describe("downloadCore", () => {
       })
     ))
 
-  it.effect("an empty file is no core", () =>
+  it.effect("fails to decompress an empty file", () =>
     withCore(({ path, ref }) =>
       Effect.gen(function*() {
         assert.strictEqual((yield* downloadCore({ ref, path })).stored!.size, 0)
@@ -255,25 +296,25 @@ describe("downloadCore", () => {
         })
       }), { compression: "none", content: new Uint8Array() }))
 
-  it.effect("decompresses from the stored file that is there, without a download", () => {
-    let opened = 0
+  it.effect("decompresses an existing stored file without a download", () => {
+    let requests = 0
     return withCore(
       ({ dir, path, ref }) =>
         Effect.gen(function*() {
           yield* downloadCore({ ref, path })
           yield* downloadCore({ ref, path, decompressedPath: join(dir, "core") })
           sameBytes(yield* read(join(dir, "core")), plain)
-          assert.strictEqual(opened, 1)
+          assert.strictEqual(requests, 1)
         }),
       undefined,
       (file) => (range) => {
-        opened += 1
+        requests += 1
         return file.bytes(range)
       }
     )
   })
 
-  it.effect("keeps a stored core that cannot be decompressed", () => {
+  it.effect("keeps the stored file if the core cannot be decompressed", () => {
     const corrupt = stored.subarray(0, 200_000)
     return withCore(({ dir, path, ref }) =>
       Effect.gen(function*() {
@@ -284,28 +325,28 @@ describe("downloadCore", () => {
       }), { compression: "zstd", content: corrupt })
   })
 
-  it.effect("says in a sentence what is wrong with the place", () =>
+  it.effect("explains why a file cannot be written", () =>
     withCore(({ dir, ref }) =>
       Effect.gen(function*() {
         const path = join(dir, "none", "core")
         const failure = yield* Effect.flip(downloadCore({ ref, path }))
-        assert.strictEqual(failure.message, `Cannot write ${path}: the directory does not exist.`)
+        assert.strictEqual(failure.message, `Cannot write ${path}: no such file or directory.`)
         assert.isFalse(existsSync(path))
       })
     ))
 
-  it.live("over HTTP, with a server that breaks off", () =>
+  it.live("reconnects to a server over HTTP when the connection breaks", () =>
     Effect.gen(function*() {
       const content = Buffer.alloc(3_000_000, "koredump")
-      const { handler, requests } = coreServer(content, ({ count }) => count <= 2 ? 1_000_000 : undefined)
+      const { handler, requests } = makeCoreHandler(content, ({ count }) => count <= 2 ? 1_000_000 : undefined)
       const dir = yield* directory
       const path = join(dir, "core")
-      yield* against(handler, (source) => Effect.provideService(downloadCore({ ref, path }), CoreSource, source))
+      yield* withServer(handler, (source) => Effect.provideService(downloadCore({ ref, path }), CoreSource, source))
       sameBytes(yield* read(path), content)
       assert.deepStrictEqual(requests.slice(0, 2), ["HEAD 0", "GET 0"])
       assert.strictEqual(requests.length, 4)
     }).pipe(Effect.scoped))
 })
 
-const etagOf = (core: typeof ref) =>
+const readEtag = (core: typeof ref) =>
   Effect.scoped(CoreSource.use((source) => Effect.map(source.open(core), ({ etag }) => etag)))

@@ -5,16 +5,16 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { json, summary } from "../../../../test-support/coreServer.ts"
 import { layerRemoteCoreSource } from "../../src/effect.ts"
 import { layerNodeHttp } from "../../src/node.ts"
-import { json, summary } from "../support.ts"
 
-const remote = (url: string) => layerRemoteCoreSource({ url, retries: 0 }).pipe(Layer.provide(layerNodeHttp(url)))
+const layerRemote = (url: string) => layerRemoteCoreSource({ url, retries: 0 }).pipe(Layer.provide(layerNodeHttp(url)))
 
 const list = CoreSource.use((source) => source.list({}))
 
 describe("layerNodeHttp", () => {
-  it.live("dials a Unix socket, and names it where nobody listens", () =>
+  it.live("connects to a Unix socket, and names it if it is unreachable", () =>
     Effect.gen(function*() {
       const directory = yield* Effect.acquireRelease(
         Effect.promise(() => mkdtemp(join(tmpdir(), "koredump-"))),
@@ -23,7 +23,7 @@ describe("layerNodeHttp", () => {
       const socket = join(directory, "socket")
       const url = `unix:${socket}`
       assert.strictEqual(
-        (yield* Effect.flip(Effect.provide(list, remote(url)))).message,
+        (yield* Effect.flip(Effect.provide(list, layerRemote(url)))).message,
         `Cannot reach ${url} (ENOENT).`
       )
       yield* Effect.acquireRelease(
@@ -33,7 +33,7 @@ describe("layerNodeHttp", () => {
         }),
         (server) => Effect.sync(() => server.close())
       )
-      const { cores } = yield* Effect.provide(list, remote(url))
+      const { cores } = yield* Effect.provide(list, layerRemote(url))
       assert.strictEqual(cores.length, 1)
     }).pipe(Effect.scoped))
 })

@@ -1,8 +1,6 @@
-/** Names of files that a server gave are never paths. */
-
 /**
- * A name for a local file from whatever a server says: one component, printable, never hidden, at most 255 bytes. Names
- * of cores, as systemd writes them, stay as they are.
+ * Turns a name from a server into a name for a local file: one path component, printable, not hidden, at most 255 bytes.
+ * Names of cores, as systemd writes them, do not change.
  */
 export const safeFileName = (name: string): string => {
   const printable = name.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}/]/gu, "_").replace(/^[.\s-]/, "_")

@@ -3,12 +3,12 @@ import { Effect } from "effect"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createKoredump, type KoredumpClient } from "../src/index.ts"
-import { downloadTo } from "../src/node.ts"
-import { coreServer, type Handler, json, ref, serve, summary } from "./support.ts"
+import { type Handler, json, makeCoreHandler, ref, serve, summary } from "../../../../test-support/coreServer.ts"
+import { createKoredump, type KoredumpClient } from "../../src/index.ts"
+import { downloadTo } from "../../src/node.ts"
 
-/** Runs a program of Promises against a hand-made server. */
-const program = (handler: Handler, body: (koredump: KoredumpClient) => Promise<void>) =>
+/** Runs an async function with a client of a fake server. */
+const withClient = (handler: Handler, body: (koredump: KoredumpClient) => Promise<void>) =>
   serve(handler).pipe(
     Effect.flatMap((url) =>
       Effect.promise(async () => {
@@ -26,12 +26,12 @@ const threePages: Handler = (request, response) => {
   json(response, [summary], 200, from < 2 ? { link: `</apiv1/cores?continue=${from + 1}>; rel="next"` } : {})
 }
 
-const hang: Handler = (_, response) => response.writeHead(200).write("\n")
+const sendNothing: Handler = (_, response) => response.writeHead(200).write("\n")
 
 describe("createKoredump", () => {
   it.live("lists with dates, durations and single values in the query", () => {
     let seen: string | undefined
-    return program((request, response) => {
+    return withClient((request, response) => {
       seen = request.url
       json(response, [summary])
     }, async (koredump) => {
@@ -50,8 +50,8 @@ describe("createKoredump", () => {
     })
   })
 
-  it.live("tells of nodes", () =>
-    program(
+  it.live("lists nodes", () =>
+    withClient(
       (_, response) =>
         json(response, [{ name: "node-1", state: "ready", since: "2023-11-14T22:13:20Z", cores: 1, bytes: 2 }]),
       async (
@@ -62,8 +62,8 @@ describe("createKoredump", () => {
       }
     ))
 
-  it.live("refuses a bad query as a server would", () =>
-    program(() => {}, async (koredump) => {
+  it.live("rejects an invalid query as a server does", () =>
+    withClient(() => {}, async (koredump) => {
       for (const query of [{ since: "soon" }, { signal: "nosuch" }, { limit: 0 }, { nosuch: "x" } as object]) {
         const error = await rejection(koredump.list(query))
         assert.include(error, { _tag: "InvalidQuery", parameter: Object.keys(query)[0] })
@@ -72,27 +72,27 @@ describe("createKoredump", () => {
     }))
 
   it.live("iterates over pages", () =>
-    program(threePages, async (koredump) => {
+    withClient(threePages, async (koredump) => {
       let pages = 0
       for await (const { cores } of koredump.iterate({ limit: 1 })) pages += cores.length
       assert.strictEqual(pages, 3)
     }))
 
-  it.live("downloads with facts and a stream", () =>
-    program(coreServer(Buffer.from("0123456789")).handler, async (koredump) => {
+  it.live("downloads as a stream, with information about the file", () =>
+    withClient(makeCoreHandler(Buffer.from("0123456789")).handler, async (koredump) => {
       const { body, etag, fileName, size } = await koredump.download(ref, { range: { start: 2, end: 5 } })
       assert.deepStrictEqual([fileName, size, etag], [ref.id, 10, "\"bytes-1\""])
       assert.strictEqual(await new Response(body).text(), "234")
     }))
 
-  it.live("a download that breaks off errors the stream", () =>
-    program(coreServer(Buffer.alloc(100_000), () => 50_000).handler, async (koredump) => {
+  it.live("errors the stream of a download if the connection breaks", () =>
+    withClient(makeCoreHandler(Buffer.alloc(100_000), () => 50_000).handler, async (koredump) => {
       const { body } = await koredump.download(ref)
       assert.include(await rejection(new Response(body).arrayBuffer()), { _tag: "NodeFailed" })
     }))
 
   it.live("downloads to a file", () =>
-    program(coreServer(Buffer.from("0123456789")).handler, async (koredump) => {
+    withClient(makeCoreHandler(Buffer.from("0123456789")).handler, async (koredump) => {
       const dir = await mkdtemp(join(tmpdir(), "koredump-"))
       try {
         await downloadTo(koredump, ref, join(dir, "core"))
@@ -102,8 +102,8 @@ describe("createKoredump", () => {
       }
     }))
 
-  it.live("a signal ends whatever is going on, with its reason", () =>
-    program(hang, async (koredump) => {
+  it.live("rejects with the reason of the signal, during and before an operation", () =>
+    withClient(sendNothing, async (koredump) => {
       const reason = new Error("enough")
       const abort = new AbortController()
       const watching = rejection((async () => {
@@ -115,16 +115,16 @@ describe("createKoredump", () => {
       assert.strictEqual(await rejection(koredump.list({}, { signal: abort.signal })), reason)
     }))
 
-  it.live("closing ends what is going on", () =>
-    program(hang, async (koredump) => {
+  it.live("rejects a pending operation when the client is closed", () =>
+    withClient(sendNothing, async (koredump) => {
       const listing = rejection(koredump.list())
       setImmediate(() => void koredump.close())
       assert.include(await listing, { name: "AbortError" })
     }))
 
-  it.live("leaving the loop of a watch ends its connection", () => {
+  it.live("closes the connection of a watch when its loop ends", () => {
     const closed = Promise.withResolvers<void>()
-    return program((request, response) => {
+    return withClient((request, response) => {
       request.on("close", closed.resolve)
       response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`)
     }, async (koredump) => {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { safeFileName } from "../src/index.ts"
+import { safeFileName } from "../../src/index.ts"
 
 describe("safeFileName", () => {
-  it("leaves names of cores as they are", () => {
+  it("does not change names of cores", () => {
     const name = "core.web\\x20server\\x2ev1.0.0123456789abcdef0123456789abcdef.42.1700000000000000.zst"
     assert.strictEqual(safeFileName(name), name)
   })

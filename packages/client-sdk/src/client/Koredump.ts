@@ -1,4 +1,3 @@
-/** `Koredump`: what people do with cores, as an Effect service over any `CoreSource`. */
 import {
   type ByteRange,
   type Compression,
@@ -15,73 +14,76 @@ import {
 } from "@koredump/core"
 import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
+import type { RemoteOptions } from "../connection/RemoteOptions.ts"
+import { layerRemoteCoreSource } from "../source/RemoteCoreSource.ts"
 import { type CoresFilter, type CoresQuery, toCoreFilter, toCoreQuery } from "./CoresQuery.ts"
-import { layerRemoteCoreSource } from "./RemoteCoreSource.ts"
 import { safeFileName } from "./safeFileName.ts"
-import type { RemoteOptions } from "./Transport.ts"
 
-/** Which core is meant: every core of a list names itself. */
+/** Identifies a core. Each core of a list has these properties. */
 export interface CoreName {
   readonly node: string
   readonly id: string
 }
 
-/** Which bytes a download is of. */
+/** Which bytes to download. */
 export interface DownloadQuery {
-  /** A part of the stored file: from `start` up to, not including, `end`. */
+  /** A range of the stored file: from `start` up to, not including, `end`. Default: the whole file */
   readonly range?: ByteRange | undefined
-  /** The core itself, decompressed where it is kept. Has no length and no parts. */
+  /** Whether the server decompresses the core. The length is not known then, and `range` is ignored. Default: `false` */
   readonly decompress?: boolean | undefined
 }
 
-/** What is known of a download before its first byte. */
-export interface DownloadFacts {
-  /** A name for a local file; never a path. */
+/** What is known about a download before its first byte. */
+export interface DownloadInfo {
+  /** A name for a local file, never a path. */
   readonly fileName: string
-  /** Bytes of the stored file. */
+  /** Size of the stored file in bytes. */
   readonly size: number
   /** How the bytes of the download are compressed. */
   readonly compression: Compression
-  /** A strong entity tag: equal only for the same stored bytes. */
+  /** Strong entity tag: equal only for the same stored bytes. */
   readonly etag: string
-  /** Milliseconds since 1970. */
+  /** When the stored file was last modified, in milliseconds since 1970. */
   readonly lastModified: number
 }
 
-/** Where a watch starts, and what it shows. */
+/** Where a watch starts, and which cores it has. */
 export interface WatchQuery extends CoresFilter {
-  /** The version of a list, or of the last event seen. Without it the present cores come first, then a BOOKMARK. */
+  /**
+   * Resource version of a list or of the last event. Without it, the watch first sends the current cores (ADDED), then a
+   * BOOKMARK.
+   */
   readonly resourceVersion?: string | undefined
-  /** The cores that are shown already (those of that list): after a gap only the difference to them is told. */
+  /** The cores of that list. If the server cannot resume, the watch sends only the difference to them. */
   readonly shown?: ReadonlyArray<CoreSummary> | undefined
 }
 
-// Any text may be asked for: whether there is such a core is the server's to say.
-const refOf = ({ id, node }: CoreName): CoreRef => ({ node, id: id as CoreRef["id"] })
+// The ID is not checked here: the server knows which cores exist.
+const toCoreRef = ({ id, node }: CoreName): CoreRef => ({ node, id: id as CoreRef["id"] })
 
 const pageSize = 500
 
-/** See the module's text. */
+/** Operations on cores, as an Effect service over a `CoreSource`. */
 export class Koredump extends Context.Service<Koredump, {
-  /** The cores that match, oldest first unless said. */
+  /** Returns the cores that match. Default order: oldest first */
   readonly list: (query?: CoresQuery) => Effect.Effect<CoreList, Problem>
-  /** The pages of a list, each of at most `limit` cores (500 unless said). */
+  /** The pages of a list, each with at most `limit` cores. Default: 500 */
   readonly iterate: (query?: CoresQuery) => Stream.Stream<CoreList, Problem>
-  /** Everything known of one core, heavy fields included. */
+  /** Returns all fields of a core, including heavy fields. */
   readonly metadata: (core: CoreName) => Effect.Effect<CoreMetadata, Problem>
-  /** Opens a stored core. A body that breaks off fails; it never just ends. */
+  /** Opens a stored core. If the body is incomplete, it fails; it never just ends. */
   readonly download: (
     core: CoreName,
     query?: DownloadQuery
-  ) => Effect.Effect<DownloadFacts & { readonly body: Stream.Stream<Uint8Array, Problem> }, Problem, Scope.Scope>
-  /** What happens, without end: reconnects and resumes, see `watchCores`. */
+  ) => Effect.Effect<DownloadInfo & { readonly body: Stream.Stream<Uint8Array, Problem> }, Problem, Scope.Scope>
+  /** Changes of the cores that match. Never ends: reconnects and resumes, see `watchCores`. */
   readonly watch: (query?: WatchQuery) => Stream.Stream<CoreEvent, Problem>
-  /** How things stand with each node. */
+  /** Returns the state of each node. */
   readonly nodes: Effect.Effect<ReadonlyArray<NodeStatus>, Problem>
-  /** Deletes a stored core. Most servers do not allow it. */
+  /** Deletes a stored core. Fails with `DeletionDisabled` unless the server allows deletion. */
   readonly delete: (core: CoreName) => Effect.Effect<void, Problem>
 }>()("@koredump/client/Koredump") {
-  /** Over the source at hand. */
+  /** Over the `CoreSource` in the context. */
   static readonly layerNoDeps: Layer.Layer<Koredump, never, CoreSource> = Layer.effect(
     Koredump,
     Effect.gen(function*() {
@@ -102,7 +104,7 @@ export class Koredump extends Context.Service<Koredump, {
         )
 
       const download = Effect.fn("Koredump.download")(function*(core: CoreName, query: DownloadQuery = {}) {
-        const file = yield* source.open(refOf(core))
+        const file = yield* source.open(toCoreRef(core))
         const decompress = query.decompress === true
         return {
           fileName: safeFileName(decompress ? coreStem(file.ref.id) : file.ref.id),
@@ -125,11 +127,11 @@ export class Koredump extends Context.Service<Koredump, {
       return Koredump.of({
         list,
         iterate,
-        metadata: (core) => source.get(refOf(core)),
+        metadata: (core) => source.get(toCoreRef(core)),
         download,
         watch,
         nodes: source.nodes,
-        delete: (core) => source.remove(refOf(core))
+        delete: (core) => source.remove(toCoreRef(core))
       })
     })
   )

@@ -2,32 +2,43 @@ import { assert, describe, it } from "@effect/vitest"
 import { CoreNotStored, CoreSource, type NodeStatus, type Problem, problemToJson, watchCores } from "@koredump/core"
 import { Effect, Layer, Logger, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
-import { layerRemoteCoreSource } from "../src/effect.ts"
-import { makeRemoteCoreSource } from "../src/RemoteCoreSource.ts"
-import { against, coreServer, etag, type Handler, json, ref, serve, summary } from "./support.ts"
+import {
+  etag,
+  type Handler,
+  json,
+  lastModified,
+  makeCoreHandler,
+  ref,
+  serve,
+  summary,
+  withServer
+} from "../../../../test-support/coreServer.ts"
+import { layerRemoteCoreSource, makeRemoteCoreSource } from "../../src/effect.ts"
 
 const list = (source: CoreSource["Service"]) => source.list({})
 const nodes = (source: CoreSource["Service"]) => source.nodes
 const text = (chunks: Iterable<Uint8Array>) => Buffer.concat([...chunks]).toString()
 
-const failureOf = <A>(
+/** Runs an operation that must fail; succeeds with its problem. */
+const failWith = <A>(
   handler: Handler,
   operation: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, Scope.Scope>
-) => Effect.flip(against(handler, operation))
+) => Effect.flip(withServer(handler, operation))
 
-const tagOfStatus = (status: number) =>
-  Effect.map(failureOf((_, response) => response.writeHead(status).end("no"), list), ({ _tag }) => _tag)
+const failWithStatus = (status: number) =>
+  Effect.map(failWith((_, response) => response.writeHead(status).end("no"), list), ({ _tag }) => _tag)
 
-const bytesFrom = (headers: Record<string, string>, status: number) =>
-  failureOf((request, response) => {
-    const facts = { etag, "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT", "content-length": "4" }
-    if (request.method === "HEAD") return response.writeHead(200, facts).end()
-    response.writeHead(status, { ...facts, ...headers }).end("abcd")
+/** The problem of a download whose response has these headers and this status. */
+const failDownload = (headers: Record<string, string>, status: number) =>
+  failWith((request, response) => {
+    const fileHeaders = { etag, "last-modified": lastModified, "content-length": "4" }
+    if (request.method === "HEAD") return response.writeHead(200, fileHeaders).end()
+    response.writeHead(status, { ...fileHeaders, ...headers }).end("abcd")
   }, (source) => Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes({ start: 0, end: 4 }))))
 
-const watchFailure = (lines: string) =>
+const failWatch = (lines: string) =>
   Effect.map(
-    failureOf((_, response) => response.end(lines), (source) => Stream.runDrain(source.changes())),
+    failWith((_, response) => response.end(lines), (source) => Stream.runDrain(source.changes())),
     ({ message }) => message
   )
 
@@ -39,11 +50,11 @@ const addedLine = (pid: number, version: string) =>
     })
   }\n`
 
-describe("a list", () => {
-  it.live("carries query, token, version, unreachable nodes and the next page", () =>
+describe("list", () => {
+  it.live("sends the query, the token and headers, and decodes version, unreachable nodes and the next page", () =>
     Effect.gen(function*() {
       let seen: unknown
-      const answer = yield* against(
+      const answer = yield* withServer(
         (request, response) => {
           seen = [request.url, request.headers.authorization, request.headers["x-further"]]
           json(response, [{ ...summary, COREDUMP_NEW_FIELD: ["anything"] }], 200, {
@@ -65,7 +76,7 @@ describe("a list", () => {
       })
     }))
 
-  it.live("keeps the path of the server's address", () =>
+  it.live("keeps the path of the server's URL", () =>
     Effect.gen(function*() {
       let seen: unknown
       const url = yield* serve((request, response) => {
@@ -79,7 +90,7 @@ describe("a list", () => {
 })
 
 describe("nodes", () => {
-  it.live("are those that the server tells of", () =>
+  it.live("returns the nodes of the server, without unknown fields", () =>
     Effect.gen(function*() {
       let seen: unknown
       const status: NodeStatus = {
@@ -89,28 +100,28 @@ describe("nodes", () => {
         cores: 1,
         bytes: 2
       }
-      const found = yield* against((request, response) => {
+      const received = yield* withServer((request, response) => {
         seen = request.url
         json(response, [{ ...status, further: "of a later version" }])
       }, nodes)
       assert.strictEqual(seen, "/apiv1/nodes")
-      assert.deepStrictEqual(found, [status])
+      assert.deepStrictEqual(received, [status])
     }))
 
-  it.live("a server that does not know them, or answers something else, fails", () =>
+  it.live("fails if the server has no such route or returns another format", () =>
     Effect.gen(function*() {
-      const older = yield* failureOf((_, response) => response.writeHead(404).end("no"), nodes)
+      const older = yield* failWith((_, response) => response.writeHead(404).end("no"), nodes)
       assert.match(older.message, /404/)
-      const odd = yield* failureOf((_, response) => json(response, [{ name: "node-1", state: "fine" }]), nodes)
-      assert.strictEqual(odd._tag, "NodeFailed")
+      const invalid = yield* failWith((_, response) => json(response, [{ name: "node-1", state: "fine" }]), nodes)
+      assert.strictEqual(invalid._tag, "NodeFailed")
     }))
 })
 
 describe("failures", () => {
-  it.live("a problem is that problem", () =>
+  it.live("returns the problem that the server sent", () =>
     Effect.gen(function*() {
       const problem = new CoreNotStored({ ...ref, detail: "RLIMIT_CORE" })
-      const failure = yield* failureOf(
+      const failure = yield* failWith(
         (_, response) =>
           response.writeHead(404, { "content-type": "application/problem+json" }).end(
             JSON.stringify(problemToJson(problem))
@@ -120,24 +131,24 @@ describe("failures", () => {
       assert.include(failure, { _tag: "CoreNotStored", detail: "RLIMIT_CORE", id: ref.id })
     }))
 
-  it.live("a page of HTML from a proxy is quoted, in one short line", () =>
+  it.live("quotes an HTML page of a proxy in one short line", () =>
     Effect.gen(function*() {
-      const failure = yield* failureOf(
+      const failure = yield* failWith(
         (_, response) => response.writeHead(502).end(`<html>\n\u001b[31m${"Bad Gateway ".repeat(10_000)}`),
         list
       )
       assert.strictEqual(failure._tag, "NodeFailed")
-      assert.match(failure.message, /^http:\/\/127\.0\.0\.1:\d+ answered 502: <html> \[31mBad Gateway .*…$/)
+      assert.match(failure.message, /^http:\/\/127\.0\.0\.1:\d+ returned status 502: <html> \[31mBad Gateway .*…$/)
       assert.isBelow(failure.message.length, 400)
     }))
 
-  it.live("401 and 403 are what they are, even without a problem", () =>
+  it.live("maps 401 and 403 to their problems, even if the body is not a problem", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* tagOfStatus(401), "Unauthorized")
-      assert.strictEqual(yield* tagOfStatus(403), "Forbidden")
+      assert.strictEqual(yield* failWithStatus(401), "Unauthorized")
+      assert.strictEqual(yield* failWithStatus(403), "Forbidden")
     }))
 
-  it.live("a token may come from a function, anew for each request; one that cannot be is not quoted", () =>
+  it.live("calls a token function for each request, and does not quote an invalid token", () =>
     Effect.gen(function*() {
       const sent: Array<string | undefined> = []
       const url = yield* serve((request, response) => {
@@ -148,8 +159,8 @@ describe("failures", () => {
       const renewed = yield* makeRemoteCoreSource({ url, token: async () => `t${++count}` })
       yield* renewed.list({})
       yield* renewed.list({})
-      const none = yield* makeRemoteCoreSource({ url, token: "" })
-      yield* none.list({})
+      const withoutToken = yield* makeRemoteCoreSource({ url, token: "" })
+      yield* withoutToken.list({})
       assert.deepStrictEqual(sent, ["Bearer t1", "Bearer t2", undefined])
       for (const token of ["s3cret\nx", () => "s3cret x", async () => Promise.reject(new Error("s3cret"))]) {
         const source = yield* makeRemoteCoreSource({ url, token })
@@ -160,42 +171,42 @@ describe("failures", () => {
       assert.lengthOf(sent, 3)
     }).pipe(Effect.provide(FetchHttpClient.layer)))
 
-  it.live("a core on a node of a name that no path can have is not found, and not asked for", () =>
+  it.live("fails with CoreNotFound, without a request, if the node's name cannot be part of a path", () =>
     Effect.gen(function*() {
       for (const node of [".", ".."]) {
         const nowhere = { ...ref, node }
         for (
-          const ask of [
+          const operation of [
             (source: CoreSource["Service"]) => source.get(nowhere),
             (source: CoreSource["Service"]) => source.remove(nowhere),
             (source: CoreSource["Service"]) => source.open(nowhere)
           ]
         ) {
-          const failure = yield* failureOf(
+          const failure = yield* failWith(
             (_, response) => response.writeHead(500).end(),
-            (source) => Effect.asVoid(ask(source))
+            (source) => Effect.asVoid(operation(source))
           )
           assert.strictEqual(failure._tag, "CoreNotFound")
         }
       }
     }))
 
-  it.live("a redirect is not followed, so that the token goes nowhere else", () =>
+  it.live("does not follow a redirect, so that the token is not sent elsewhere", () =>
     Effect.gen(function*() {
       const asked: Array<unknown> = []
       const elsewhere = yield* serve((request, response) => {
         asked.push(request.headers)
         json(response, [])
       })
-      const failure = yield* failureOf(
+      const failure = yield* failWith(
         (_, response) => response.writeHead(302, { location: `${elsewhere}/x` }).end(),
         list
       )
-      assert.match(failure.message, /redirects to http:.*not followed/)
+      assert.match(failure.message, /redirects to http:\S+\. Redirects are not followed/)
       assert.deepStrictEqual(asked, [])
     }).pipe(Effect.scoped))
 
-  it.live("a server that is not there", () =>
+  it.live("names the error code if the server is unreachable", () =>
     Effect.gen(function*() {
       const url = yield* Effect.scoped(serve(() => {}))
       const failure = yield* Effect.flip(CoreSource.use(list)).pipe(
@@ -204,40 +215,40 @@ describe("failures", () => {
       assert.include(failure, { _tag: "NodeFailed", detail: `Cannot reach ${url} (ECONNREFUSED).` })
     }))
 
-  it.live("a server that does not answer, or stops within an answer", () =>
+  it.live("times out if the server sends no response, or stops within one", () =>
     Effect.gen(function*() {
-      const hang = yield* Effect.flip(against(() => {}, list, { timeout: "50 millis" }))
+      const hang = yield* Effect.flip(withServer(() => {}, list, { timeout: "50 millis" }))
       assert.strictEqual(hang._tag, "NodeTimeout")
       const stop = yield* Effect.flip(
-        against((_, response) => response.writeHead(200).write("["), list, { idleTimeout: "50 millis" })
+        withServer((_, response) => response.writeHead(200).write("["), list, { idleTimeout: "50 millis" })
       )
       assert.strictEqual(stop._tag, "NodeTimeout")
     }))
 
-  it.live("what is no JSON, and what has another shape", () =>
+  it.live("fails if a response is not JSON or has another format", () =>
     Effect.gen(function*() {
-      const garbage = yield* failureOf((_, response) => response.end("<!doctype html>"), list)
-      assert.match(garbage.message, /something other than JSON: <!doctype html>/)
-      const shape = yield* failureOf((_, response) => json(response, [{ id: "../../etc/passwd" }]), list)
-      assert.match(shape.message, /unexpected shape/)
+      const garbage = yield* failWith((_, response) => response.end("<!doctype html>"), list)
+      assert.match(garbage.message, /did not return a koredump response\. Check the URL\. Response: <!doctype html>/)
+      const shape = yield* failWith((_, response) => json(response, [{ id: "../../etc/passwd" }]), list)
+      assert.match(shape.message, /unexpected format/)
     }))
 
-  it.live("reads are tried again while that may help; deletions never", () =>
+  it.live("retries reads after transient failures, but never deletions", () =>
     Effect.gen(function*() {
       let count = 0
       const flaky: Handler = (_, response) =>
         (count += 1) < 3 ? response.writeHead(503, { "retry-after": "0" }).end() : json(response, [])
-      yield* against(flaky, list, { retries: 3 })
+      yield* withServer(flaky, list, { retries: 3 })
       assert.strictEqual(count, 3)
       count = 0
-      yield* Effect.flip(against(flaky, (source) => source.remove(ref), { retries: 3 }))
+      yield* Effect.flip(withServer(flaky, (source) => source.remove(ref), { retries: 3 }))
       assert.strictEqual(count, 1)
     }))
 
-  it.live("a Retry-After that is too long is not waited for", () =>
+  it.live("does not wait for a Retry-After that is too long", () =>
     Effect.gen(function*() {
       let count = 0
-      yield* Effect.flip(against(
+      yield* Effect.flip(withServer(
         (_, response) => {
           count += 1
           response.writeHead(429, { "retry-after": "86400" }).end()
@@ -249,13 +260,13 @@ describe("failures", () => {
     }))
 })
 
-describe("an open core", () => {
+describe("open", () => {
   const content = Buffer.from("0123456789".repeat(1000))
 
-  it.live("gives the bytes and parts of them", () =>
+  it.live("returns the bytes and ranges of them", () =>
     Effect.gen(function*() {
-      const { handler } = coreServer(content)
-      const got = yield* against(handler, (source) =>
+      const { handler } = makeCoreHandler(content)
+      const got = yield* withServer(handler, (source) =>
         Effect.gen(function*() {
           const file = yield* source.open(ref)
           return [
@@ -269,15 +280,15 @@ describe("an open core", () => {
       assert.deepStrictEqual(got, [content.length, etag, "3456", true, ""])
     }))
 
-  it.live("a body that is cut fails", () =>
+  it.live("fails if the connection breaks within the body", () =>
     Effect.gen(function*() {
-      const { handler } = coreServer(content, () => 5000)
-      const failure = yield* failureOf(handler, (source) =>
+      const { handler } = makeCoreHandler(content, () => 5000)
+      const failure = yield* failWith(handler, (source) =>
         Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes())))
       assert.strictEqual(failure._tag, "NodeFailed")
     }))
 
-  it.live("an answer that is another part or another file is refused", () =>
+  it.live("rejects a response with another range or another file", () =>
     Effect.gen(function*() {
       for (
         const [headers, status] of [
@@ -286,19 +297,19 @@ describe("an open core", () => {
           [{ "content-range": "bytes 0-3/4", etag: "\"other\"" }, 206]
         ] as const
       ) {
-        assert.match((yield* bytesFrom(headers, status)).message, /another part or another file/)
+        assert.match((yield* failDownload(headers, status)).message, /another file or range than requested/)
       }
     }))
 
-  it.live("a body that is longer or shorter than announced fails, whatever the transport lets through", () =>
+  it.live("fails if the body is longer or shorter than announced, whatever the HTTP client accepts", () =>
     Effect.gen(function*() {
-      const facts = { etag, "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT", "content-length": "4" }
+      const fileHeaders = { etag, "last-modified": lastModified, "content-length": "4" }
       for (const body of ["abc", "abcde"]) {
         const client = HttpClient.make((request) =>
           Effect.succeed(
             HttpClientResponse.fromWeb(
               request,
-              new Response(request.method === "HEAD" ? null : body, { headers: facts })
+              new Response(request.method === "HEAD" ? null : body, { headers: fileHeaders })
             )
           )
         )
@@ -313,18 +324,18 @@ describe("an open core", () => {
             )
           )
         )
-        assert.match(failure.message, /sent (?:3 bytes where it had announced 4|more than the 4 bytes)/)
+        assert.match(failure.message, /sent (?:3 bytes instead of the announced 4|more than the announced 4 bytes)/)
       }
     }))
 })
 
-describe("a watch", () => {
+describe("changes", () => {
   const bookmark = `{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`
 
-  it.live("decodes events and fails with the problem that an ERROR carries", () =>
+  it.live("decodes events, and fails with the problem of an ERROR event", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
-      const failure = yield* failureOf((_, response) => {
+      const failure = yield* failWith((_, response) => {
         response.write(`{"type":"ADDED","object":${JSON.stringify(summary)}}\n\n${bookmark}`)
         response.end(`{"type":"ERROR","object":{"type":"https://koredump.dev/problems/resource-version-expired"}}\n`)
       }, (source) => Stream.runForEach(source.changes(), ({ type }) => Effect.sync(() => seen.push(type))))
@@ -332,21 +343,24 @@ describe("a watch", () => {
       assert.strictEqual(failure._tag, "ResourceVersionExpired")
     }))
 
-  it.live("fails at its end, at garbage and at a line without end", () =>
+  it.live("fails if the watch ends, at an invalid event and at an endless line", () =>
     Effect.gen(function*() {
-      assert.match(yield* watchFailure(bookmark), /ended the watch/)
-      assert.match(yield* watchFailure("garbage\n"), /InvalidJson/)
-      assert.match(yield* watchFailure(`{"kind":"ADDED"}\n`), /no event of a watch/)
-      assert.match(yield* watchFailure(`{"type":"ERROR","object":{"type":"unheard of"}}\n`), /no event of a watch/)
-      assert.match(yield* watchFailure(`{"type":"ADDED","object":{"id":"x"}}\n`.repeat(1001)), /no event of a watch/)
-      assert.match(yield* watchFailure("x".repeat(2_000_000)), /LineTooLarge/)
+      assert.match(yield* failWatch(bookmark), /ended the watch/)
+      assert.match(yield* failWatch("garbage\n"), /InvalidJson/)
+      assert.match(yield* failWatch(`{"kind":"ADDED"}\n`), /sent an invalid watch event/)
+      assert.match(yield* failWatch(`{"type":"ERROR","object":{"type":"unheard of"}}\n`), /sent an invalid watch event/)
+      assert.match(
+        yield* failWatch(`{"type":"ADDED","object":{"id":"x"}}\n`.repeat(1001)),
+        /sent an invalid watch event/
+      )
+      assert.match(yield* failWatch("x".repeat(2_000_000)), /LineTooLarge/)
     }))
 
-  it.live("leaves out what a newer server may know, and says so once", () =>
+  it.live("skips events that only a newer server knows, and logs that once", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const logged: Array<unknown> = []
-      const failure = yield* failureOf((_, response) => {
+      const failure = yield* failWith((_, response) => {
         response.write(`{"type":"ADDED","object":${JSON.stringify({ ...summary, state: "frozen" })}}\n`)
         response.write(`{"type":"ADDED","object":${JSON.stringify(summary)}}\n`)
         response.end(`{"type":"SUMMARY","object":{}}\n${bookmark}`)
@@ -358,10 +372,10 @@ describe("a watch", () => {
       assert.lengthOf(logged, 1)
     }))
 
-  it.live("over a server that breaks off and restarts, misses nothing and repeats nothing", () =>
+  it.live("with watchCores, misses and repeats nothing when the server restarts", () =>
     Effect.gen(function*() {
       const asked: Array<string | null> = []
-      const events = yield* against((request, response) => {
+      const events = yield* withServer((request, response) => {
         asked.push(new URL(request.url!, "http://x").searchParams.get("resourceVersion"))
         if (asked.length === 1) return response.end(addedLine(1, "a-1") + bookmark)
         if (asked.length === 2) {

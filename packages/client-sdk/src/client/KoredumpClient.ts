@@ -1,54 +1,53 @@
-/** The Promise form of `Koredump`, over any layer of it. */
 import type { CoreEvent, CoreList, CoreMetadata, CoreSource, NodeStatus } from "@koredump/core"
 import { Cause, Effect, Exit, type Layer, ManagedRuntime, Scope, Stream } from "effect"
 import type { CoresQuery } from "./CoresQuery.ts"
-import { type CoreName, type DownloadFacts, type DownloadQuery, Koredump, type WatchQuery } from "./Koredump.ts"
+import { type CoreName, type DownloadInfo, type DownloadQuery, Koredump, type WatchQuery } from "./Koredump.ts"
 
-/** What every operation takes. */
+/** Options of every operation. */
 export interface CallOptions {
-  /** Ends the operation: it rejects with the signal's reason. */
+  /** Aborts the operation: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** A download: what is known of it, and its bytes. */
-export interface Download extends DownloadFacts {
-  /** Errors where it breaks off; it never just ends. Cancel it where it is not read to its end. */
+/** A download. */
+export interface Download extends DownloadInfo {
+  /** The bytes. An incomplete download errors the stream. Cancel the stream if you do not read it to the end. */
   readonly body: ReadableStream<Uint8Array>
 }
 
 /**
- * Access to the cores of a koredump server. What goes wrong rejects with one of core's problem classes: branch on
- * `_tag` or `type`, never on the text.
+ * A client of a koredump server. Operations reject with one of the problem classes of `@koredump/core`: check `_tag` or
+ * `type`, never the text.
  */
 export interface KoredumpClient extends AsyncDisposable {
-  /** The cores that match, oldest first unless said. */
+  /** Returns the cores that match. Default order: oldest first */
   list(query?: CoresQuery, options?: CallOptions): Promise<CoreList>
-  /** The pages of a list, each of at most `limit` cores (500 unless said). */
+  /** The pages of a list, each with at most `limit` cores. Default: 500 */
   iterate(query?: CoresQuery, options?: CallOptions): AsyncIterable<CoreList>
-  /** Everything known of one core, heavy fields included. */
+  /** Returns all fields of a core, including heavy fields. */
   metadata(core: CoreName, options?: CallOptions): Promise<CoreMetadata>
   /** Opens a stored core. */
   download(core: CoreName, options?: DownloadQuery & CallOptions): Promise<Download>
-  /** What happens, without end: reconnects and resumes, and after a gap tells only the difference. */
+  /** Changes of the cores that match. Never ends: reconnects and resumes. After a gap, only the difference comes. */
   watch(query?: WatchQuery, options?: CallOptions): AsyncIterable<CoreEvent>
-  /** How things stand with each node. */
+  /** Returns the state of each node. */
   nodes(options?: CallOptions): Promise<ReadonlyArray<NodeStatus>>
-  /** Deletes a stored core. Most servers do not allow it. */
+  /** Deletes a stored core. Rejects with `DeletionDisabled` unless the server allows deletion. */
   delete(core: CoreName, options?: CallOptions): Promise<void>
-  /** Ends all that is still going on. The same as `await using`. */
+  /** Aborts all pending operations. `await using` does the same. */
   close(): Promise<void>
 }
 
 type Runtime = ManagedRuntime.ManagedRuntime<CoreSource | Koredump, never>
 
-// A property, not a map of this module: each entry of the package may be bundled with a copy of its own.
-const runtimeOf = Symbol.for("@koredump/client/runtime")
+// A property, not a WeakMap of this module: each entry of the package may be bundled with its own copy of the module.
+const runtimeKey = Symbol.for("@koredump/client/runtime")
 
-const settle = <A>(exit: Exit.Exit<A, unknown>, signal: AbortSignal | undefined): A => {
+const unwrapExit = <A>(exit: Exit.Exit<A, unknown>, signal: AbortSignal | undefined): A => {
   if (Exit.isSuccess(exit)) return exit.value
   if (signal?.aborted === true) throw signal.reason
   const error = Cause.squash(exit.cause)
-  // What Effect's runtime says of a call after its end.
+  // The error of Effect's runtime for a call after its end.
   if (Cause.hasInterruptsOnly(exit.cause) || error === "ManagedRuntime disposed") {
     throw new DOMException("The koredump client was closed.", "AbortError")
   }
@@ -61,17 +60,17 @@ const runWith = async <A, E, R extends CoreSource | Koredump>(
   { signal }: CallOptions
 ): Promise<A> => {
   signal?.throwIfAborted()
-  return settle(await runtime.runPromiseExit(effect, signal === undefined ? {} : { signal }), signal)
+  return unwrapExit(await runtime.runPromiseExit(effect, signal === undefined ? {} : { signal }), signal)
 }
 
-/** Runs an effect over the source of a client, for what other entries add to it. */
+/** Runs an effect with the `CoreSource` of a client. Other entries of the package add operations with it. */
 export const runOnClient = <A, E>(
   client: KoredumpClient,
   effect: Effect.Effect<A, E, CoreSource>,
   options: CallOptions
-): Promise<A> => runWith((client as KoredumpClient & { readonly [runtimeOf]: Runtime })[runtimeOf], effect, options)
+): Promise<A> => runWith((client as KoredumpClient & { readonly [runtimeKey]: Runtime })[runtimeKey], effect, options)
 
-const aborted = (signal: AbortSignal): Effect.Effect<never, unknown> =>
+const failOnAbort = (signal: AbortSignal): Effect.Effect<never, unknown> =>
   Effect.callback((resume) => {
     const abort = () => resume(Effect.fail(signal.reason))
     if (signal.aborted) return abort()
@@ -79,7 +78,7 @@ const aborted = (signal: AbortSignal): Effect.Effect<never, unknown> =>
     return Effect.sync(() => signal.removeEventListener("abort", abort))
   })
 
-/** A client over a layer; it is built at the first call. */
+/** A client over a layer. The layer is built at the first call. */
 export const makeKoredumpClient = (layer: Layer.Layer<CoreSource | Koredump>): KoredumpClient => {
   const runtime: Runtime = ManagedRuntime.make(layer)
 
@@ -93,10 +92,10 @@ export const makeKoredumpClient = (layer: Layer.Layer<CoreSource | Koredump>): K
     { signal }: CallOptions = {}
   ): AsyncIterable<A> => {
     const stream: Stream.Stream<A, unknown, Koredump> = Stream.unwrap(Koredump.useSync(operation))
-    const ending = signal === undefined ? stream : Stream.interruptWhen(stream, aborted(signal))
+    const abortable = signal === undefined ? stream : Stream.interruptWhen(stream, failOnAbort(signal))
     return {
       async *[Symbol.asyncIterator]() {
-        yield* Stream.toAsyncIterableWith(ending, await runtime.context())
+        yield* Stream.toAsyncIterableWith(abortable, await runtime.context())
       }
     }
   }
@@ -116,12 +115,12 @@ export const makeKoredumpClient = (layer: Layer.Layer<CoreSource | Koredump>): K
     const bytes: Stream.Stream<Uint8Array, unknown> = Stream.onExit(opened.body, close)
     return {
       ...opened,
-      body: Stream.toReadableStream(signal === undefined ? bytes : Stream.interruptWhen(bytes, aborted(signal)))
+      body: Stream.toReadableStream(signal === undefined ? bytes : Stream.interruptWhen(bytes, failOnAbort(signal)))
     }
   }
 
-  const client: KoredumpClient & { readonly [runtimeOf]: Runtime } = {
-    [runtimeOf]: runtime,
+  const client: KoredumpClient & { readonly [runtimeKey]: Runtime } = {
+    [runtimeKey]: runtime,
     list: (query, options) => run((koredump) => koredump.list(query), options),
     iterate: (query, options) => iterable((koredump) => koredump.iterate(query), options),
     metadata: (core, options) => run((koredump) => koredump.metadata(core), options),
