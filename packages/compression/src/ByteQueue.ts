@@ -1,21 +1,17 @@
-/** Bytes in the order they came, joined only when a whole piece is there. */
+/** A queue of bytes. Chunks are joined only when a piece that spans several of them is complete. */
 export class ByteQueue {
   #chunks: Array<Uint8Array> = []
+  /** Number of bytes in the queue. */
   length = 0
 
+  /** Appends a chunk, without a copy. */
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.#chunks.push(chunk)
     this.length += chunk.length
   }
 
-  unshift(chunk: Uint8Array): void {
-    if (chunk.length === 0) return
-    this.#chunks.unshift(chunk)
-    this.length += chunk.length
-  }
-
-  /** The first `size` bytes, which stay in the queue. */
+  /** Returns the first `size` bytes and keeps them in the queue. `undefined` if there are fewer. */
   peek(size: number): Uint8Array | undefined {
     if (this.length < size) return undefined
     if (this.#chunks[0]!.length < size) {
@@ -32,13 +28,14 @@ export class ByteQueue {
     return this.#chunks[0]!.subarray(0, size)
   }
 
+  /** Removes and returns the first `size` bytes. `undefined` if there are fewer. */
   take(size: number): Uint8Array | undefined {
     const bytes = this.peek(size)
     if (bytes !== undefined) this.drop(size)
     return bytes
   }
 
-  /** Drops up to `size` bytes and tells how many. */
+  /** Removes up to `size` bytes and returns their number. */
   drop(size: number): number {
     let rest = Math.min(size, this.length)
     const dropped = rest
@@ -56,8 +53,8 @@ export class ByteQueue {
     return dropped
   }
 
-  /** What is in the first chunk, at most `size` bytes. */
-  some(size: number): Uint8Array | undefined {
+  /** Removes and returns the first chunk, at most `size` bytes of it. `undefined` if the queue is empty. */
+  takeChunk(size: number): Uint8Array | undefined {
     return this.length === 0 ? undefined : this.take(Math.min(size, this.#chunks[0]!.length))
   }
 }

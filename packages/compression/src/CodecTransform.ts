@@ -1,23 +1,24 @@
-/** A Node stream of a decoder that works in memory. */
 import { Transform, type TransformCallback } from "node:stream"
 import { TruncatedError } from "./errors.ts"
 
-/** A decoder that is fed chunks of input and gives output piece by piece. It throws on input that is corrupt. */
+/** A synchronous decoder: takes chunks of input and returns pieces of output. Throws if the input is corrupt. */
 export interface Codec {
+  /** Adds input. */
   feed(chunk: Uint8Array): void
-  /** Some output, or nothing until more is fed. */
+  /** Returns some output, or `undefined` if it needs more input. */
   next(): Uint8Array | undefined
-  /** Throws unless the input was complete. */
+  /** Call it after the last input. Throws unless the input was complete. */
   finish(): void
+  /** Frees memory. */
   close(): void
 }
 
-/** Longest time the event loop is kept, in milliseconds. */
+/** Longest time that a decoder blocks the event loop, in milliseconds. */
 const SLICE = 8
 
 /**
- * A few KiB of input may give many MiB of output, so each piece waits until the reader wants it;
- * a plain Transform would push them all.
+ * A Node.js stream over a decoder. A few KiB of input can become many MiB of output, so it decodes the next piece only when
+ * the reader asks for it; a plain `Transform` would push all output at once.
  */
 export class CodecTransform extends Transform {
   #codec: Codec | undefined
@@ -54,7 +55,7 @@ export class CodecTransform extends Transform {
     const wake = this.#wake
     if (wake === undefined) return super._read(size)
     this.#wake = undefined
-    // Not in this tick: `_read` also runs within `push`, and the event loop gets its turn.
+    // Not in this tick: `_read` also runs within `push`, and other events must be handled in between.
     setImmediate(wake)
   }
 

@@ -1,25 +1,24 @@
-/**
- * Decoder of the LZ4 frame format (v1.6.4): linked and independent blocks, all checksums, concatenated and skippable
- * frames. Written here because no package of the registry decodes LZ4 frames as a stream: all want the whole file.
- */
 import { ByteQueue } from "./ByteQueue.ts"
 import type { Codec } from "./CodecTransform.ts"
 import { CorruptError, TruncatedError } from "./errors.ts"
 import { le32, XxHash32 } from "./xxHash32.ts"
 
-/** Decodes one block into `out` from `start`, matches may reach back to `floor`; gives the end of the output. */
+/**
+ * Decodes one block into `out` from `start` up to `limit`. Matches may refer to bytes from `floor` on. Returns the end of
+ * the output.
+ */
 const decodeBlock = (src: Uint8Array, out: Uint8Array, start: number, floor: number, limit: number): number => {
   let i = 0
   let o = start
   const end = src.length
   while (true) {
-    if (i >= end) throw new CorruptError("lz4 block ends within a sequence")
+    if (i >= end) throw new CorruptError("truncated lz4 sequence")
     const token = src[i++]!
     let literals = token >>> 4
     if (literals === 15) {
       let more
       do {
-        if (i >= end) throw new CorruptError("lz4 literal length is cut")
+        if (i >= end) throw new CorruptError("truncated lz4 literal length")
         more = src[i++]!
         literals += more
       } while (more === 255)
@@ -32,15 +31,15 @@ const decodeBlock = (src: Uint8Array, out: Uint8Array, start: number, floor: num
       o += literals
     }
     if (i === end) return o
-    if (end - i < 2) throw new CorruptError("lz4 offset is cut")
+    if (end - i < 2) throw new CorruptError("truncated lz4 offset")
     const offset = src[i]! | (src[i + 1]! << 8)
     i += 2
-    if (offset === 0 || offset > o - floor) throw new CorruptError("lz4 offset is out of range")
+    if (offset === 0 || offset > o - floor) throw new CorruptError("lz4 offset out of range")
     let length = (token & 15) + 4
     if (length === 19) {
       let more
       do {
-        if (i >= end) throw new CorruptError("lz4 match length is cut")
+        if (i >= end) throw new CorruptError("truncated lz4 match length")
         more = src[i++]!
         length += more
       } while (more === 255)
@@ -66,8 +65,9 @@ const decodeBlock = (src: Uint8Array, out: Uint8Array, start: number, floor: num
   }
 }
 
+/** Bytes that a match can refer back to. */
 const WINDOW = 65536
-/** Largest piece given out: a block may have 4 MiB. */
+/** Largest output of one call of `next`: a block may have 4 MiB. */
 const PIECE = 128 * 1024
 
 interface Frame {
@@ -76,19 +76,26 @@ interface Frame {
   readonly blockChecksum: boolean
   readonly content: XxHash32 | undefined
   readonly size: bigint | undefined
-  /** `WINDOW` bytes of history, then room for a block. */
+  /** `WINDOW` bytes of history, then space for one block. */
   readonly out: Uint8Array
+  /** Valid bytes of the history. */
   history: number
-  /** What of the last block has not been given out. */
+  /** Range of the last block that `next` has not returned yet. */
   from: number
   end: number
+  /** Decoded bytes of the frame so far. */
   written: bigint
 }
 
+/**
+ * Decodes the LZ4 frame format (v1.6.4): linked and independent blocks, all checksums, concatenated and skippable frames,
+ * no dictionaries. It is written here because the npm packages for LZ4 frames need the whole file in memory.
+ */
 export class Lz4Codec implements Codec {
   readonly #input = new ByteQueue()
   #frame: Frame | undefined
   #frames = 0
+  /** Bytes of a skippable frame that are still to be skipped. */
   #skip = 0
 
   feed(chunk: Uint8Array): void {
@@ -102,7 +109,7 @@ export class Lz4Codec implements Codec {
         if (this.#skip > 0) return undefined
       }
       if (this.#frame === undefined) {
-        if (!this.#header()) return undefined
+        if (!this.#readHeader()) return undefined
         continue
       }
       const frame = this.#frame
@@ -124,10 +131,10 @@ export class Lz4Codec implements Codec {
         const tail = this.#input.take(frame.content === undefined ? 4 : 8)
         if (tail === undefined) return undefined
         if (frame.content !== undefined && frame.content.digest() !== le32(tail, 4) >>> 0) {
-          throw new CorruptError("lz4 content checksum is wrong")
+          throw new CorruptError("lz4 content checksum mismatch")
         }
         if (frame.size !== undefined && frame.size !== frame.written) {
-          throw new CorruptError("lz4 content size is wrong")
+          throw new CorruptError("lz4 content size mismatch")
         }
         this.#frame = undefined
         this.#frames++
@@ -135,12 +142,12 @@ export class Lz4Codec implements Codec {
       }
       const stored = (word & 0x80000000) !== 0
       const length = word & 0x7fffffff
-      if (length > frame.blockMax) throw new CorruptError("lz4 block is too large")
+      if (length > frame.blockMax) throw new CorruptError("lz4 block too large")
       const block = this.#input.take(4 + length + (frame.blockChecksum ? 4 : 0))
       if (block === undefined) return undefined
       const data = block.subarray(4, 4 + length)
       if (frame.blockChecksum && new XxHash32().update(data).digest() !== le32(block, 4 + length) >>> 0) {
-        throw new CorruptError("lz4 block checksum is wrong")
+        throw new CorruptError("lz4 block checksum mismatch")
       }
       const out = frame.out
       let end
@@ -157,7 +164,8 @@ export class Lz4Codec implements Codec {
     }
   }
 
-  #header(): boolean {
+  /** Reads the header of a frame. Returns false if more input is needed. */
+  #readHeader(): boolean {
     const start = this.#input.peek(6)
     if (start === undefined) return false
     const magic = le32(start, 0) >>> 0
@@ -168,20 +176,20 @@ export class Lz4Codec implements Codec {
       return true
     }
     if (magic !== 0x184d2204) {
-      throw new CorruptError(this.#frames === 0 ? "not an lz4 frame" : "data after the lz4 frame")
+      throw new CorruptError(this.#frames === 0 ? "not an lz4 frame" : "unexpected data after the lz4 frame")
     }
     const flags = start[4]!
     const hasSize = (flags & 8) !== 0
     const header = this.#input.take(hasSize ? 15 : 7)
     if (header === undefined) return false
     if (flags >>> 6 !== 1 || (flags & 3) !== 0) {
-      throw new CorruptError("lz4 version, dictionary or flag is not supported")
+      throw new CorruptError("unsupported lz4 version, dictionary or flag")
     }
     const blockId = (header[5]! >>> 4) & 7
-    if (blockId < 4 || (header[5]! & 0x8f) !== 0) throw new CorruptError("lz4 block size is not valid")
+    if (blockId < 4 || (header[5]! & 0x8f) !== 0) throw new CorruptError("invalid lz4 block size")
     const descriptor = header.subarray(4, header.length - 1)
     if (((new XxHash32().update(descriptor).digest() >>> 8) & 0xff) !== header[header.length - 1]!) {
-      throw new CorruptError("lz4 header checksum is wrong")
+      throw new CorruptError("lz4 header checksum mismatch")
     }
     const blockMax = 1 << (8 + 2 * blockId)
     this.#frame = {
@@ -201,7 +209,7 @@ export class Lz4Codec implements Codec {
 
   finish(): void {
     if (this.#frame !== undefined || this.#frames === 0 || this.#input.length > 0 || this.#skip > 0) {
-      throw new TruncatedError("lz4 data ends too early")
+      throw new TruncatedError("truncated lz4 data")
     }
   }
 

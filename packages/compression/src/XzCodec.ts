@@ -1,11 +1,8 @@
-/**
- * Decoder of the xz format: drives the WebAssembly build of xz-embedded in `xz-decompress`. That package's own stream
- * hangs or crashes on cut input and decodes one file at a time, so only its module is used (its version is pinned).
- */
 import { ByteQueue } from "./ByteQueue.ts"
 import type { Codec } from "./CodecTransform.ts"
 import { CorruptError, TruncatedError } from "./errors.ts"
 
+/** What the WebAssembly module exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
   create_context(): number
@@ -20,7 +17,7 @@ interface Loader {
 
 let loading: Promise<unknown> = Promise.resolve()
 
-/** An instance of its own for each stream: its memory goes with it, and none waits for another. */
+/** Makes a new instance for each stream, so that its memory is freed with it. */
 const instantiate = (): Promise<Exports> => {
   const loaded = loading.then(async () => {
     const { default: xz } = await import("xz-decompress") as any
@@ -32,26 +29,32 @@ const instantiate = (): Promise<Exports> => {
   return loaded
 }
 
-// Words of the context: buffer size, then xz_buf { in, in_pos, in_size, out, out_pos, out_size }.
+// Indexes of words in the context: buffer size, then xz_buf { in, in_pos, in_size, out, out_pos, out_size }.
 const SIZE = 0, IN = 1, IN_POS = 2, IN_SIZE = 3, OUT = 4, OUT_POS = 5
+// Results of `get_next_output` (enum xz_ret).
 const OK = 0, STREAM_END = 1, BUF_ERROR = 8
 const messages: Record<number, string> = {
-  2: "the xz check is not supported",
+  2: "unsupported xz check type",
   3: "out of memory",
-  4: "the xz dictionary is too large",
+  4: "xz dictionary too large",
   5: "not an xz stream",
-  6: "the xz options are not supported",
-  7: "xz data is corrupt"
+  6: "unsupported xz options",
+  7: "corrupt xz data"
 }
 
+/**
+ * Decodes the xz format with the WebAssembly build of xz-embedded in `xz-decompress`. The package's own stream hangs or
+ * crashes on truncated input and decodes one file at a time, so only its WebAssembly module is used, at an exact version.
+ */
 export class XzCodec implements Codec {
   readonly #exports: Exports
   readonly #input = new ByteQueue()
   readonly #context: number
   #closed = false
-  /** The last output filled its buffer, so there may be more without further input. */
+  /** Whether the last output filled its buffer: there may be more output without more input. */
   #full = false
 
+  /** Loads the WebAssembly module and makes a decoder. */
   static async make(): Promise<XzCodec> {
     return new XzCodec(await instantiate())
   }
@@ -73,14 +76,14 @@ export class XzCodec implements Codec {
     while (true) {
       let words = this.#words()
       if (words[IN_POS] === words[IN_SIZE] && !this.#full) {
-        const chunk = this.#input.some(words[SIZE]!)
+        const chunk = this.#input.takeChunk(words[SIZE]!)
         if (chunk === undefined) return undefined
         new Uint8Array(this.#exports.memory.buffer, words[IN]!, words[SIZE]!).set(chunk)
         this.#exports.supply_input(this.#context, chunk.length)
       }
       const result = this.#exports.get_next_output(this.#context)
       words = this.#words()
-      // It goes on to further streams by itself: only `finish` may see the end.
+      // The decoder continues with further streams by itself. Only `finish` may see the end.
       if (result !== OK && result !== BUF_ERROR) throw new CorruptError(messages[result] ?? `xz error ${result}`)
       const size = words[OUT_POS]!
       this.#full = size === words[SIZE]!
@@ -90,14 +93,14 @@ export class XzCodec implements Codec {
         words[OUT_POS] = 0
         return output
       }
-      if (result === BUF_ERROR && words[IN_POS] !== words[IN_SIZE]) throw new CorruptError("xz data is corrupt")
+      if (result === BUF_ERROR && words[IN_POS] !== words[IN_SIZE]) throw new CorruptError("corrupt xz data")
     }
   }
 
   finish(): void {
-    // No input at all is how this build is told of the end.
+    // An empty input means the end for this build.
     this.#exports.supply_input(this.#context, 0)
-    if (this.#exports.get_next_output(this.#context) !== STREAM_END) throw new TruncatedError("xz data ends too early")
+    if (this.#exports.get_next_output(this.#context) !== STREAM_END) throw new TruncatedError("truncated xz data")
   }
 
   close(): void {

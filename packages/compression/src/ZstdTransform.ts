@@ -3,17 +3,21 @@ import { createZstdDecompress, type ZstdDecompress } from "node:zlib"
 import { CorruptError, TruncatedError } from "./errors.ts"
 
 /**
- * Follows the frames of zstd data by their headers alone, without looking into the blocks, and gives each frame a
- * decompressor of its own: Node 22 ends cleanly where the input is cut, and Node 24 may drop or refuse a second frame.
+ * A Node.js stream that decompresses zstd data. It reads only the headers of frames and blocks, to find the end of each
+ * frame, and decompresses each frame with a new zlib stream: with a single one, Node.js 22 accepts truncated input, and
+ * Node.js 24 may drop or reject a second frame.
  */
 export class ZstdTransform extends Transform {
   #inner: ZstdDecompress | undefined
   #failed: ((error: Error) => void) | undefined
+  /** The current header: `#have` of `#need` bytes. */
   readonly #head = new Uint8Array(18)
   #have = 0
   #need = 5
+  /** Bytes of a block that are still to be skipped. */
   #skip = 0
   #state: "frame" | "header" | "block" | "end" = "frame"
+  /** Whether the current block is the last one of its frame. */
   #last = false
   #checksum = false
   #frames = 0
@@ -49,7 +53,7 @@ export class ZstdTransform extends Transform {
     if (from < i) await this.#feed(chunk.subarray(from), false)
   }
 
-  /** Done when the piece has been decompressed, or with `last` when all output of the frame was given on. */
+  /** Resolves when the piece is decompressed, or with `last`, when all output of the frame has been pushed. */
   #feed(piece: Uint8Array, last: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject
@@ -85,13 +89,13 @@ export class ZstdTransform extends Transform {
     callback(error)
   }
 
-  /** Called when `#need` bytes of a head are there, or (none needed) when a body has been skipped. */
+  /** Called when `#need` bytes of a header have been read, or (if `#need` is 0) when the body of a block was skipped. */
   #advance(): Error | undefined {
     const head = this.#head
     switch (this.#state) {
       case "frame": {
         if ((head[0]! | (head[1]! << 8) | (head[2]! << 16) | (head[3]! << 24)) >>> 0 !== 0xfd2fb528) {
-          return new CorruptError(this.#frames === 0 ? "not a zstd frame" : "data after the zstd frame")
+          return new CorruptError(this.#frames === 0 ? "not a zstd frame" : "unexpected data after the zstd frame")
         }
         const flags = head[4]!
         const single = (flags & 0x20) !== 0
@@ -102,12 +106,12 @@ export class ZstdTransform extends Transform {
         return this.#advance()
       }
       case "header":
-        return this.#blocks()
+        return this.#expectBlock()
       case "block": {
-        if (this.#need === 0) return this.#last ? this.#tail() : this.#blocks()
+        if (this.#need === 0) return this.#last ? this.#expectEnd() : this.#expectBlock()
         const word = head[0]! | (head[1]! << 8) | (head[2]! << 16)
         const type = (word >>> 1) & 3
-        if (type === 3) return new CorruptError("zstd data is corrupt")
+        if (type === 3) return new CorruptError("corrupt zstd data")
         this.#last = (word & 1) !== 0
         this.#skip = type === 1 ? 1 : word >>> 3
         this.#have = 0
@@ -123,13 +127,13 @@ export class ZstdTransform extends Transform {
     }
   }
 
-  #blocks(): undefined {
+  #expectBlock(): undefined {
     this.#have = 0
     this.#need = 3
     this.#state = "block"
   }
 
-  #tail(): Error | undefined {
+  #expectEnd(): Error | undefined {
     this.#have = 0
     this.#need = 0
     this.#state = "end"
@@ -142,7 +146,7 @@ export class ZstdTransform extends Transform {
     callback(
       this.#frames > 0 && this.#state === "frame" && this.#have === 0
         ? null
-        : new TruncatedError("zstd data ends too early")
+        : new TruncatedError("truncated zstd data")
     )
   }
 }

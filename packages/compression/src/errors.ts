@@ -1,9 +1,9 @@
-/** Input that is damaged, or not of the format. */
+/** The input is damaged, or has another format. */
 export class CorruptError extends Error {
   override readonly name = "CorruptError"
 }
 
-/** Input that ends too early; empty input too. */
+/** The input ends too early, or is empty. */
 export class TruncatedError extends Error {
   override readonly name = "TruncatedError"
 }

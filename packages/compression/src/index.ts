@@ -1,6 +1,6 @@
 /**
- * Decompresses stored cores in Node, as streams in constant memory. Input that is empty, cut, corrupt or followed by
- * anything but further frames fails: a short core is never mistaken for a whole one.
+ * Decompresses stored cores on Node.js, as streams with constant memory. Empty, truncated and corrupt input fails, and so
+ * does trailing data that is not another frame: a truncated core is never mistaken for a complete one.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { Compression } from "@koredump/core"
@@ -11,12 +11,10 @@ import { Lz4Codec } from "./Lz4Codec.ts"
 import { XzCodec } from "./XzCodec.ts"
 import { ZstdTransform } from "./ZstdTransform.ts"
 
-/** The input could not be decompressed to its end; `message` says why. */
+/** The input cannot be decompressed to its end. The message is the reason, without a final period. */
 export class CorruptInput extends Schema.TaggedError<CorruptInput>()("CorruptInput", { message: Schema.String }) {}
 
-/**
- * A Node stream that takes the stored file and gives the core. For use with `stream.pipeline`: errors are its errors.
- */
+/** A Node.js stream from the stored file to the core. Use it with `stream.pipeline`, which reports its errors. */
 export const decompressor = (compression: Exclude<Compression, "none">): Duplex => {
   switch (compression) {
     case "zstd":
@@ -28,13 +26,16 @@ export const decompressor = (compression: Exclude<Compression, "none">): Duplex 
   }
 }
 
-const corrupt = (error: unknown) =>
+const toCorruptInput = (error: unknown) =>
   new CorruptInput({ message: error instanceof Error ? error.message : String(error) })
 
-/** The core in a stored file. A file that is stored as it is passes through, unless it is empty. */
+/**
+ * Decompresses a stored file. With `"none"`, the input passes through unchanged. Fails with `CorruptInput` if the input is
+ * empty, truncated, corrupt, or of another format.
+ */
 export const decompress =
   (compression: Compression) =>
   <E, R>(input: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Uint8Array, E | CorruptInput, R> =>
     compression === "none"
-      ? Stream.orElseIfEmpty(input, () => Stream.fail(corrupt("the file is empty")))
-      : NodeStream.pipeThroughDuplex(input, { evaluate: () => decompressor(compression), onError: corrupt })
+      ? Stream.orElseIfEmpty(input, () => Stream.fail(toCorruptInput("the file is empty")))
+      : NodeStream.pipeThroughDuplex(input, { evaluate: () => decompressor(compression), onError: toCorruptInput })

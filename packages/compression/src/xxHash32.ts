@@ -1,11 +1,11 @@
-/** xxHash32, the checksum of LZ4 frames (xxHash specification 0.1.1). */
 const P1 = 0x9e3779b1 | 0, P2 = 0x85ebca77 | 0, P3 = 0xc2b2ae3d | 0, P4 = 0x27d4eb2f | 0, P5 = 0x165667b1 | 0
 const rotl = (x: number, r: number): number => (x << r) | (x >>> (32 - r))
-/** A little-endian word, signed. */
+
+/** Reads a little-endian 32-bit integer, signed. */
 export const le32 = (b: Uint8Array, i: number): number =>
   b[i]! | (b[i + 1]! << 8) | (b[i + 2]! << 16) | (b[i + 3]! << 24)
 
-/** Fed piece by piece, seed 0. */
+/** xxHash32 with seed 0, the checksum of LZ4 frames (xxHash specification 0.1.1). */
 export class XxHash32 {
   #a = (P1 + P2) | 0
   #b = P2
@@ -15,6 +15,7 @@ export class XxHash32 {
   readonly #tail = new Uint8Array(16)
   #tailLength = 0
 
+  /** Adds bytes. */
   update(bytes: Uint8Array): this {
     let i = 0
     const end = bytes.length
@@ -50,6 +51,7 @@ export class XxHash32 {
     this.#d = d
   }
 
+  /** The hash of all bytes so far, unsigned. */
   digest(): number {
     let h = this.#length >= 16
       ? (rotl(this.#a, 1) + rotl(this.#b, 7) + rotl(this.#c, 12) + rotl(this.#d, 18)) | 0

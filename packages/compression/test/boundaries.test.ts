@@ -10,12 +10,12 @@ const entries = {
   ]
 }
 
-describe("the package's boundaries", () => {
-  it("states every public entry", async () => {
+describe("package boundaries", () => {
+  it("lists every public entry", async () => {
     assert.deepStrictEqual(Object.keys(entries), await publicEntries("compression"))
   })
 
-  it.each(Object.entries(entries))("%s takes in only what it must", async (entry, packages) => {
+  it.each(Object.entries(entries))("%s bundles only these packages", async (entry, packages) => {
     assert.deepStrictEqual((await bundle(entry, "node")).packages, packages)
   })
 })

@@ -1,4 +1,4 @@
-/** The content of all fixtures: 300 kB that compress to a few, in more than one block of every format. */
+/** The content of all fixtures: 300 kB. It compresses well and has more than one block in every format. */
 export const content: Uint8Array = (() => {
   let state = 1
   let text = ""

@@ -20,14 +20,14 @@ const fixtures = [
 
 type Compression = (typeof fixtures)[number][0]
 
-const chunksOf = (bytes: Uint8Array, size: number) =>
+const toChunks = (bytes: Uint8Array, size: number) =>
   Stream.fromIterable(
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
   )
 
-/** The output's bytes; it comes in pieces of the decoder's own. */
+/** Decompresses and returns all output. */
 const run = (compression: Compression, bytes: Uint8Array, size = 65_536) =>
-  chunksOf(bytes, size).pipe(
+  toChunks(bytes, size).pipe(
     decompress(compression),
     Stream.runFold(() => Buffer.alloc(0), (all, chunk: Uint8Array) => Buffer.concat([all, chunk]))
   )
@@ -42,7 +42,7 @@ const fails = (compression: Compression, bytes: Uint8Array, what: string) =>
 describe.each(fixtures)("%s %s", (compression, name) => {
   const bytes = fixture(name)
 
-  it.live("gives the content, however the input is cut into chunks", () =>
+  it.live("decompresses the content from chunks of any size", () =>
     Effect.gen(function*() {
       for (const size of [1, 13, 7777, 65_536, bytes.length]) {
         const output = yield* run(compression, bytes, size)
@@ -50,15 +50,15 @@ describe.each(fixtures)("%s %s", (compression, name) => {
       }
     }))
 
-  it.live("gives concatenated files one after the other", () =>
+  it.live("decompresses concatenated files", () =>
     Effect.gen(function*() {
       const output = yield* run(compression, Buffer.concat([bytes, bytes]), bytes.length)
       assert.isTrue(output.equals(Buffer.concat([content, content])))
     }))
 
-  it.live("fails where the input is cut, wherever that is", () =>
+  it.live("fails if the input is truncated at any position", () =>
     Effect.gen(function*() {
-      // Between whole frames the formats themselves see no cut.
+      // Input that is truncated between two frames is valid.
       const whole = name.startsWith("frames.") ? yield* frameEnds(compression, bytes) : new Set()
       const cuts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 100]
       for (let i = 1; i <= 16; i++) cuts.push(bytes.length - i, Math.floor(bytes.length * i / 17))
@@ -67,13 +67,14 @@ describe.each(fixtures)("%s %s", (compression, name) => {
       }
     }))
 
-  it.live("fails on anything behind the end", () =>
+  it.live("fails if there is data after the end", () =>
     fails(compression, Buffer.concat([bytes, Buffer.from("garbage!!garbage")]), "trailing garbage"))
 
-  it.live("fails on another format", () => fails(compression, Buffer.from("\x7fELF is not compressed at all"), "junk"))
+  it.live("fails if the input has another format", () =>
+    fails(compression, Buffer.from("\x7fELF is not compressed at all"), "junk"))
 })
 
-/** Where a cut leaves whole frames, in a fixture of two. */
+/** The tested positions that lie between the frames of a fixture. */
 const frameEnds = (compression: Compression, bytes: Uint8Array) =>
   Effect.gen(function*() {
     const ends = new Set<number>()
@@ -85,7 +86,7 @@ const frameEnds = (compression: Compression, bytes: Uint8Array) =>
     return ends
   })
 
-it.live("fails on a flipped bit where the format has a checksum", () =>
+it.live("detects a flipped bit if the format has a checksum", () =>
   Effect.gen(function*() {
     for (const [compression, name] of fixtures.filter(([, name]) => name.startsWith("plain."))) {
       const bytes = fixture(name)
@@ -97,7 +98,7 @@ it.live("fails on a flipped bit where the format has a checksum", () =>
     }
   }))
 
-it.live("passes a stored file through, but not an empty one", () =>
+it.live("passes uncompressed input through, and fails if it is empty", () =>
   Effect.gen(function*() {
     const chunks = yield* Stream.make(content).pipe(decompress("none"), Stream.runCollect)
     assert.deepStrictEqual(chunks, [content])
@@ -105,13 +106,13 @@ it.live("passes a stored file through, but not an empty one", () =>
     assert.instanceOf(error, CorruptInput)
   }))
 
-it.live("decompresses several files at once", () =>
+it.live("decompresses several files concurrently", () =>
   Effect.gen(function*() {
     const outputs = yield* Effect.forEach([1, 2, 3], () => run("xz", fixture("plain.xz"), 1000), { concurrency: 3 })
     for (const output of outputs) assert.isTrue(output.equals(content))
   }))
 
-it.live("passes over skippable lz4 frames", () =>
+it.live("skips skippable lz4 frames", () =>
   Effect.gen(function*() {
     const skippable = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]), Buffer.from("hello")])
     const output = yield* run("lz4", Buffer.concat([skippable, fixture("plain.lz4"), skippable]), 3)
