@@ -5,7 +5,7 @@ import { Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
-import { mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import { link, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
@@ -88,6 +88,25 @@ describe("downloadCore", () => {
       })
     ))
 
+  it.effect("reports progress at most ten times a second, and at the end", () =>
+    withCore(
+      ({ path, ref }) =>
+        Effect.gen(function*() {
+          const progress: Array<DownloadProgress> = []
+          const start = performance.now()
+          yield* downloadCore({ ref, path, onProgress: (p) => progress.push(p) })
+          assert.isAtMost(progress.length, 2 + (performance.now() - start) / 100)
+          assert.strictEqual(progress[0]?.received, 1000)
+          assert.strictEqual(progress.at(-1)?.received, stored.length)
+        }),
+      undefined,
+      () => () =>
+        Stream.range(0, Math.ceil(stored.length / 1000) - 1).pipe(
+          Stream.map((i) => stored.subarray(1000 * i, 1000 * (i + 1))),
+          Stream.rechunk(1)
+        )
+    ))
+
   it.effect("sets mode 0600 whatever the umask is", () =>
     withCore(({ path, ref }) =>
       Effect.gen(function*() {
@@ -163,7 +182,7 @@ describe("downloadCore", () => {
             const first = yield* Effect.exit(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
             assert.isTrue(Exit.isFailure(first))
             const [part, ...more] = yield* list(dir)
-            assert.match(part!, /^core\.zst\.[0-9a-f]{16}\.part$/)
+            assert.strictEqual(join(dir, part!), yield* partPath(path, ref))
             assert.deepStrictEqual(more, [])
             assert.strictEqual((yield* read(join(dir, part!))).length, half)
             broken = false
@@ -185,20 +204,32 @@ describe("downloadCore", () => {
       )
     }))
 
-  it.effect("does not resume the part of another core, a symbolic link, or a part that is too long", () =>
+  it.effect("does not resume the part of another core, one that others may have planted, or one that is too long", () =>
     withCore(({ dir, path, ref }) =>
       Effect.gen(function*() {
         yield* Effect.promise(() => writeFile(`${path}.0123456789abcdef.part`, "another"))
+        yield* Effect.promise(() => writeFile(`${path}.notes.part`, "not a part"))
         yield* downloadCore({ ref, path })
-        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+        sameBytes(yield* read(path), stored)
+        assert.deepStrictEqual((yield* list(dir)).toSorted(), ["core.zst", "core.zst.notes.part"])
         yield* Effect.promise(() => rm(path))
 
         const victim = join(dir, "victim")
-        const key = createHash("sha256").update(`${ref.node}/${ref.id}/${yield* readEtag(ref)}`).digest("hex")
-        const part = `${path}.${key.slice(0, 16)}.part`
-        yield* Effect.promise(() => writeFile(victim, "v").then(() => symlink(victim, part)))
-        yield* downloadCore({ ref, path })
-        assert.strictEqual((yield* read(victim)).toString(), "v")
+        const part = yield* partPath(path, ref)
+        yield* Effect.promise(() => writeFile(victim, "v"))
+        for (const plant of [symlink, link]) {
+          yield* Effect.promise(() => plant(victim, part))
+          yield* downloadCore({ ref, path })
+          assert.strictEqual((yield* read(victim)).toString(), "v")
+          sameBytes(yield* read(path), stored)
+          yield* Effect.promise(() => rm(path))
+        }
+
+        // A part of this user looks like one of another user if the user's ID is another one.
+        yield* Effect.promise(() => writeFile(part, "planted"))
+        const { getuid } = process
+        process.getuid = () => getuid!() + 1
+        yield* Effect.ensuring(downloadCore({ ref, path }), Effect.sync(() => process.getuid = getuid!))
         sameBytes(yield* read(path), stored)
         yield* Effect.promise(() => rm(path))
 
@@ -325,6 +356,71 @@ describe("downloadCore", () => {
       }), { compression: "zstd", content: corrupt })
   })
 
+  it.effect("downloads the rest of a core that is corrupt at its start", () => {
+    const corrupt = Buffer.concat([Buffer.from("not zstd"), stored])
+    return withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          const failure = yield* Effect.flip(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
+          assert.strictEqual(failure._tag, "CoreUnreadable")
+          sameBytes(yield* read(path), corrupt)
+        }),
+      { compression: "zstd", content: corrupt },
+      (file) => ({ end, start } = { start: 0, end: file.size }) =>
+        Stream.suspend(() => {
+          const middle = Math.min(end, Math.max(start, 1000))
+          return Stream.concat(file.bytes({ start, end: middle }), file.bytes({ start: middle, end }))
+        })
+    )
+  })
+
+  it.effect("writes one file if both paths are equal", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        const result = yield* downloadCore({ ref, path, decompressedPath: path })
+        assert.deepStrictEqual(result.stored, { path, size: plain.length, existed: false })
+        assert.isUndefined(result.decompressed)
+        sameBytes(yield* read(path), plain)
+        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+      }), { compression: "none", content: plain }))
+
+  it.effect("fails if the source sends fewer bytes than announced", () =>
+    withCore(
+      ({ path, ref }) =>
+        Effect.gen(function*() {
+          const failure = yield* Effect.flip(downloadCore({ ref, path }))
+          assert.include(failure, { _tag: "FileFailed", code: "EIO" })
+          assert.isFalse(existsSync(path))
+        }),
+      undefined,
+      (file) => () => file.bytes({ start: 0, end: 1000 })
+    ))
+
+  it.effect("leaves no part without a byte", () =>
+    withCore(
+      ({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* Effect.flip(downloadCore({ ref, path })))._tag, "CoreNotFound")
+          assert.deepStrictEqual(yield* list(dir), [])
+        }),
+      undefined,
+      () => () => Stream.fail(new CoreNotFound({ ...ref }))
+    ))
+
+  it.effect("does not overwrite a file that appears during the download", () => {
+    let path = ""
+    return withCore(
+      (core) =>
+        Effect.gen(function*() {
+          path = core.path
+          assert.strictEqual((yield* Effect.flip(downloadCore({ ref: core.ref, path })))._tag, "FileExists")
+          assert.strictEqual((yield* read(path)).toString(), "mine")
+        }),
+      undefined,
+      (file) => (range) => Stream.onFirst(file.bytes(range), () => Effect.promise(() => writeFile(path, "mine")))
+    )
+  })
+
   it.effect("explains why a file cannot be written", () =>
     withCore(({ dir, ref }) =>
       Effect.gen(function*() {
@@ -348,5 +444,11 @@ describe("downloadCore", () => {
     }).pipe(Effect.scoped))
 })
 
-const readEtag = (core: typeof ref) =>
-  Effect.scoped(CoreSource.use((source) => Effect.map(source.open(core), ({ etag }) => etag)))
+/** The path of the part of a core. */
+const partPath = (path: string, { id, node }: typeof ref) =>
+  Effect.scoped(CoreSource.use((source) =>
+    Effect.map(source.open({ id, node }), ({ etag }) => {
+      const key = createHash("sha256").update(`${node}/${id}/${etag}`).digest("hex").slice(0, 16)
+      return `${path}.${key}.part`
+    })
+  ))
