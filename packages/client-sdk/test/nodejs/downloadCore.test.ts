@@ -5,7 +5,8 @@ import { Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
-import { link, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import fs, { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
@@ -303,6 +304,35 @@ describe("downloadCore", () => {
       }
     )
   })
+
+  it.effect("rejects a directory, and a file that is longer than the decompressed core", () =>
+    withCore(({ dir, ref }) =>
+      Effect.gen(function*() {
+        const directory = join(dir, "directory")
+        const longer = join(dir, "longer")
+        yield* Effect.promise(() => mkdir(directory))
+        yield* Effect.promise(() => writeFile(longer, Buffer.concat([plain, Buffer.from("more")])))
+        for (const decompressedPath of [directory, longer]) {
+          assert.strictEqual((yield* Effect.flip(downloadCore({ ref, decompressedPath })))._tag, "FileExists")
+        }
+      })
+    ))
+
+  it.effect("writes to a file system without hard links", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        const { link } = fs
+        fs.link = () => Promise.reject(Object.assign(new Error("link"), { code: "EPERM" }))
+        syncBuiltinESMExports()
+        const restore = Effect.sync(() => {
+          fs.link = link
+          syncBuiltinESMExports()
+        })
+        yield* Effect.ensuring(downloadCore({ ref, path }), restore)
+        sameBytes(yield* read(path), stored)
+        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+      })
+    ))
 
   it.effect("does not accept the stored file as the decompressed file, or the reverse", () =>
     withCore(({ dir, path, ref }) =>
