@@ -78,6 +78,21 @@ describe("createKoredump", () => {
       assert.strictEqual(pages, 3)
     }))
 
+  it.live("iterates over pages of 500 cores by default", () => {
+    const seen: Array<string | undefined> = []
+    return withClient((request, response) => {
+      seen.push(request.url)
+      threePages(request, response)
+    }, async (koredump) => {
+      for await (const { cores } of koredump.iterate()) assert.lengthOf(cores, 1)
+      assert.deepStrictEqual(seen, [
+        "/apiv1/cores?limit=500",
+        "/apiv1/cores?limit=500&continue=1",
+        "/apiv1/cores?limit=500&continue=2"
+      ])
+    })
+  })
+
   it.live("downloads as a stream, with information about the file", () =>
     withClient(makeCoreHandler(Buffer.from("0123456789")).handler, async (koredump) => {
       const { body, etag, fileName, size } = await koredump.download(ref, { range: { start: 2, end: 5 } })
@@ -90,6 +105,39 @@ describe("createKoredump", () => {
       const { body } = await koredump.download(ref)
       assert.include(await rejection(new Response(body).arrayBuffer()), { _tag: "NodeFailed" })
     }))
+
+  it.live("downloads a core that the server decompresses", () => {
+    const { handler } = makeCoreHandler(Buffer.from("0123456789"))
+    const seen: Array<string> = []
+    return withClient((request, response) => {
+      seen.push(`${request.method} ${new URL(request.url!, "http://x").search}`)
+      handler(request, response)
+    }, async (koredump) => {
+      const core = { ...ref, id: `${ref.id}.zst` }
+      const { body, compression, fileName } = await koredump.download(core, { decompress: true })
+      assert.deepStrictEqual([fileName, compression], [ref.id, "none"])
+      assert.strictEqual(await new Response(body).text(), "0123456789")
+      assert.strictEqual((await koredump.download(core)).compression, "zstd")
+      assert.deepStrictEqual(seen, ["HEAD ", "GET ?decompress=true", "HEAD "])
+    })
+  })
+
+  it.live("errors the stream of a download when the signal aborts", () => {
+    const { handler } = makeCoreHandler(Buffer.from("0123456789"))
+    return withClient((request, response) => {
+      if (request.method === "HEAD") return handler(request, response)
+      response.writeHead(200, { "content-length": "10" }).write("01234")
+    }, async (koredump) => {
+      const reason = new Error("enough")
+      const abort = new AbortController()
+      const { body } = await koredump.download(ref, { signal: abort.signal })
+      const reader = body.getReader()
+      assert.strictEqual(Buffer.from((await reader.read()).value!).toString(), "01234")
+      const rest = rejection(reader.read())
+      abort.abort(reason)
+      assert.strictEqual(await rest, reason)
+    })
+  })
 
   it.live("downloads to a file", () =>
     withClient(makeCoreHandler(Buffer.from("0123456789")).handler, async (koredump) => {

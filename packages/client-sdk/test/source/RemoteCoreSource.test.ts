@@ -280,6 +280,30 @@ describe("open", () => {
       assert.deepStrictEqual(got, [content.length, etag, "3456", true, ""])
     }))
 
+  it.live("requests uncompressed bytes of the file that it opened", () =>
+    Effect.gen(function*() {
+      const { handler } = makeCoreHandler(content)
+      const seen: Array<unknown> = []
+      yield* withServer((request, response) => {
+        const { headers, method } = request
+        // With a range, fetch adds a second "identity".
+        const encoding = String(headers["accept-encoding"]).replace(", identity", "")
+        if (method === "GET") seen.push([headers["if-match"], encoding, headers.range])
+        handler(request, response)
+      }, (source) =>
+        Effect.gen(function*() {
+          const file = yield* source.open(ref)
+          yield* Stream.runDrain(file.bytes())
+          yield* Stream.runDrain(file.bytes({ start: 3, end: 7 }))
+          yield* Stream.runDrain(file.decompressed)
+        }))
+      assert.deepStrictEqual(seen, [
+        [etag, "identity", undefined],
+        [etag, "identity", "bytes=3-6"],
+        [etag, "identity", undefined]
+      ])
+    }))
+
   it.live("fails if the connection breaks within the body", () =>
     Effect.gen(function*() {
       const { handler } = makeCoreHandler(content, () => 5000)
