@@ -97,8 +97,6 @@ describe("log lines", () => {
       // Messages of `makeFailureLog`, see above.
       "failed",
       "failed",
-      // A token file, in client-sdk.
-      "message"
     ])
   })
 })

@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
 
 /** A file cannot be used. The message is the reason alone, without the file's name. */
-export class FileNotUsable extends Schema.TaggedError<FileNotUsable>()("FileNotUsable", { message: Schema.String }) {}
+class FileNotUsable extends Schema.TaggedError<FileNotUsable>()("FileNotUsable", { message: Schema.String }) {}
 
 /** Reads a text file. `invalid` is the reason if the file does not pass the check. */
 export const readCheckedFile = (

@@ -1,5 +1,5 @@
 /** The address of a server. */
-export interface ServerUrl {
+interface ServerUrl {
   /** Prefix of the URL of every request, without a final slash. */
   readonly base: string
   /** The server's name in messages. */

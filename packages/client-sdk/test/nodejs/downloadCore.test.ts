@@ -226,7 +226,7 @@ describe("downloadCore", () => {
           yield* Effect.promise(() => rm(path))
         }
 
-        // A part of this user looks like one of another user if the user's ID is another one.
+        // With another user ID of this process, the part looks like another user's.
         yield* Effect.promise(() => writeFile(part, "planted"))
         const { getuid } = process
         process.getuid = () => getuid!() + 1
