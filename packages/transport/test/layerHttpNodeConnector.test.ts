@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CoreSource, NodeConnector, watchCores } from "@koredump/core"
+import { type CoreSource, NodeConnector, type Problem, watchCores } from "@koredump/core"
 import { Effect, Fiber, Layer, Logger, References, Schedule, type Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -171,6 +172,56 @@ describe("requests", () => {
       assert.strictEqual(count, 1)
     }).pipe(Effect.scoped))
 
+  it.live("are retried once if the node closes the connection", () =>
+    Effect.gen(function*() {
+      let count = 0
+      const once = yield* serve((_, response) => (count += 1) === 1 ? response.destroy() : json(response, []))
+      yield* withNode(once, { insecureHttp: true }, list)
+      assert.strictEqual(count, 2)
+      const always = yield* serve((_, response) => {
+        count += 1
+        response.destroy()
+      })
+      assert.include(yield* Effect.flip(withNode(always, { insecureHttp: true }, list)), { _tag: "NodeFailed" })
+      assert.strictEqual(count, 4)
+    }).pipe(Effect.scoped))
+
+  it.effect("time out after 10 seconds without a response, 15 in a watch, 60 in a download", () =>
+    Effect.gen(function*() {
+      const { handler } = makeCoreHandler(Buffer.from("0123"))
+      let isWaiting = false
+      const started = Effect.sync(() => {
+        isWaiting = true
+      })
+      const url = yield* serve((request, response) => {
+        if (request.url!.includes("watch")) {
+          return response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`)
+        }
+        if (request.method === "HEAD") return handler(request, response)
+        if (request.url!.includes("download")) return response.writeHead(200, { "content-length": "4" }).write("01")
+        isWaiting = true
+      })
+      const check = (
+        seconds: number,
+        operation: (source: CoreSource["Service"]) => Effect.Effect<unknown, Problem, Scope.Scope>
+      ) =>
+        Effect.gen(function*() {
+          isWaiting = false
+          const fiber = yield* Effect.forkScoped(Effect.flip(withNode(url, { insecureHttp: true }, operation)))
+          yield* waitUntil(() => isWaiting)
+          yield* TestClock.adjust(`${seconds - 1} seconds`)
+          assert.isUndefined(fiber.pollUnsafe())
+          yield* TestClock.adjust("1 second")
+          assert.include(yield* Fiber.join(fiber), { _tag: "NodeTimeout" })
+        })
+      yield* check(10, list)
+      yield* check(15, (source) => Stream.runForEach(source.changes(), () => started))
+      yield* check(
+        60,
+        (source) => Effect.flatMap(source.open(ref), (file) => Stream.runForEach(file.bytes(), () => started))
+      )
+    }).pipe(Effect.scoped))
+
   it.live("time out if the node sends nothing, in a response and in a watch", () =>
     Effect.gen(function*() {
       const silent = yield* serve(() => {})
@@ -179,6 +230,9 @@ describe("requests", () => {
       const stuck = yield* serve((_, response) =>
         response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`)
       )
+      const body = yield* serve((_, response) => response.write("["))
+      const idle = { insecureHttp: true, idleTimeout: "50 millis" } as const
+      assert.include(yield* Effect.flip(withNode(body, idle, list)), { _tag: "NodeTimeout" })
       const watch = withNode(stuck, limits, (source) => Stream.runDrain(source.changes()))
       assert.include(yield* Effect.flip(watch), { _tag: "NodeTimeout" })
     }).pipe(Effect.scoped))

@@ -1,5 +1,5 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { makeRemoteCoreSource } from "@koredump/client/effect"
 import { type CoreFile, NodeFailed, NodeTimeout } from "@koredump/core"
 import { Effect, type Scope } from "effect"
@@ -90,6 +90,27 @@ describe("readBody", () => {
       assert.instanceOf(stuck, NodeTimeout)
     }))
 
+  it.live("starts the idle timeout again after each read", () =>
+    Effect.gen(function*() {
+      let send: ((text: string) => void) | undefined
+      const slow: Handler = (_, response) => {
+        response.flushHeaders()
+        send = (text) => response.write(text)
+      }
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+      yield* readResponse(slow, async (read) => {
+        for (let i = 0; i < 3; i++) {
+          const waiting = read(new Uint8Array(10), notAborted)
+          vi.advanceTimersByTime(60)
+          send!("abc")
+          assert.strictEqual(await waiting, 3)
+        }
+        const stuck = rejection(read)
+        vi.advanceTimersByTime(100)
+        assert.instanceOf(await stuck, NodeTimeout)
+      }, 100).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers())))
+    }))
+
   it.live("stops waiting when the signal aborts, and can be called again", () =>
     Effect.gen(function*() {
       const next = Promise.withResolvers<void>()
@@ -102,10 +123,11 @@ describe("readBody", () => {
         const waiting = read(new Uint8Array(10), controller.signal).catch((reason: unknown) => reason)
         controller.abort("enough")
         const reason = await waiting
+        const again = await read(new Uint8Array(10), controller.signal).catch((reason: unknown) => reason)
         next.resolve()
-        return [reason, await read(new Uint8Array(10), notAborted)]
+        return [reason, again, await read(new Uint8Array(10), notAborted)]
       })
-      assert.deepStrictEqual(result, ["enough", 3])
+      assert.deepStrictEqual(result, ["enough", "enough", 3])
     }))
 })
 

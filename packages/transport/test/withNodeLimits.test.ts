@@ -49,7 +49,8 @@ const makeNode = (limits: NodeConnectionLimits = {}) =>
             lastModified: 0,
             etag: "\"a\"",
             bytes,
-            decompressed: bytes()
+            decompressed: bytes(),
+            reader: () => Effect.succeed(() => Promise.resolve(0))
           })
         ),
       remove: () => Effect.asVoid(answer),
@@ -85,13 +86,17 @@ describe("circuit breaker", () => {
       assert.match(failure.message, /^Node node-1 failed several times in a row\. The next attempt is in [123] s\.$/)
       assert.strictEqual(node.requests, 5)
 
+      yield* TestClock.adjust("1500 millis")
+      yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.requests, 5)
+      yield* TestClock.adjust("1500 millis")
+      yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.requests, 6)
       yield* TestClock.adjust("3 seconds")
       yield* Effect.flip(source.list({}))
       assert.strictEqual(node.requests, 6)
-      yield* Effect.flip(source.list({}))
-      assert.strictEqual(node.requests, 6)
 
-      yield* TestClock.adjust("5 seconds")
+      yield* TestClock.adjust("2 seconds")
       node.answer = Effect.succeed(empty)
       yield* source.list({})
       yield* source.nodes
@@ -123,6 +128,24 @@ describe("circuit breaker", () => {
       assert.strictEqual(node.requests, 6)
     }).pipe(Effect.scoped))
 
+  it.effect("does not forget failures when a watch receives an event while it is closed", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = broken
+      for (let i = 0; i < 4; i++) yield* Effect.flip(source.list({}))
+      yield* Stream.runDrain(source.changes())
+      for (let i = 0; i < 4; i++) yield* Effect.flip(source.list({}))
+      assert.strictEqual(node.requests, 5)
+    }).pipe(Effect.scoped))
+
+  it.effect("counts defects", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = Effect.die(new Error("defect"))
+      for (let i = 0; i < 7; i++) yield* Effect.exit(source.list({}))
+      assert.strictEqual(node.requests, 5)
+    }).pipe(Effect.scoped))
+
   it.effect("does not count problems of a core or of the request", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
@@ -144,7 +167,7 @@ describe("circuit breaker", () => {
 describe("concurrency limits", () => {
   it.effect("lets requests wait for a slot, up to the queue timeout", () =>
     Effect.gen(function*() {
-      const { node, source } = yield* makeNode({ maxRequests: 2, queueTimeout: "10 seconds" })
+      const { node, source } = yield* makeNode({ maxRequests: 2 })
       node.answer = Effect.never
       const running = yield* Effect.forEach([1, 2], () => Effect.forkChild(source.list({})))
       const waiting = yield* Effect.forkChild(Effect.flip(source.get(ref)))
@@ -160,6 +183,36 @@ describe("concurrency limits", () => {
       yield* Fiber.join(next)
       assert.strictEqual(node.requests, 3)
       yield* Fiber.interrupt(running[1]!)
+    }).pipe(Effect.scoped))
+
+  it.effect("allows 8 requests and 16 downloads by default", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = Effect.never
+      for (let i = 0; i < 9; i++) yield* Effect.forkScoped(source.list({}))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(node.running, 8)
+
+      const other = yield* makeNode()
+      let downloads = 0
+      other.node.body = Stream.fromEffect(Effect.andThen(Effect.sync(() => downloads += 1), Effect.never))
+      const file = yield* other.source.open(ref)
+      for (let i = 0; i < 17; i++) yield* Effect.forkScoped(Stream.runDrain(file.bytes()))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(downloads, 16)
+    }).pipe(Effect.scoped))
+
+  it.effect("counts a reader as a download as long as its scope is open", () =>
+    Effect.gen(function*() {
+      const { source } = yield* makeNode({ maxDownloads: 1 })
+      const file = yield* source.open(ref)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(file.reader!(), scope)
+      const waiting = yield* Effect.forkScoped(Effect.flip(Stream.runDrain(file.bytes())))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "TooManyDownloads")
+      yield* Scope.close(scope, Exit.void)
+      yield* Stream.runDrain(file.bytes())
     }).pipe(Effect.scoped))
 
   it.effect("does not count a queue timeout as a failure of the node", () =>

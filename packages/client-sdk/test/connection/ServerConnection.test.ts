@@ -99,7 +99,7 @@ describe("retries", () => {
   )
 
   it.effect.each([[30, 2], [31, 1]])(
-    "waits 30 seconds at most: Retry-After: %d",
+    "waits 30 seconds at most, or as long as maxRetryAfter: Retry-After: %d",
     ([seconds, requests]) =>
       Effect.gen(function*() {
         const { get, server } = yield* connect(respondWith(503, { "retry-after": String(seconds) }), { retries: 1 })
@@ -121,6 +121,20 @@ describe("responses", () => {
     Effect.gen(function*() {
       const { get } = yield* connect(() => Effect.succeed(new Response("[]")), { maxResponseBytes: 1 })
       assert.strictEqual((yield* Effect.flip(get)).message, "http://x.test sent a response of more than 1 bytes.")
+    }))
+
+  it.effect("reads only the beginning of an endless error page", () =>
+    Effect.gen(function*() {
+      let sent = 0
+      const endless = new ReadableStream({
+        pull: (controller) => {
+          sent += 1024
+          controller.enqueue(new Uint8Array(1024).fill(120))
+        }
+      })
+      const { get } = yield* connect(() => Effect.succeed(new Response(endless, { status: 404 })))
+      assert.strictEqual((yield* Effect.flip(get))._tag, "NodeFailed")
+      assert.isBelow(sent, 1024 * 1024)
     }))
 
   it.effect.each<[number, Response, string]>([
