@@ -102,9 +102,13 @@ describe("retries", () => {
     "waits 30 seconds at most, or as long as maxRetryAfter: Retry-After: %d",
     ([seconds, requests]) =>
       Effect.gen(function*() {
-        const { get, server } = yield* connect(respondWith(503, { "retry-after": String(seconds) }), { retries: 1 })
-        yield* failWithinHour(get)
-        assert.strictEqual(server.requests, requests)
+        const respond = respondWith(503, { "retry-after": String(seconds) })
+        const byDefault = yield* connect(respond, { retries: 1 })
+        yield* failWithinHour(byDefault.get)
+        assert.strictEqual(byDefault.server.requests, requests)
+        const longer = yield* connect(respond, { retries: 1, maxRetryAfter: "31 seconds" })
+        yield* failWithinHour(longer.get)
+        assert.strictEqual(longer.server.requests, 2)
       })
   )
 

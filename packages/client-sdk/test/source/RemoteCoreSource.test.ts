@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreNotStored, CoreSource, type NodeStatus, type Problem, problemToJson, watchCores } from "@koredump/core"
+import {
+  type ByteRange,
+  CoreNotStored,
+  CoreSource,
+  type NodeStatus,
+  type Problem,
+  problemToJson,
+  watchCores
+} from "@koredump/core"
 import { Effect, Layer, Logger, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import {
@@ -29,12 +37,12 @@ const failWithStatus = (status: number) =>
   Effect.map(failWith((_, response) => response.writeHead(status).end("no"), list), ({ _tag }) => _tag)
 
 /** The problem of a download whose response has these headers and this status. */
-const failDownload = (headers: Record<string, string>, status: number) =>
+const failDownload = (headers: Record<string, string>, status: number, range?: ByteRange) =>
   failWith((request, response) => {
     const fileHeaders = { etag, "last-modified": lastModified, "content-length": "4" }
     if (request.method === "HEAD") return response.writeHead(200, fileHeaders).end()
     response.writeHead(status, { ...fileHeaders, ...headers }).end("abcd")
-  }, (source) => Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes({ start: 0, end: 4 }))))
+  }, (source) => Effect.flatMap(source.open(ref), (file) => Stream.runDrain(file.bytes(range))))
 
 const failWatch = (lines: string) =>
   Effect.map(
@@ -321,8 +329,11 @@ describe("open", () => {
           [{ "content-range": "bytes 0-3/4", etag: "\"other\"" }, 206]
         ] as const
       ) {
-        assert.match((yield* failDownload(headers, status)).message, /another file or range than requested/)
+        const failure = yield* failDownload(headers, status, { start: 0, end: 4 })
+        assert.match(failure.message, /another file or range than requested/)
       }
+      const part = yield* failDownload({ "content-range": "bytes 0-3/8" }, 206)
+      assert.match(part.message, /another file or range than requested/)
     }))
 
   it.live("fails if the body is longer or shorter than announced, whatever the HTTP client accepts", () =>
