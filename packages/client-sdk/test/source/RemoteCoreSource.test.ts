@@ -325,6 +325,7 @@ describe("open", () => {
       for (
         const [headers, status] of [
           [{}, 200],
+          [{ "content-range": "bytes 0-3/8" }, 200],
           [{ "content-range": "bytes 4-7/8" }, 206],
           [{ "content-range": "bytes 0-3/4", etag: "\"other\"" }, 206]
         ] as const
