@@ -388,19 +388,30 @@ describe("downloadCore", () => {
 
   it.effect("downloads the rest of a core that is corrupt at its start", () => {
     const corrupt = Buffer.concat([Buffer.from("not zstd"), stored])
+    const starts: Array<number> = []
     return withCore(
       ({ dir, path, ref }) =>
         Effect.gen(function*() {
           const failure = yield* Effect.flip(downloadCore({ ref, path, decompressedPath: join(dir, "core") }))
           assert.strictEqual(failure._tag, "CoreUnreadable")
           sameBytes(yield* read(path), corrupt)
+          assert.lengthOf(starts, 2)
+          assert.isAbove(starts[1]!, 0)
         }),
       { compression: "zstd", content: corrupt },
-      (file) => ({ end, start } = { start: 0, end: file.size }) =>
-        Stream.suspend(() => {
-          const middle = Math.min(end, Math.max(start, 1000))
-          return Stream.concat(file.bytes({ start, end: middle }), file.bytes({ start: middle, end }))
-        })
+      // Slow, so that the decompressor fails before the end of the file.
+      (file, start) => () => {
+        starts.push(start)
+        return Stream.range(0, Math.ceil((file.size - start) / 10_000) - 1).pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect((i) =>
+            Effect.promise(async () => {
+              await new Promise((resolve) => setImmediate(resolve))
+              return corrupt.subarray(start + 10_000 * i, start + 10_000 * (i + 1))
+            })
+          )
+        )
+      }
     )
   })
 
