@@ -348,8 +348,12 @@ describe.skipIf(!hasOpenssl)("TLS (needs openssl)", () => {
       const { write } = yield* temporaryFiles
       const ca = write("ca.crt", trusted!.ca)
       let push: (() => void) | undefined
-      const url = yield* serveTls(trusted!.certificates[0]!, (request, response) => {
-        if (!request.url!.includes("watch")) return sendNoCores(request, response)
+      let closed = 0
+      const url = yield* serveTls({ ...trusted!.certificates[0]!, keepAliveTimeout: 60_000 }, (request, response) => {
+        if (!request.url!.includes("watch")) {
+          request.socket.once("close", () => closed += 1)
+          return sendNoCores(request, response)
+        }
         push = () => response.write(`{"type":"BOOKMARK","object":{"resourceVersion":"a-1"}}\n`)
         push()
       })
@@ -375,6 +379,8 @@ describe.skipIf(!hasOpenssl)("TLS (needs openssl)", () => {
         write("ca.crt", other!.ca)
         yield* waitUntil(() => log.length > 1)
         assert.strictEqual(log[1], `Node CA file reloaded file=${ca}`)
+        // The idle connection is closed, the one of the watch is not.
+        yield* waitUntil(() => closed > 0)
         assert.match((yield* Effect.flip(list(source))).message, /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT/)
         yield* list(second)
         push!()
