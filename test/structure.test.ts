@@ -10,7 +10,7 @@ import { root } from "../test-support/packages.ts"
  */
 const levels: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: ["text", "connection", "status", "cores", "commands"],
-  "client-sdk": ["", "nodejs"],
+  "client-sdk": ["connection", "source", "client", "nodejs"],
   compression: [],
   core: ["common", "model", "pods", "source", "access", "cluster", "api", "testing"],
   kubernetes: [],

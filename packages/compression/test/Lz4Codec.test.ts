@@ -9,7 +9,7 @@ const le32 = (value: number): Buffer => {
   return bytes
 }
 
-/** One frame of independent blocks of at most 64 KiB, without checksums of blocks and content. */
+/** One frame of independent blocks of at most 64 KiB, by default without checksums of blocks and content. */
 const makeFrame = (
   blocks: ReadonlyArray<Buffer>,
   { flags = 0x60, blockSize = 0x40, size = Buffer.alloc(0) }: {
@@ -29,6 +29,11 @@ const stored = (bytes: Buffer) => Buffer.concat([le32(bytes.length | 0x80000000)
 const size = (bytes: number) => Buffer.concat([le32(bytes), le32(0)])
 const withSize = (bytes: number) => ({ flags: 0x68, size: size(bytes) })
 
+const x = stored(Buffer.from("x"))
+const hash = le32(new XxHash32().update(Buffer.from("x")).digest())
+const withBlockChecksums = { flags: 0x70 }
+const withContentChecksum = { flags: 0x64 }
+
 const run = (frame: Buffer) =>
   Stream.make(frame).pipe(
     decompress("lz4"),
@@ -41,8 +46,10 @@ const valid = [0x20, 97, 98, 2, 0, 0x50, 99, 99, 99, 99, 99]
 describe("lz4 frames", () => {
   it.live.each<[string, Buffer, string]>([
     ["a compressed block", makeFrame([compressed(...valid)]), "abababccccc"],
-    ["stored and compressed blocks", makeFrame([stored(Buffer.from("x")), compressed(...valid)]), "xabababccccc"],
+    ["stored and compressed blocks", makeFrame([x, compressed(...valid)]), "xabababccccc"],
     ["a content size", makeFrame([compressed(...valid)], withSize(11)), "abababccccc"],
+    ["block checksums", makeFrame([x, hash, x, hash], withBlockChecksums), "xx"],
+    ["a content checksum", Buffer.concat([makeFrame([x], withContentChecksum), hash]), "x"],
     ["no blocks", makeFrame([]), ""]
   ])("decompresses a frame with %s", ([, frame, content]) =>
     Effect.gen(function*() {
@@ -53,7 +60,7 @@ describe("lz4 frames", () => {
     ["lz4 offset out of range", makeFrame([compressed(0x20, 97, 98, 3, 0, 0x50, 99, 99, 99, 99, 99)])],
     ["lz4 offset out of range", makeFrame([compressed(0x20, 97, 98, 0, 0, 0x50, 99, 99, 99, 99, 99)])],
     // Independent blocks: a match must not refer to the block before.
-    ["lz4 offset out of range", makeFrame([stored(Buffer.from("x")), compressed(0x10, 97, 2, 0, 0x10, 99)])],
+    ["lz4 offset out of range", makeFrame([x, compressed(0x10, 97, 2, 0, 0x10, 99)])],
     ["lz4 literals exceed the block", makeFrame([compressed(0x50, 97)])],
     ["truncated lz4 literal length", makeFrame([compressed(0xf0, 255)])],
     ["truncated lz4 offset", makeFrame([compressed(0x10, 97, 1)])],
@@ -61,6 +68,8 @@ describe("lz4 frames", () => {
     ["truncated lz4 sequence", makeFrame([compressed(0x10, 97, 1, 0)])],
     ["lz4 match exceeds the block", makeFrame([compressed(0x1f, 97, 1, 0, ...Array(260).fill(255), 0, 0x10, 98)])],
     ["lz4 block too large", makeFrame([stored(Buffer.alloc(65_537))])],
+    ["lz4 block checksum mismatch", makeFrame([x, hash, x, le32(0)], withBlockChecksums)],
+    ["lz4 content checksum mismatch", Buffer.concat([makeFrame([x], withContentChecksum), le32(0)])],
     ["lz4 content size mismatch", makeFrame([compressed(...valid)], withSize(12))],
     ["unsupported lz4 version, dictionary or flag", makeFrame([], { flags: 0xa0 })],
     ["unsupported lz4 version, dictionary or flag", makeFrame([], { flags: 0x61 })],

@@ -8,7 +8,7 @@ import { makePartFile } from "./PartFile.ts"
 /**
  * Makes the target for `options.path`:
  *
- * - if there is no file, a part file, which resumes an earlier attempt
+ * - if the path does not exist, a part file, which resumes an earlier attempt
  * - if there is a file of the same size and modification time, that file: it counts as the same, as in rsync
  * - if there is a file of the same size only, that file: the download is compared with it
  * - otherwise it fails with `FileExists`
