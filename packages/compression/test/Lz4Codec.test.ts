@@ -68,6 +68,8 @@ describe("lz4 frames", () => {
     ["truncated lz4 sequence", makeFrame([compressed(0x10, 97, 1, 0)])],
     ["lz4 match exceeds the block", makeFrame([compressed(0x1f, 97, 1, 0, ...Array(260).fill(255), 0, 0x10, 98)])],
     ["lz4 block too large", makeFrame([stored(Buffer.alloc(65_537))])],
+    // A skippable frame that ends too early.
+    ["truncated lz4 data", Buffer.concat([makeFrame([x]), le32(0x184d2a5f), le32(3), Buffer.from("ab")])],
     ["lz4 block checksum mismatch", makeFrame([x, hash, x, le32(0)], withBlockChecksums)],
     ["lz4 content checksum mismatch", Buffer.concat([makeFrame([x], withContentChecksum), le32(0)])],
     ["lz4 content size mismatch", makeFrame([compressed(...valid)], withSize(12))],
