@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CorruptInput, decompress } from "@koredump/compression"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
+import { zstdCompressSync } from "node:zlib"
 import { content } from "./content.ts"
 
 const fixture = (name: string) => new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)))
@@ -110,6 +111,15 @@ it.live("decompresses several files concurrently", () =>
   Effect.gen(function*() {
     const outputs = yield* Effect.forEach([1, 2, 3], () => run("xz", fixture("plain.xz"), 1000), { concurrency: 3 })
     for (const output of outputs) assert.isTrue(output.equals(content))
+  }))
+
+it.live("decompresses zstd blocks of one repeated byte", () =>
+  Effect.gen(function*() {
+    const zeros = Buffer.alloc(1_000_000)
+    const frame = zstdCompressSync(zeros)
+    assert.isTrue((yield* run("zstd", frame, 3)).equals(zeros))
+    assert.isTrue((yield* run("zstd", Buffer.concat([frame, frame]))).equals(Buffer.alloc(2_000_000)))
+    yield* fails("zstd", frame.subarray(0, -1), "truncated zeros")
   }))
 
 it.live("skips skippable lz4 frames", () =>
