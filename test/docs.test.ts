@@ -96,7 +96,7 @@ describe("log lines", () => {
     assert.deepStrictEqual(variables.toSorted(), [
       // Messages of `makeFailureLog`, see above.
       "failed",
-      "failed",
+      "failed"
     ])
   })
 })
