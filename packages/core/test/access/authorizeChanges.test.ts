@@ -48,7 +48,7 @@ describe("a watch with permission for some namespaces", () => {
       assert.strictEqual(last.resourceVersion.split("~")[0], resourceVersion)
     }).pipe(Effect.provide(layers([viewer("a")]))))
 
-  it.effect("shows cores as DELETED within 2 seconds after the permission is withdrawn, and sends no more events of them", () =>
+  it.effect("shows cores as DELETED within 2 seconds after the permission is withdrawn, and sends no further events of them", () =>
     Effect.gen(function*() {
       yield* putAll
       const { outcome, takeEvents } = yield* watch()
