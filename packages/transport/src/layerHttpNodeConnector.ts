@@ -1,6 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { makeRemoteCoreSource, type RemoteOptions } from "@koredump/client/effect"
-import { NodeConnector, NodeFailed } from "@koredump/core"
+import { heartbeatTimeout, NodeConnector, NodeFailed } from "@koredump/core"
 import { type Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { makeHttpAgents, type NodeTls } from "./httpAgents.ts"
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
         maxResponseBytes,
         timeout: options.timeout ?? "10 seconds",
         idleTimeout: options.idleTimeout ?? "60 seconds",
-        watchIdleTimeout: options.watchIdleTimeout ?? "15 seconds"
+        watchIdleTimeout: options.watchIdleTimeout ?? heartbeatTimeout
       }, readBody).pipe(Effect.provideService(HttpClient.HttpClient, client))
       return withNodeLimits(source, breaker, name, `${name} ${address} ${incarnation ?? ""}`, options)
     })

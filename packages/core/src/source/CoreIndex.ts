@@ -1,4 +1,4 @@
-import { Clock, Effect, Equal, Metric, Option, Random, Stream } from "effect"
+import { Clock, Duration, Effect, Equal, Metric, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
 import type { CoreRef } from "../model/CoreId.ts"
@@ -6,7 +6,7 @@ import { ResourceVersionExpired } from "../model/Problem.ts"
 import { ChangeLog, type LoggedChange } from "./ChangeLog.ts"
 import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
-import type { ChangesOptions, CoreList } from "./CoreSource.ts"
+import { type ChangesOptions, type CoreList, heartbeatInterval } from "./CoreSource.ts"
 import { OrderedCores } from "./OrderedCores.ts"
 
 /** Limits of an index. */
@@ -20,7 +20,7 @@ export interface CoreIndexOptions {
 }
 
 const chunkSize = 512
-const heartbeatMillis = 5000
+const heartbeatMillis = Duration.toMillis(heartbeatInterval)
 
 const overtaken = Metric.counter("koredump_watches_overtaken_total", {
   description: "Watches ended because their clients read too slowly",

@@ -3,7 +3,7 @@
  * koredump server (`@koredump/client`), or in a test (`@koredump/core/testing`). If you implement a source, run the
  * contract suite of `@koredump/core/testing` on it.
  */
-import { Context, type Effect, Schema, type Scope, type Stream } from "effect"
+import { Context, Duration, type Effect, Schema, type Scope, type Stream } from "effect"
 import type { CoreMetadata, CoreSummary } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
 import type { Compression, CoreRef } from "../model/CoreId.ts"
@@ -87,6 +87,12 @@ export interface ChangesOptions {
   readonly filter?: CoreFilter
 }
 
+/** A watch sends a BOOKMARK when it has sent no other event for this long. */
+export const heartbeatInterval = Duration.seconds(5)
+
+/** Three missed heartbeats: a watch that sends nothing for this long is broken. */
+export const heartbeatTimeout = Duration.times(heartbeatInterval, 3)
+
 /** Access to core dumps. */
 export class CoreSource extends Context.Service<CoreSource, {
   /** Lists the cores that match the query, from memory. */
@@ -98,8 +104,9 @@ export class CoreSource extends Context.Service<CoreSource, {
   /** Deletes the core file. The journal entry remains: a core that has one is in state `missing` afterwards. */
   readonly remove: (ref: CoreRef) => Effect.Effect<void, Problem>
   /**
-   * What happens from `since` on, without end; a BOOKMARK comes at once, and at least every 30 seconds. Fails with
-   * `ResourceVersionExpired` where it cannot go on without a gap.
+   * The changes since `since`, without end. The first BOOKMARK follows the replay (with `since`: it comes at once), then
+   * one at least every {@link heartbeatInterval} when nothing else happened. Fails with `ResourceVersionExpired` if it
+   * cannot continue without a gap.
    */
   readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreChange, Problem>
   /** Returns the status of each node. */
