@@ -33,8 +33,9 @@ const waitForUnreadableWarnings = (count: number) =>
 
 describe("SystemdCoreSource", () => {
   describe("is a CoreSource", () => {
-    for (const { name, run } of coreSourceContract) {
-      it.live(name, () => run.pipe(Effect.provide(layerFakeHost())))
+    for (const { name, run, waits } of coreSourceContract) {
+      const test = waits ? it.effect : it.live
+      test(name, () => run.pipe(Effect.provide(layerFakeHost())))
     }
   })
 
