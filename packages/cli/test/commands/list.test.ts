@@ -155,8 +155,8 @@ const watchThreeEvents = (format: string) =>
           Effect.tap(list(query), () =>
             Effect.gen(function*() {
               const ref = yield* script.put(three[1]!)
-              yield* script.lose(ref)
-              yield* script.forget(ref)
+              yield* script.removeFile(ref)
+              yield* script.remove(ref)
             })),
         changes: (options) =>
           changes(options).pipe(

@@ -1,50 +1,51 @@
-/** How things stand with one node of a cluster: where its agent is, when it was heard of, what it holds. No I/O. */
+import { Duration } from "effect"
 import { formatTimestamp } from "../model/Core.ts"
 import { NodeFailed, type NodeTimeout } from "../model/Problem.ts"
 import type { CoreIndex } from "../source/CoreIndex.ts"
-import type { CoreSource, NodeStatus } from "../source/CoreSource.ts"
+import { type CoreSource, heartbeatTimeout, type NodeStatus } from "../source/CoreSource.ts"
 import { type NodeCoreLimits, NodeCores } from "./NodeCores.ts"
 import type { NodeAddress } from "./NodeDirectory.ts"
-import { bounded } from "./toClusterProblem.ts"
+import { limitText } from "./toClusterProblem.ts"
 
 const maxWarnings = 20
-// Heartbeats come every 5 seconds.
-const longestSilence = 15_000
-const factsEvery = 60_000
+const statusInterval = Duration.toMillis("1 minute")
+const silenceTimeout = Duration.toMillis(heartbeatTimeout)
 
-/** What a node is given up with when nothing comes of it. */
-export const silent = `The node has been silent for ${longestSilence / 1000} seconds.`
+/** The part of a node's status that only the node itself has. */
+type ReportedStatus = Pick<NodeStatus, "warnings" | "corePattern" | "agentVersion">
 
-/** What only the node itself knows. */
-type NodeFacts = Pick<NodeStatus, "warnings" | "corePattern" | "agentVersion">
+/** Whether two addresses lead to the same node agent. */
+export const isSameAgent = (a: NodeAddress, b: NodeAddress): boolean =>
+  a.address === b.address && a.incarnation === b.incarnation
 
-const iso = (millis: number) => formatTimestamp(millis * 1000)!
+const toTimestamp = (millis: number) => formatTimestamp(millis * 1000)!
 
-/** See the module's text. */
+/** State of one node of a cluster: the address of its node agent, the last contact, its cores. No I/O. */
 export class ClusterNode {
   readonly name: string
   readonly cores: NodeCores
-  /** Its source, while there is a connection. */
+  /** The source of the node's cores, while there is a connection. */
   source: CoreSource["Service"] | undefined
-  /** Ends the connection because the node is silent. */
-  giveUp = () => {}
-  #waitingSince: number | undefined
-  #factsDue = 0
+  /** Ends the connection, because the node sends nothing. */
+  disconnect = () => {}
   #address: NodeAddress
-  #inDirectory = true
-  /** Whether it was ready at another address, and nothing has come from this one yet. */
+  #isInDirectory = true
+  /** Whether the node was ready at another address, and has sent nothing from the new one yet. */
   #isMoving = false
   #state: NodeStatus["state"] = "syncing"
   #since: number
   #lastContact: number | undefined
+  /** Since when the server has been waiting for the next event. */
+  #waitingSince: number | undefined
   #failure: NodeFailed | NodeTimeout | undefined
-  #facts: NodeFacts = {}
-  #lacking: string | undefined
-  #isAllShown = false
+  #statusDueAt = 0
+  #reported: ReportedStatus = {}
+  #degradedReason: string | undefined
+  #showsAllCores = false
 
-  constructor(index: CoreIndex, bounds: NodeCoreLimits, address: NodeAddress, now: number) {
+  constructor(index: CoreIndex, limits: NodeCoreLimits, address: NodeAddress, now: number) {
     this.name = address.name
-    this.cores = new NodeCores(index, address.name, bounds)
+    this.cores = new NodeCores(index, address.name, limits)
     this.#address = address
     this.#since = now
   }
@@ -57,132 +58,126 @@ export class ClusterNode {
     return this.#state
   }
 
-  /** Whether the directory still has it. */
-  get inDirectory(): boolean {
-    return this.#inDirectory
+  /** Whether the node is in the node directory. */
+  get isInDirectory(): boolean {
+    return this.#isInDirectory
   }
 
-  /** Why nothing can be had of it; undefined unless it is unreachable. */
+  /** Why requests to the node fail. Undefined unless the node is unreachable. */
   get failure(): NodeFailed | NodeTimeout | undefined {
     return this.#state === "unreachable" ? this.#failure : undefined
   }
 
   /**
-   * The directory tells where it is: true where that is news, and a connection has to begin. A node that was ready stays
-   * so meanwhile, as in a roll-out, where a new agent takes over from one that still answers; all is known of it, and if
-   * nothing comes from the new one, that is noticed as ever.
+   * The node is at this address, and a connection begins. A node that was ready stays ready meanwhile: in a rollout, the
+   * new node agent starts before the old one ends. If the new one sends nothing, the node becomes unreachable as usual.
    */
-  locate(address: NodeAddress, now: number): boolean {
-    const same = address.address === this.#address.address && address.incarnation === this.#address.incarnation
-    if (same && this.#inDirectory) return false
-    if (!same) this.cores.expire()
+  updateAddress(address: NodeAddress, now: number): void {
+    if (!isSameAgent(address, this.#address)) this.cores.expireVersion()
     this.#address = address
-    this.#inDirectory = true
+    this.#isInDirectory = true
     this.#isMoving = this.#state === "ready"
     if (!this.#isMoving) this.#enter("syncing", now)
-    return true
   }
 
-  /** The directory has it no more. */
-  leave(now: number): void {
-    this.#inDirectory = false
-    this.failed(new NodeFailed({ node: this.name, detail: "There is no koredump agent on this node any more." }), now)
+  /** The node left the node directory. */
+  markRemoved(now: number): void {
+    this.#isInDirectory = false
+    this.markUnreachable(new NodeFailed({ node: this.name, detail: "The node agent on this node is gone." }), now)
   }
 
-  /** From now on it is the node's turn to tell something. */
-  wait(now: number): void {
+  /** The server waits for the next event from now on. */
+  startWaiting(now: number): void {
     this.#waitingSince = now
   }
 
-  waitNoMore(): void {
+  /** The server does not wait for the node: it handles events, or there is no connection. */
+  stopWaiting(): void {
     this.#waitingSince = undefined
   }
 
-  /** Whether nothing has come of it for too long. */
-  isSilent(now: number): boolean {
-    return this.#waitingSince !== undefined && now - this.#waitingSince >= longestSilence
+  /** Whether the node has sent nothing for too long. */
+  isTimedOut(now: number): boolean {
+    return this.#waitingSince !== undefined && now - this.#waitingSince >= silenceTimeout
   }
 
-  /** Since when it should be asked for what only it knows; undefined while it need not, or cannot. */
-  factsDue(now: number): number | undefined {
-    return this.#state === "ready" && now >= this.#factsDue ? this.#factsDue : undefined
+  /** Since when the status of the node is to be requested. Undefined while it is up to date or cannot be requested. */
+  statusDueSince(now: number): number | undefined {
+    return this.#state === "ready" && now >= this.#statusDueAt ? this.#statusDueAt : undefined
   }
 
-  /** It is being asked for that. */
-  askedForFacts(now: number): void {
-    this.#factsDue = now + factsEvery
+  onStatusRequested(now: number): void {
+    this.#statusDueAt = now + statusInterval
   }
 
-  /** Something has come, be it a heartbeat. */
-  heard(now: number): void {
+  /** The node has sent an event, at least a heartbeat. */
+  onContact(now: number): void {
     this.#lastContact = now
     if (this.#state === "unreachable") this.#enter("syncing", now)
   }
 
-  /** The index has all that the node has. True where it had not been so. */
-  synced(now: number): boolean {
+  /** The index has all cores of the node. Returns whether that is new. */
+  markReady(now: number): boolean {
     this.#failure = undefined
     if (this.#state !== "ready" || this.#isMoving) {
-      this.#factsDue = now
-      this.#isAllShown = false
+      this.#statusDueAt = now
+      this.#showsAllCores = false
     }
     this.#isMoving = false
     return this.#enter("ready", now)
   }
 
-  /** Everything has to be told again. */
-  resync(now: number): void {
+  /** The node needs a full replay. */
+  markSyncing(now: number): void {
     if (this.#state === "ready" && !this.#isMoving) this.#enter("syncing", now)
   }
 
-  /** The connection failed. True where it had not failed before. */
-  failed(problem: NodeFailed | NodeTimeout, now: number): boolean {
+  /** The connection failed. Returns whether the node was not unreachable before. */
+  markUnreachable(problem: NodeFailed | NodeTimeout, now: number): boolean {
     this.#failure = problem
     this.#isMoving = false
     return this.#enter("unreachable", now)
   }
 
-  /** What of the node is not to be had though its watch is; undefined where nothing. True where all was before. */
-  lacks(what: string | undefined): boolean {
-    const isNews = what !== undefined && this.#lacking === undefined
-    this.#lacking = what
-    this.#isAllShown = what === undefined
-    return isNews
+  /** Why the node is degraded although its watch works. Returns whether the node was not degraded before. */
+  setDegradedReason(reason: string | undefined): boolean {
+    const isNew = reason !== undefined && this.#degradedReason === undefined
+    this.#degradedReason = reason
+    this.#showsAllCores = reason === undefined
+    return isNew
   }
 
-  /** Whether it is known that the node shows all of its cores; when that changes, its watch begins anew. */
-  get isAllShown(): boolean {
-    return this.#isAllShown
+  /** Whether a check has shown that the node hides no cores. A node that starts to hide cores restarts its watches. */
+  get showsAllCores(): boolean {
+    return this.#showsAllCores
   }
 
-  /** What the node says of itself. It is not trusted: bounded. */
-  learn({ agentVersion, corePattern, warnings = [] }: NodeStatus): void {
-    this.#facts = {
-      ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(bounded) }),
-      ...(corePattern === undefined ? {} : { corePattern: bounded(corePattern) }),
-      ...(agentVersion === undefined ? {} : { agentVersion: bounded(agentVersion) })
+  /** Takes over what the node reports about itself. Nodes are not trusted, so texts are limited. */
+  updateStatus({ agentVersion, corePattern, warnings = [] }: NodeStatus): void {
+    this.#reported = {
+      ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(limitText) }),
+      ...(corePattern === undefined ? {} : { corePattern: limitText(corePattern) }),
+      ...(agentVersion === undefined ? {} : { agentVersion: limitText(agentVersion) })
     }
   }
 
   get status(): NodeStatus {
     const { dropped } = this.cores
     const warnings = [
-      ...this.#facts.warnings ?? [],
-      ...(this.#lacking === undefined ? [] : [this.#lacking]),
-      ...(dropped === 0
-        ? []
-        : [`${dropped} cores are not shown: what the node tells of them is too large or malformed`])
+      ...this.#reported.warnings ?? [],
+      ...(this.#degradedReason === undefined ? [] : [this.#degradedReason]),
+      ...(dropped === 0 ? [] : [`${dropped} cores of the node are dropped: too large or malformed.`])
     ]
     return {
       name: this.name,
       address: this.#address.address,
       state: this.#state,
-      since: iso(this.#since),
-      ...(this.#lastContact === undefined ? {} : { lastContact: iso(this.#lastContact) }),
+      since: toTimestamp(this.#since),
+      ...(this.#lastContact === undefined ? {} : { lastContact: toTimestamp(this.#lastContact) }),
       cores: this.cores.count,
-      bytes: this.cores.bytes,
+      bytes: this.cores.fileBytes,
       ...(this.#failure === undefined ? {} : { lastError: this.#failure.message }),
-      ...this.#facts,
+      ...this.#reported,
       ...(warnings.length === 0 ? {} : { warnings })
     }
   }

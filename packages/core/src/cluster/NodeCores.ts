@@ -1,161 +1,162 @@
-/**
- * One node's part of the cluster's index: takes the events of the node's watch, in any order and however often it begins
- * anew, and turns them into the fewest changes of the index. Bounded: a node with too much to tell loses its own oldest
- * cores, never another's.
- */
 import type { CoreSummary } from "../model/Core.ts"
 import type { CoreEvent } from "../model/CoreEvent.ts"
-import type { CoreId } from "../model/CoreId.ts"
+import type { CoreId, CoreRef } from "../model/CoreId.ts"
 import type { CoreIndex } from "../source/CoreIndex.ts"
 import { type NodeCoreInfo, type SanitizedCore, sanitizeNodeCore } from "./sanitizeNodeCore.ts"
 
-/** What one node may take up. */
+/** Limits for the cores of one node. */
 export interface NodeCoreLimits {
-  /** Most cores; beyond it the oldest `missing` go first, then the oldest. */
+  /** Number of cores. Above it, the oldest `missing` cores are removed first, then the oldest. */
   readonly maxCores: number
-  /** Most bytes of all summaries together, as JSON. */
+  /** Size of all summaries, bytes of JSON. */
   readonly maxBytes: number
-  /** Most bytes of one summary, as JSON. */
+  /** Size of one summary, bytes of JSON. */
   readonly maxCoreBytes: number
-  /** Most namespaces; for each of them whoever may not see all has to ask for permission. */
+  /** Number of namespaces. Each costs an access review for every caller without access to all namespaces. */
   readonly maxNamespaces: number
 }
 
-/** One step for the index: a core comes or changes, or (`undefined`) goes. */
+/** A change of the index: a core is added or modified, or removed (`undefined`). */
 export interface CoreChange {
   readonly id: CoreId
   readonly core: SanitizedCore | undefined
 }
 
-/** How many there are of each. */
-const count = (counts: Map<string, number>, key: string | undefined, by: 1 | -1): void => {
+/** Adds to the count of a key. */
+const addCount = (counts: Map<string, number>, key: string | undefined, by: 1 | -1): void => {
   if (key === undefined) return
   const now = (counts.get(key) ?? 0) + by
   if (now === 0) counts.delete(key)
   else counts.set(key, now)
 }
 
-/** Cores by id, with what they weigh together. */
-class CoreSet<Facts extends NodeCoreInfo> {
-  readonly byId = new Map<CoreId, Facts>()
+/** Cores by ID, with their totals. */
+class CoreSet<Info extends NodeCoreInfo> {
+  readonly byId = new Map<CoreId, Info>()
   readonly namespaces = new Map<string, number>()
-  weight = 0
-  size = 0
+  jsonBytes = 0
+  fileBytes = 0
 
-  set(id: CoreId, facts: Facts): void {
+  set(id: CoreId, info: Info): void {
     this.delete(id)
-    this.byId.set(id, facts)
-    count(this.namespaces, facts.namespace, 1)
-    this.weight += facts.weight
-    this.size += facts.size
+    this.byId.set(id, info)
+    addCount(this.namespaces, info.namespace, 1)
+    this.jsonBytes += info.jsonBytes
+    this.fileBytes += info.fileBytes
   }
 
   delete(id: CoreId): void {
-    const facts = this.byId.get(id)
-    if (facts === undefined) return
+    const info = this.byId.get(id)
+    if (info === undefined) return
     this.byId.delete(id)
-    count(this.namespaces, facts.namespace, -1)
-    this.weight -= facts.weight
-    this.size -= facts.size
+    addCount(this.namespaces, info.namespace, -1)
+    this.jsonBytes -= info.jsonBytes
+    this.fileBytes -= info.fileBytes
   }
 
-  /** The cores that have to go for the rest to be within `share` of the bounds. */
-  surplus({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, share: number): ReadonlyArray<CoreId> {
-    const gone: Array<CoreId> = []
+  /** The cores to remove so that the rest is within `share` of the limits. */
+  selectSurplus({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, share: number): ReadonlyArray<CoreId> {
+    const surplus: Array<CoreId> = []
     const namespaces = new Map(this.namespaces)
-    let { weight } = this
-    const fits = () =>
-      this.byId.size - gone.length <= Math.ceil(maxCores * share) && weight <= maxBytes * share &&
+    let { jsonBytes } = this
+    const isWithinLimits = () =>
+      this.byId.size - surplus.length <= Math.ceil(maxCores * share) && jsonBytes <= maxBytes * share &&
       namespaces.size <= maxNamespaces * share
-    const order = [...this.byId].toSorted(([, a], [, b]) => Number(b.missing) - Number(a.missing) || a.time - b.time)
-    for (const [id, facts] of order) {
-      if (fits()) break
-      gone.push(id)
-      weight -= facts.weight
-      count(namespaces, facts.namespace, -1)
+    const order = [...this.byId]
+      .toSorted(([, a], [, b]) => Number(b.isMissing) - Number(a.isMissing) || a.time - b.time)
+    for (const [id, info] of order) {
+      if (isWithinLimits()) break
+      surplus.push(id)
+      jsonBytes -= info.jsonBytes
+      addCount(namespaces, info.namespace, -1)
     }
-    return gone
+    return surplus
   }
 
+  /** Whether the cores exceed `times` the limits. */
   exceeds({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, times = 1): boolean {
-    return this.byId.size > maxCores * times || this.weight > maxBytes * times ||
+    return this.byId.size > maxCores * times || this.jsonBytes > maxBytes * times ||
       this.namespaces.size > maxNamespaces * times
   }
 }
 
-/** Longest version of a node's that is kept; one from any `CoreIndex` has far less. */
-const maxVersion = 256
+/** Longest resource version of a node that is kept. Those of a `CoreIndex` are much shorter. */
+const maxVersionLength = 256
 
-/** See the module's text. */
+/**
+ * The cores of one node in the index of the cluster. Converts the events of the node's watch, which may restart at any
+ * time, to the fewest changes of the index. A node that exceeds its limits loses its own oldest cores, never those of
+ * other nodes.
+ */
 export class NodeCores {
   readonly #index: CoreIndex
   readonly #node: string
-  readonly #bounds: NodeCoreLimits
+  readonly #limits: NodeCoreLimits
   readonly #held = new CoreSet<NodeCoreInfo>()
-  /** What a replay has told so far; undefined outside of one. */
+  /** The cores of the current replay. Undefined if there is none. */
   #replay: CoreSet<SanitizedCore> | undefined
   #since: string | undefined
   #dropped = 0
 
-  constructor(index: CoreIndex, node: string, bounds: NodeCoreLimits) {
+  constructor(index: CoreIndex, node: string, limits: NodeCoreLimits) {
     this.#index = index
     this.#node = node
-    this.#bounds = bounds
+    this.#limits = limits
   }
 
-  /** Cores held. */
+  /** Number of cores in the index. */
   get count(): number {
     return this.#held.byId.size
   }
 
-  /** Bytes that their stored files take. */
-  get bytes(): number {
-    return this.#held.size
+  /** Size of their core files. */
+  get fileBytes(): number {
+    return this.#held.fileBytes
   }
 
-  /** Cores that were refused since the last replay began. */
+  /** Number of cores dropped since the start of the last replay. */
   get dropped(): number {
     return this.#dropped
   }
 
-  /** The node's version to go on from; undefined: everything has to be told again. */
+  /** The node's resource version to resume the watch from. Undefined: the watch starts with a replay. */
   get since(): string | undefined {
     return this.#since
   }
 
-  /** What the node itself calls the node that has this core. */
-  ownNode(id: CoreId): string {
-    return this.#held.byId.get(id)?.own ?? this.#node
+  /** The reference of the core on the node itself, which may report another name. */
+  toNodeRef(id: CoreId): CoreRef {
+    return { node: this.#held.byId.get(id)?.reportedNode ?? this.#node, id }
   }
 
-  /** The version is worth nothing any more: another agent, or too much has happened. The cores stay. */
-  expire(): void {
+  /** Discards the resource version: the next watch starts with a replay. The cores stay. */
+  expireVersion(): void {
     this.#since = undefined
   }
 
-  /** A watch begins. */
-  begin(): void {
+  /** A watch starts. */
+  beginWatch(): void {
     this.#replay = this.#since === undefined ? new CoreSet() : undefined
     if (this.#replay !== undefined) this.#dropped = 0
   }
 
-  /** What an event changes: nothing before the end of a replay, and at its end the difference. */
-  changesBy(event: CoreEvent): ReadonlyArray<CoreChange> {
+  /** The changes of an event: none during a replay, and at its end the difference to the index. */
+  toChanges(event: CoreEvent): ReadonlyArray<CoreChange> {
     if (event.type === "BOOKMARK") return this.#replay === undefined ? [] : this.#difference(this.#replay)
     const { id } = event.object
-    const core = event.type === "DELETED" ? undefined : this.#admit(event.object)
+    const core = event.type === "DELETED" ? undefined : this.#sanitize(event.object)
     if (this.#replay === undefined) return [{ id, core }]
     if (core === undefined) this.#replay.delete(id)
     else this.#replay.set(id, core)
-    // Cut rarely and by much: a node may have many times the bound to tell.
-    if (this.#replay.exceeds(this.#bounds, 2)) {
-      for (const gone of this.#replay.surplus(this.#bounds, 1)) this.#replay.delete(gone)
+    // Removing many at a time keeps this fast: a node may send many times its limit.
+    if (this.#replay.exceeds(this.#limits, 2)) {
+      for (const surplus of this.#replay.selectSurplus(this.#limits, 1)) this.#replay.delete(surplus)
     }
     return []
   }
 
-  /** Makes a change in the index; tells whether anything is different now. */
-  apply({ core, id }: CoreChange): boolean {
+  /** Applies a change to the index. Returns whether it changed anything. */
+  applyChange({ core, id }: CoreChange): boolean {
     const ref = { node: this.#node, id }
     const before = this.#index.get(ref)
     if (core === undefined) {
@@ -163,43 +164,54 @@ export class NodeCores {
       this.#held.delete(id)
       return before !== undefined
     }
-    const { core: summary, ...facts } = core
-    this.#held.set(id, facts)
+    const { core: summary, ...info } = core
+    this.#held.set(id, info)
     this.#index.put(summary)
-    if (this.#held.exceeds(this.#bounds)) {
-      for (const gone of this.#held.surplus(this.#bounds, 0.99)) this.apply({ id: gone, core: undefined })
+    if (this.#held.exceeds(this.#limits)) {
+      for (const surplus of this.#held.selectSurplus(this.#limits, 0.99)) {
+        this.applyChange({ id: surplus, core: undefined })
+      }
     }
     return this.#index.get(ref) !== before
   }
 
-  /** All that the event changes has been made: from here the watch can go on. Tells whether it is at one with the node. */
-  seen({ object: { resourceVersion }, type }: CoreEvent): boolean {
+  /**
+   * All changes of the event have been applied: the watch can resume after it. Returns whether the index has all cores of
+   * the node now.
+   */
+  onApplied({ object: { resourceVersion }, type }: CoreEvent): boolean {
     if (type === "BOOKMARK") this.#replay = undefined
-    if (this.#replay === undefined) this.#since = resourceVersion.length <= maxVersion ? resourceVersion : undefined
+    if (this.#replay === undefined) {
+      this.#since = resourceVersion.length <= maxVersionLength
+        ? resourceVersion
+        : undefined
+    }
     return type === "BOOKMARK"
   }
 
-  /** The index has dropped a core of its own accord. */
-  evicted(id: CoreId): void {
+  /** The index has removed the core because of its own limit. */
+  onEvicted(id: CoreId): void {
     this.#held.delete(id)
   }
 
-  /** What makes the part empty. */
-  removal(): ReadonlyArray<CoreChange> {
+  /** The changes that remove all cores of the node. */
+  toRemovals(): ReadonlyArray<CoreChange> {
     return [...this.#held.byId.keys()].map((id) => ({ id, core: undefined }))
   }
 
-  #admit(summary: CoreSummary): SanitizedCore | undefined {
-    const core = sanitizeNodeCore(this.#node, summary, this.#bounds.maxCoreBytes)
+  #sanitize(summary: CoreSummary): SanitizedCore | undefined {
+    const core = sanitizeNodeCore(this.#node, summary, this.#limits.maxCoreBytes)
     if (core === undefined) this.#dropped += 1
     return core
   }
 
   #difference(replay: CoreSet<SanitizedCore>): ReadonlyArray<CoreChange> {
-    if (replay.exceeds(this.#bounds)) { for (const gone of replay.surplus(this.#bounds, 1)) replay.delete(gone) }
-    const goes = [...this.#held.byId.keys()].filter((id) => !replay.byId.has(id))
+    if (replay.exceeds(this.#limits)) {
+      for (const surplus of replay.selectSurplus(this.#limits, 1)) replay.delete(surplus)
+    }
+    const removed = [...this.#held.byId.keys()].filter((id) => !replay.byId.has(id))
     return [
-      ...goes.map((id): CoreChange => ({ id, core: undefined })),
+      ...removed.map((id): CoreChange => ({ id, core: undefined })),
       ...[...replay.byId].map(([id, core]): CoreChange => ({ id, core }))
     ]
   }

@@ -1,30 +1,33 @@
-/** Which nodes there are, and how to reach the cores of one: what a `ClusterCoreSource` is made of. */
+/** Discovery of nodes and connections to them: what a cluster source is built from. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { Problem } from "../model/Problem.ts"
 import type { CoreSource } from "../source/CoreSource.ts"
 
-/** A node, and where its koredump agent is. */
+/** A node and the address of its node agent. */
 export interface NodeAddress {
-  /** The Kubernetes node's name. */
+  /** The name of the Kubernetes node. */
   readonly name: string
-  /** What the connector needs to reach the agent; for HTTP `https://10.0.0.7:5001`. */
+  /** What the node connector needs to reach the node agent. For HTTP: `https://10.0.0.7:5001`. */
   readonly address: string
-  /** Tells one agent from the next at the same address (the pod's UID). */
+  /** Distinguishes node agents at the same address, for example by the UID of the pod. */
   readonly incarnation?: string
 }
 
-/** Discovery. */
+/** Discovers the nodes of a cluster. */
 export class NodeDirectory extends Context.Service<NodeDirectory, {
   /**
-   * All nodes as they are known now, then all of them again whenever one comes, goes or moves. Nothing is emitted before
-   * the directory knows all that there are. Never ends; what goes wrong is logged and tried again inside.
+   * Emits the complete list of nodes: first when all are known, then whenever a node is added, removed or gets another
+   * address. Never ends and never fails. Implementations log errors and retry.
    */
   readonly nodes: Stream.Stream<ReadonlyArray<NodeAddress>>
-  /** Why what is known may be old (the API server is away), in words; undefined when all is well. */
+  /**
+   * Why the list may be stale, as a sentence for operators: the Kubernetes API does not answer, for example. Undefined if
+   * the list is up to date.
+   */
   readonly degradedReason: Effect.Effect<string | undefined>
 }>()("@koredump/core/NodeDirectory") {}
 
-/** A directory of nodes that never changes, for use without Kubernetes. */
+/** A fixed list of nodes, for use without Kubernetes. */
 export const layerStaticNodeDirectory = (nodes: ReadonlyArray<NodeAddress>): Layer.Layer<NodeDirectory> =>
   Layer.succeed(NodeDirectory, {
     nodes: Stream.concat(Stream.succeed(nodes), Stream.never),
@@ -32,8 +35,8 @@ export const layerStaticNodeDirectory = (nodes: ReadonlyArray<NodeAddress>): Lay
   })
 
 /**
- * Turns a node into the source of its cores. The source is used until the scope ends: as long as the node is at this
- * address, failures between included.
+ * Connects to nodes. The returned source is used until the scope ends, also after failures: as long as the node keeps
+ * its address.
  */
 export class NodeConnector extends Context.Service<NodeConnector, {
   readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], Problem, Scope.Scope>

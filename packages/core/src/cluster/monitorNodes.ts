@@ -1,64 +1,80 @@
-/** What is done for all nodes together, so that none needs a fiber for it: silence is noticed, facts are asked for. */
-import { Clock, Effect, Schedule, Stream } from "effect"
+import { Clock, Duration, Effect, Schedule, Stream } from "effect"
 import { NodeTimeout, type Problem } from "../model/Problem.ts"
 import type { CoreSource } from "../source/CoreSource.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
-import { bounded, toNodeFailure } from "./toClusterProblem.ts"
+import { limitText, toNodeFailure } from "./toClusterProblem.ts"
 
-const askingAtOnce = 8
-/** After a start all nodes are due at once: what is asked of them holds up nobody's list. */
-const askedEachSecond = 50
-const factsTimeout = "5 seconds"
+const maxConcurrentRequests = 8
+/** After a start the status of every node is due at once. This limit keeps their lists and watches fast. */
+const maxRequestsPerSecond = 50
+const statusTimeout = Duration.seconds(5)
 
-/** What may not be seen is left out of a watch in silence, but where a namespace is named. */
+/** An unfiltered watch omits hidden cores silently. A watch that names a namespace fails if they are hidden. */
 const anyNamespace = "default"
 
-/** What it means that a node does not answer one who follows its watch: its token, its rights, or the node itself. */
-const lackOf = (name: string, problem: Problem): string =>
+/** What it means that the node rejects requests although its watch works. */
+const toDegradedReason = (name: string, problem: Problem): string =>
   problem._tag === "Forbidden"
-    ? `not all cores of the node are shown: ${bounded(problem.message)}`
-    : `requests to the node fail: ${toNodeFailure(name, problem).message}`
+    ? `Some cores of the node are hidden: ${limitText(problem.message)}`
+    : `Requests to the node fail: ${toNodeFailure(name, problem).message}`
 
-const learnFrom = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSource["Service"]) {
+/** Requests the status of the node, and checks once whether the node hides cores. */
+const requestStatus = Effect.fnUntraced(function*(node: ClusterNode, source: CoreSource["Service"]) {
   const status = Effect.map(source.nodes, (nodes) => {
     const status = nodes.find(({ name }) => name === node.name) ?? nodes[0]
-    if (status !== undefined) node.learn(status)
+    if (status !== undefined) node.updateStatus(status)
   })
   const watch = Stream.runHead(source.changes({ filter: { namespace: [anyNamespace] } }))
-  const problem = yield* (node.isAllShown ? status : Effect.andThen(status, watch)).pipe(
+  const problem = yield* (node.showsAllCores ? status : Effect.andThen(status, watch)).pipe(
     Effect.timeoutOrElse({
-      duration: factsTimeout,
-      orElse: () => Effect.fail(new NodeTimeout({ detail: `There was no answer within ${factsTimeout}.` }))
+      duration: statusTimeout,
+      orElse: () =>
+        Effect.fail(
+          new NodeTimeout({ detail: `The node did not answer within ${Duration.toSeconds(statusTimeout)} seconds.` })
+        )
     }),
     Effect.flip,
     Effect.orElseSucceed(() => undefined)
   )
-  const what = problem === undefined ? undefined : lackOf(node.name, problem)
-  if (node.source === source && node.lacks(what)) yield* Effect.logWarning("Not all of a node is to be had", what)
+  // The node may have another connection by now.
+  if (node.source !== source) return
+  const reason = problem === undefined ? undefined : toDegradedReason(node.name, problem)
+  if (node.setDegradedReason(reason)) {
+    yield* Effect.logWarning("Node degraded").pipe(Effect.annotateLogs({ reason }))
+  }
 })
 
-const learn = (node: ClusterNode) =>
-  (node.source === undefined ? Effect.void : learnFrom(node, node.source)).pipe(
-    Effect.catchCause((cause) => Effect.logDebug("A node does not tell of itself", cause)),
+const updateStatus = (node: ClusterNode) =>
+  (node.source === undefined ? Effect.void : requestStatus(node, node.source)).pipe(
+    Effect.catchCause((cause) => Effect.logDebug("Node status unavailable", cause)),
     Effect.annotateLogs({ node: node.name })
   )
 
+/** The nodes whose status is due, the longest overdue first. */
+export const selectDueNodes = (nodes: Iterable<ClusterNode>, now: number, max: number): ReadonlyArray<ClusterNode> =>
+  Array.from(nodes, (node) => ({ node, since: node.statusDueSince(now) }))
+    .filter(({ since }) => since !== undefined)
+    .toSorted((a, b) => a.since! - b.since!)
+    .slice(0, max)
+    .map(({ node }) => node)
+
 const everySecond = <E>(effect: Effect.Effect<void, E>) => Effect.repeat(effect, Schedule.spaced("1 second"))
 
-/** Tends the nodes, those of the moment each time. Never ends. */
+/**
+ * Disconnects nodes that send nothing, and requests the status of each node once a minute. One fiber for all nodes: there
+ * may be thousands. Never ends.
+ */
 export const monitorNodes = (nodes: () => Iterable<ClusterNode>): Effect.Effect<void> => {
-  const noticeSilence = Effect.map(Clock.currentTimeMillis, (now) => {
-    for (const node of nodes()) if (node.isSilent(now)) node.giveUp()
+  const disconnectSilentNodes = Effect.map(Clock.currentTimeMillis, (now) => {
+    for (const node of nodes()) if (node.isTimedOut(now)) node.disconnect()
   })
-  const askForFacts = Effect.gen(function*() {
+  const updateDueNodes = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    const due = Array.from(nodes(), (node) => ({ node, since: node.factsDue(now) }))
-      .filter(({ since }) => since !== undefined)
-      .toSorted((a, b) => a.since! - b.since!)
-      .slice(0, askedEachSecond)
-      .map(({ node }) => node)
-    for (const node of due) node.askedForFacts(now)
-    yield* Effect.forEach(due, learn, { concurrency: askingAtOnce, discard: true })
+    const due = selectDueNodes(nodes(), now, maxRequestsPerSecond)
+    for (const node of due) node.onStatusRequested(now)
+    yield* Effect.forEach(due, updateStatus, { concurrency: maxConcurrentRequests, discard: true })
   })
-  return Effect.asVoid(Effect.all([everySecond(noticeSilence), everySecond(askForFacts)], { concurrency: 2 }))
+  return Effect.asVoid(Effect.all([everySecond(disconnectSilentNodes), everySecond(updateDueNodes)], {
+    concurrency: 2
+  }))
 }

@@ -1,43 +1,42 @@
-/** A core as a node tells it, before the cluster believes any of it: what is taken over, and what is refused. */
 import { type CoreSummary, isHeavyField, parseTimestamp, type UnversionedCore } from "../model/Core.ts"
 
-/** What a cluster remembers of a core besides the core. */
+/** What the cluster server keeps of a core besides its summary. */
 export interface NodeCoreInfo {
-  /** Bytes of the summary as JSON. */
-  readonly weight: number
+  /** Size of the summary, bytes of JSON. */
+  readonly jsonBytes: number
   /** Time of the crash, microseconds since 1970. */
   readonly time: number
-  readonly missing: boolean
+  readonly isMissing: boolean
   readonly namespace: string | undefined
-  /** Bytes of the stored file. */
-  readonly size: number
-  /** What the node calls itself, where that is not the name that the directory has. */
-  readonly own: string | undefined
+  /** Size of the core file, bytes. */
+  readonly fileBytes: number
+  /** The node name that the node reports, if it is not the one of the node directory. */
+  readonly reportedNode: string | undefined
 }
 
-/** A core that is taken over. */
+/** A core that passed the checks. */
 export interface SanitizedCore extends NodeCoreInfo {
   readonly core: UnversionedCore
 }
 
 const maxDepth = 8
-/** Longest name of a node, as Kubernetes has it. */
-const maxName = 253
+/** Longest node name in Kubernetes. */
+const maxNodeNameLength = 253
 
-// Deep nesting would make every later walk over the value a deep recursion.
+// Deeply nested values could exhaust the stack of every function that walks over them.
 const isShallow = (value: unknown, depth = 0): boolean =>
   typeof value !== "object" || value === null ||
   (depth < maxDepth && Object.values(value).every((part) => isShallow(part, depth + 1)))
 
 const encoder = new TextEncoder()
 
-/** Bytes of the text in UTF-8, or more where it is short enough anyhow. */
-const weightOf = (json: string, max: number): number =>
+/** Bytes of the text in UTF-8. An estimate if the text cannot exceed `max`. */
+const countBytes = (json: string, max: number): number =>
   json.length * 3 <= max ? json.length : encoder.encode(json).length
 
 /**
- * The core as the cluster holds it: under the directory's name of the node, and without heavy fields, which no list may
- * show. Undefined where it has more than `maxBytes` or no time to sort it by.
+ * Converts a core summary from a node, which is not trusted, to what the index may hold: with the node name of the node
+ * directory, without heavy fields. Undefined if the summary exceeds `maxBytes` or has no valid time.
  */
 export const sanitizeNodeCore = (node: string, core: CoreSummary, maxBytes: number): SanitizedCore | undefined => {
   if (!isShallow(core)) return undefined
@@ -45,16 +44,16 @@ export const sanitizeNodeCore = (node: string, core: CoreSummary, maxBytes: numb
   const light = keys.some(isHeavyField)
     ? Object.fromEntries(Object.entries(core).filter(([key]) => !isHeavyField(key))) as CoreSummary
     : core
-  const weight = weightOf(JSON.stringify(light), maxBytes)
+  const jsonBytes = countBytes(JSON.stringify(light), maxBytes)
   const time = parseTimestamp(core.COREDUMP_TIMESTAMP)
-  if (weight > maxBytes || Number.isNaN(time)) return undefined
+  if (jsonBytes > maxBytes || Number.isNaN(time)) return undefined
   return {
     core: { ...light, node },
-    weight,
+    jsonBytes,
     time,
-    missing: core.state === "missing",
+    isMissing: core.state === "missing",
     namespace: core.namespace,
-    size: core.size ?? 0,
-    own: core.node === node || core.node.length > maxName ? undefined : core.node
+    fileBytes: core.size ?? 0,
+    reportedNode: core.node === node || core.node.length > maxNodeNameLength ? undefined : core.node
   }
 }

@@ -1,4 +1,3 @@
-/** What a node's refusal means to somebody who asked the cluster, not the node. */
 import { toSingleLine } from "../common/errorText.ts"
 import type { CoreRef } from "../model/CoreId.ts"
 import {
@@ -15,16 +14,16 @@ import {
 
 const maxLength = 1024
 
-/** A node's text: one line, bounded. */
-export const bounded = (text: string): string => toSingleLine(text, maxLength)
+/** A text from a node: one line, limited. */
+export const limitText = (text: string): string => toSingleLine(text, maxLength)
 
 /**
- * A problem of a node as the cluster's own: it names the node and the core by the cluster's names. What concerns only
- * the hop (the cluster's token is refused, the node is not ready, a request that it does not understand) is no matter of
- * the caller's: the node has failed.
+ * Converts a node's problem for callers of the cluster server: with the names of node and core that the cluster uses.
+ * Problems between the cluster server and the node (rejected token, node not ready, request not supported) become
+ * `NodeFailed`: the caller can do nothing about them.
  */
 export const toClusterProblem = ({ id, node }: CoreRef, problem: Problem): Problem => {
-  const detail = problem.detail === undefined ? {} : { detail: bounded(problem.detail) }
+  const detail = problem.detail === undefined ? {} : { detail: limitText(problem.detail) }
   switch (problem._tag) {
     case "CoreNotFound":
       return new CoreNotFound({ id, node, ...detail })
@@ -35,7 +34,7 @@ export const toClusterProblem = ({ id, node }: CoreRef, problem: Problem): Probl
     case "DeletionDisabled":
       return new DeletionDisabled(detail)
     case "UnsupportedCompression":
-      return new UnsupportedCompression({ compression: bounded(problem.compression), ...detail })
+      return new UnsupportedCompression({ compression: limitText(problem.compression), ...detail })
     case "TooManyDownloads":
       return new TooManyDownloads(detail)
     default:
@@ -43,21 +42,22 @@ export const toClusterProblem = ({ id, node }: CoreRef, problem: Problem): Probl
   }
 }
 
-/** Why nothing can be had of a node. */
+/** Why a node is unreachable. */
 export const toNodeFailure = (node: string, problem: Problem): NodeFailed | NodeTimeout => {
-  if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: bounded(problem.message) })
+  if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: limitText(problem.message) })
   return new NodeFailed({ node, detail: failureText(problem) })
 }
 
 const failureText = (problem: Problem): string => {
-  const text = bounded(problem.message)
+  const text = limitText(problem.message)
   switch (problem._tag) {
     case "NodeFailed":
       return text
     case "Unauthorized":
+      return `The node rejected the cluster server's token: ${text}`
     case "Forbidden":
-      return `The node refuses the cluster's own access: ${text}`
+      return `The node denied access to the cluster server: ${text}`
     default:
-      return `The node answered: ${text}`
+      return `The node returned an error: ${text}`
   }
 }

@@ -1,9 +1,9 @@
-import { Effect } from "effect"
+import { type Cause, Effect } from "effect"
 
 /** Logs a failure that lasts once, not at every attempt. */
 export interface FailureLog {
-  /** Logs the failure, unless the last report had the same reason. */
-  readonly failed: (reason: string) => Effect.Effect<void>
+  /** Logs the failure, unless the last report had the same reason. A cause is for unexpected failures. */
+  readonly failed: (reason: string, cause?: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Ends the failure. Logs the recovery if there was a failure and a message for it. */
   readonly recovered: Effect.Effect<void>
   /** The reason of the failure that lasts. */
@@ -22,11 +22,12 @@ export interface FailureLogOptions {
 export const makeFailureLog = ({ failed, level = "Warn", recovered }: FailureLogOptions): FailureLog => {
   let current: string | undefined
   return {
-    failed: (reason) =>
+    failed: (reason, cause) =>
       Effect.suspend(() => {
         if (reason === current) return Effect.void
         current = reason
-        return Effect.annotateLogs(level === "Warn" ? Effect.logWarning(failed) : Effect.logError(failed), { reason })
+        const log = level === "Warn" ? Effect.logWarning : Effect.logError
+        return Effect.annotateLogs(cause === undefined ? log(failed) : log(failed, cause), { reason })
       }),
     recovered: Effect.suspend(() => {
       if (current === undefined) return Effect.void

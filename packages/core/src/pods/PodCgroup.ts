@@ -1,30 +1,30 @@
 /**
- * What a cgroup path says of the pod that a process belonged to. Formats and their sources: docs/decisions and the
- * table in the test beside this file (kubelet with both cgroup drivers, containerd, CRI-O, Docker, nested clusters).
+ * Finds the pod of a process from its cgroup path. `PodCgroup.test.ts` has a table of the formats: kubelet with both
+ * cgroup drivers, containerd, CRI-O, Docker, nested clusters.
  */
 
-/** Pod UID and container id as a cgroup path has them. */
+/** The pod UID and container ID in a cgroup path. */
 export interface PodCgroup {
-  /** The pod's UID with dashes; for a static pod 32 hex digits, its config hash. */
+  /** The UID of the pod, with dashes. For a static pod its config hash, 32 hexadecimal digits. */
   readonly podUid: string
-  /** The runtime's id of the container, 64 hex digits. Absent for processes of the pod's own cgroup. */
+  /** The container ID, 64 hexadecimal digits. Absent for a process in the cgroup of the pod itself. */
   readonly containerId?: string
 }
 
-// `pod<uid>`: with `-` under the cgroupfs driver, `_` in systemd's slices, 32 hex for static pods.
+// `pod<uid>`: with `-` for the cgroupfs driver, `_` in systemd slices, 32 hexadecimal digits for static pods.
 const podSegment =
   /(?:^|-)pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$/
 // `<id>`, `cri-containerd-<id>.scope`, `crio-<id>`, `docker-<id>.scope`
 const containerSegment = /^(?:cri-containerd-|crio-|docker-|libpod-)?([0-9a-f]{64})(?:\.scope)?$/
-// The runtime's monitor of a container runs on the host's behalf.
+// The monitor process of CRI-O belongs to the host, not to the container.
 const monitorSegment = /^crio-conmon-/
 
-/** Whether the path lies below the kubelet's cgroup root. */
+/** Whether the path is below the cgroup root of the kubelet. */
 export const isPodCgroup = (path: string): boolean => path.includes("kubepods")
 
 /**
- * The pod of a cgroup path; undefined where the path is no pod's. Levels below the container's own are passed over
- * (systemd in a pod, crun); of nested pods the outermost counts, the one that this node's kubelet runs.
+ * The pod of a cgroup path. Undefined if the path belongs to no pod. Levels below the container (systemd in a pod, crun)
+ * are ignored. For nested pods the outermost one counts: this node's kubelet runs it.
  */
 export const parsePodCgroup = (path: string): PodCgroup | undefined => {
   if (!isPodCgroup(path)) return undefined
@@ -42,9 +42,9 @@ export const parsePodCgroup = (path: string): PodCgroup | undefined => {
 }
 
 /**
- * The pod that the cgroup paths of one process name, one path for each hierarchy of the kernel. Paths of no pod are
- * passed over (a runtime joins not all hierarchies), a path of the pod alone says nothing of the container. Where two
- * name different pods or containers, none is believed.
+ * The pod of a process, from its cgroup paths in all cgroup hierarchies. Paths without a pod are ignored: container
+ * runtimes do not join all hierarchies. A path of the pod itself is compatible with every container of the pod. Undefined
+ * if the paths belong to different pods or containers.
  */
 export const parsePodCgroups = (paths: ReadonlyArray<string>): PodCgroup | undefined => {
   const pods = paths.map(parsePodCgroup).filter((pod) => pod !== undefined)

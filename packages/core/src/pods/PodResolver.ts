@@ -1,63 +1,62 @@
-/** Which pod a process belonged to: from the facts of its cgroup to names. */
 import { Context, Effect, type Scope, Stream } from "effect"
 import type { PodCgroup } from "./PodCgroup.ts"
 
-/** A pod and one of its containers, by the keys of the model. What is not known has no key. */
+/** Pod identity: a pod and one of its containers, with the field names of a core. Unknown fields are absent. */
 export interface PodIdentity {
   readonly namespace?: string
   readonly pod?: string
-  /** The UID that the Kubernetes API knows the pod by; for a static pod not the one of its cgroup. */
+  /** The UID in the Kubernetes API. For a static pod, the UID in its cgroup is another one. */
   readonly pod_uid?: string
   readonly container?: string
   readonly container_id?: string
   readonly image_name?: string
   readonly image_id?: string
-  /** `Deployment/web`. */
+  /** Kind and name, for example `Deployment/web`. */
   readonly workload?: string
 }
 
-/** Knows pods. Several stand behind one another, see `chainPodResolvers`. */
+/** Finds pod identities. See `chainPodResolvers` for how to combine several. */
 export class PodResolver extends Context.Service<PodResolver, {
-  /** What is known of the pod and container of a cgroup; nothing (`{}`) where it is not known, or not beyond doubt. */
+  /** The identity of the pod and container of a cgroup. Empty (`{}`) if it is unknown or ambiguous. */
   readonly resolve: (pod: PodCgroup) => Effect.Effect<PodIdentity>
   /**
-   * Pods of which more may be known now than before, by the UID of their cgroup: a stream that never ends and misses
-   * nothing from when this effect is done, however late it is read.
+   * Subscribes to updates: the stream emits the cgroup UID of each pod whose identity may have become more complete. It
+   * never ends, and contains every update since the subscription, even if you start to read it later.
    */
   readonly updates: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
-  /** What keeps it from knowing the pods there are now, in words. */
+  /** Why identities of current pods may be missing, as sentences for operators. Empty if there is no problem. */
   readonly warnings: Effect.Effect<ReadonlyArray<string>>
 }>()("@koredump/core/PodResolver") {}
 
-/** What two who know the same pod must agree on. The rest may differ: names of an image, and a static pod's UID. */
-const names = ["namespace", "pod", "container"] as const
+/** Fields on which all identities of a pod must agree. Image names, and the UID of a static pod, may differ. */
+const identifyingFields = ["namespace", "pod", "container"] as const
 
-/** All that several answers know, the first of two that differ; undefined where they contradict one another. */
+/** Merges identities. For fields that differ, the first one counts. Undefined if the identities are in conflict. */
 export const mergePodIdentities = (identities: ReadonlyArray<PodIdentity>): PodIdentity | undefined => {
-  const contradicted = names.some((key) =>
-    new Set(identities.map((identity) => identity[key]).filter((name) => name !== undefined)).size > 1
+  const isConflict = identifyingFields.some((field) =>
+    new Set(identities.map((identity) => identity[field]).filter((value) => value !== undefined)).size > 1
   )
-  return contradicted ? undefined : Object.assign({}, ...identities.toReversed())
+  return isConflict ? undefined : Object.assign({}, ...identities.toReversed())
 }
 
-const maxRemembered = 1000
+const maxLoggedPods = 1000
 
 /**
- * Several resolvers as one: each is asked, and what one of them does not know another may. A wrong answer would show a
- * core to the wrong people, so two that contradict one another are none, and the log says so once for each pod.
+ * Combines resolvers: merges the identities that they find. A wrong identity would show a core to the wrong users, so a
+ * conflict leaves the identity empty and is logged once for each pod.
  */
 export const chainPodResolvers = (
   resolvers: ReadonlyArray<PodResolver["Service"]>
 ): PodResolver["Service"] => {
-  const told = new Set<string>()
+  const logged = new Set<string>()
 
-  const contradiction = (pod: PodCgroup, identities: ReadonlyArray<PodIdentity>) =>
+  const logConflict = (pod: PodCgroup, identities: ReadonlyArray<PodIdentity>) =>
     Effect.suspend(() => {
       const key = `${pod.podUid}/${pod.containerId}`
-      if (told.has(key)) return Effect.void
-      if (told.size >= maxRemembered) told.clear()
-      told.add(key)
-      return Effect.logWarning("Two answers to which pod this was: none is believed").pipe(
+      if (logged.has(key)) return Effect.void
+      if (logged.size >= maxLoggedPods) logged.clear()
+      logged.add(key)
+      return Effect.logWarning("Conflicting pod identity").pipe(
         Effect.annotateLogs({ ...pod, identities: JSON.stringify(identities) })
       )
     })
@@ -68,13 +67,13 @@ export const chainPodResolvers = (
         concurrency: "unbounded"
       })
       const merged = mergePodIdentities(identities)
-      if (merged === undefined) yield* contradiction(pod, identities)
+      if (merged === undefined) yield* logConflict(pod, identities)
       return merged ?? {}
     }),
     updates: Effect.map(
       Effect.forEach(resolvers, (resolver) => resolver.updates),
       (updates) => Stream.mergeAll(updates, { concurrency: "unbounded" })
     ),
-    warnings: Effect.map(Effect.forEach(resolvers, (resolver) => resolver.warnings), (lacking) => lacking.flat())
+    warnings: Effect.map(Effect.forEach(resolvers, (resolver) => resolver.warnings), (warnings) => warnings.flat())
   }
 }

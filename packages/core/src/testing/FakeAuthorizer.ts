@@ -1,32 +1,31 @@
-/** An `Authorizer` whose rules a test scripts and changes. */
 import { Context, Effect, Layer } from "effect"
 import { type AccessRequest, Authorizer } from "../access/Authorizer.ts"
 import { NotReady } from "../model/Problem.ts"
 
-/** A rule, as RBAC has them: everything that it names is allowed. */
+/** A rule like in RBAC: it allows every combination of its verbs and resources. */
 export interface FakeRule {
-  /** Whose; everybody's unless said. */
+  /** Default: every user. */
   readonly user?: string
   readonly verbs: ReadonlyArray<AccessRequest["verb"]>
   readonly resources: ReadonlyArray<
     "coredumps" | "coredumps/content" | "nodecoredumps" | "nodecoredumps/content"
   >
-  /** As of a Role; without it everywhere, as of a ClusterRole. */
+  /** The namespace, like in a Role. Default: all namespaces, like in a ClusterRole. */
   readonly namespace?: string
 }
 
-/** A request that was made. */
+/** An access request that the authorizer received. */
 export interface FakeReview extends AccessRequest {
   readonly user: string
 }
 
-/** Scripts the rules of the fake. */
+/** Scripts the rules of the fake authorizer. */
 export class FakeRules extends Context.Service<FakeRules, {
-  /** From now on these hold, and no others. */
+  /** Replaces all rules. */
   readonly set: (rules: ReadonlyArray<FakeRule>) => Effect.Effect<void>
-  /** Whether the rules cannot be asked for: every request fails with `NotReady`. */
+  /** While down, every request fails with `NotReady`. */
   readonly down: (down: boolean) => Effect.Effect<void>
-  /** All requests so far, failed ones too. */
+  /** All requests so far, also failed ones. */
   readonly reviews: Effect.Effect<ReadonlyArray<FakeReview>>
 }>()("@koredump/core/testing/FakeRules") {}
 
@@ -36,7 +35,7 @@ const permits = (rule: FakeRule, { namespace, resource, subresource, user, verb 
   rule.resources.includes(subresource === undefined ? resource : `${resource}/${subresource}`) &&
   (rule.namespace === undefined || rule.namespace === namespace)
 
-/** The fake authorizer and the service that scripts it. */
+/** An `Authorizer` with scripted rules, and the service that scripts them. */
 export const layerFakeAuthorizer = (initial: ReadonlyArray<FakeRule> = []): Layer.Layer<Authorizer | FakeRules> =>
   Layer.effectContext(Effect.sync(() => {
     let rules = initial
@@ -48,7 +47,7 @@ export const layerFakeAuthorizer = (initial: ReadonlyArray<FakeRule> = []): Laye
           const review = { user: username, ...request }
           reviews.push(review)
           return isDown
-            ? Effect.fail(new NotReady({ detail: "The rules cannot be asked for." }))
+            ? Effect.fail(new NotReady({ detail: "The fake authorizer is down." }))
             : Effect.succeed(rules.some((rule) => permits(rule, review)))
         })
     })

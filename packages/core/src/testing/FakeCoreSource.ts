@@ -1,4 +1,3 @@
-/** A `CoreSource` of cores that a test or an example scripts. */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import { Digest } from "effect/crypto"
 import { Hex } from "effect/encoding"
@@ -9,7 +8,7 @@ import { signalName } from "../model/Signal.ts"
 import { CoreIndex, type CoreIndexOptions } from "../source/CoreIndex.ts"
 import { type ByteRange, type CoreFile, CoreSource } from "../source/CoreSource.ts"
 
-/** A core to script: every part may be left out. */
+/** A core of the fake source. Every field is optional. */
 export interface FakeCore {
   readonly node?: string
   readonly comm?: string
@@ -19,31 +18,31 @@ export interface FakeCore {
   readonly time?: number
   readonly signal?: number
   readonly compression?: "zstd" | "lz4" | "xz" | "none"
-  /** The file as stored. Undefined: the crash's core was never stored, it is `missing`. */
+  /** The core file. Undefined: the core was never stored, its state is `missing`. */
   readonly content?: Uint8Array
-  /** The core, decompressed; the stored bytes themselves unless said. */
+  /** The decompressed core. Default: `content`. */
   readonly decompressed?: Uint8Array
-  /** Further keys of the metadata, heavy ones too. They win. */
+  /** Further fields of the metadata, also heavy ones. They override the others. */
   readonly fields?: Readonly<Record<string, unknown>>
 }
 
-/** Scripts the cores of the fake. */
+/** Scripts the cores of the fake source. */
 export class FakeCores extends Context.Service<FakeCores, {
-  /** A crash, or news of one: adds the core, or changes what is known of the one with the same id. */
+  /** A crash: adds the core, or replaces the one with the same ID. */
   readonly put: (core: FakeCore) => Effect.Effect<CoreRef>
-  /** The file goes, the journal's entry stays: the core is `missing`. */
-  readonly lose: (ref: CoreRef) => Effect.Effect<void>
-  /** File and entry go. */
-  readonly forget: (ref: CoreRef) => Effect.Effect<void>
+  /** Removes the file and keeps the journal entry: the core becomes `missing`. */
+  readonly removeFile: (ref: CoreRef) => Effect.Effect<void>
+  /** Removes file and journal entry. */
+  readonly remove: (ref: CoreRef) => Effect.Effect<void>
 }>()("@koredump/core/testing/FakeCores") {}
 
-/** How the fake behaves. */
+/** Options of the fake source. */
 export interface FakeCoreSourceOptions extends CoreIndexOptions {
-  /** Whether cores can be deleted; yes unless said. */
+  /** Whether cores can be deleted. Default: true. */
   readonly allowDelete?: boolean
 }
 
-interface Held {
+interface StoredCore {
   readonly metadata: UnversionedCore
   readonly content: Uint8Array | undefined
   readonly decompressed: Uint8Array | undefined
@@ -51,7 +50,7 @@ interface Held {
 
 const bootId = "0123456789abcdef0123456789abcdef"
 
-const hold = (core: FakeCore): Held => {
+const toStoredCore = (core: FakeCore): StoredCore => {
   const { comm = "crashme", compression = "none", node = "node-1", pid = 4242, signal = 11, uid = 0 } = core
   const time = core.time ?? 1_700_000_000_000_000
   const id = formatCoreId({ comm, uid, bootId, pid, usec: BigInt(time), compression })
@@ -78,7 +77,7 @@ const hold = (core: FakeCore): Held => {
 
 const parseCoreIdOrDie = (id: string) => {
   const parts = parseCoreId(id)
-  if (parts._tag === "None") throw new Error(`not the name of a core: ${id}`)
+  if (parts._tag === "None") throw new Error(`not a core ID: ${id}`)
   return parts.value
 }
 
@@ -87,26 +86,26 @@ const withoutHeavy = (core: UnversionedCore): UnversionedCore =>
 
 const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
   const index = yield* CoreIndex.make(options)
-  const held = new Map<string, Held>()
+  const stored = new Map<string, StoredCore>()
   const startedAt = formatTimestamp((yield* Clock.currentTimeMillis) * 1000)!
 
-  const show = (next: Held) => {
-    held.set(refKey(next.metadata), next)
+  const update = (next: StoredCore) => {
+    stored.set(refKey(next.metadata), next)
     index.put(withoutHeavy(next.metadata))
   }
 
   const find = ({ id, node }: CoreRef) =>
     Effect.suspend(() => {
-      const core = held.get(refKey({ id, node }))
+      const core = stored.get(refKey({ id, node }))
       return core === undefined ? Effect.fail(new CoreNotFound({ id, node })) : Effect.succeed(core)
     })
 
-  const lose = (ref: CoreRef) =>
+  const removeFile = (ref: CoreRef) =>
     Effect.sync(() => {
-      const core = held.get(refKey(ref))
+      const core = stored.get(refKey(ref))
       if (core === undefined) return
       const { size: _, ...rest } = core.metadata
-      show({ metadata: { ...rest, state: "missing" }, content: undefined, decompressed: undefined })
+      update({ metadata: { ...rest, state: "missing" }, content: undefined, decompressed: undefined })
     })
 
   const source = CoreSource.of({
@@ -135,7 +134,7 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
       if (options.allowDelete === false) return yield* new DeletionDisabled()
       const { content } = yield* find(ref)
       if (content === undefined) return yield* new CoreNotStored({ id: ref.id, node: ref.node })
-      yield* lose(ref)
+      yield* removeFile(ref)
     }),
     changes: (options) => index.changes(options),
     nodes: Effect.sync(() =>
@@ -155,14 +154,14 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
   const cores = FakeCores.of({
     put: (core) =>
       Effect.sync(() => {
-        const next = hold(core)
-        show(next)
+        const next = toStoredCore(core)
+        update(next)
         return { node: next.metadata.node, id: next.metadata.id }
       }),
-    lose,
-    forget: (ref) =>
+    removeFile,
+    remove: (ref) =>
       Effect.sync(() => {
-        held.delete(refKey(ref))
+        stored.delete(refKey(ref))
         index.remove(ref)
       })
   })
@@ -170,6 +169,6 @@ const make = Effect.fnUntraced(function*(options: FakeCoreSourceOptions) {
   return Context.make(CoreSource, source).pipe(Context.add(FakeCores, cores))
 })
 
-/** The fake source and the service that scripts it. */
+/** A `CoreSource` of scripted cores, and the service that scripts them. */
 export const layerFakeCoreSource = (options: FakeCoreSourceOptions = {}): Layer.Layer<CoreSource | FakeCores> =>
   Layer.effectContext(make(options))

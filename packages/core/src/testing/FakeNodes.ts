@@ -1,32 +1,31 @@
-/** The nodes of a cluster that a test scripts: a directory and a connector over one `FakeCoreSource` for each node. */
 import { Context, Deferred, Effect, Latch, Layer, Scope, Stream, SubscriptionRef } from "effect"
 import { type NodeAddress, NodeConnector, NodeDirectory } from "../cluster/NodeDirectory.ts"
 import { NodeFailed, NotReady, type Problem } from "../model/Problem.ts"
 import { CoreSource } from "../source/CoreSource.ts"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "./FakeCoreSource.ts"
 
-/** Scripts the nodes. A name that no node has is a defect. */
+/** Scripts the nodes of a cluster. Each node has a fake core source. An unknown node name is a defect. */
 export class FakeNodes extends Context.Service<FakeNodes, {
-  /** The node comes into the directory; again, if it was there before, with the agent it had. */
+  /** Adds the node to the node directory. A node that was removed comes back with its cores. */
   readonly add: (name: string) => Effect.Effect<void>
-  /** A node whose agent is a source of the test's own. */
+  /** Adds a node with this source. */
   readonly addSource: (name: string, source: CoreSource["Service"]) => Effect.Effect<void>
-  /** The node goes from the directory; its agent answers on. */
+  /** Removes the node from the node directory. Its node agent keeps running. */
   readonly remove: (name: string) => Effect.Effect<void>
-  /** The node's agent is replaced by another at another address, which has the same cores and the same versions. */
+  /** Gives the node another address, with the same cores and resource versions. */
   readonly move: (name: string) => Effect.Effect<void>
   /** Scripts the node's cores. */
   readonly cores: (name: string) => Effect.Effect<FakeCores["Service"]>
-  /** Nothing comes of the node any more, and nothing is refused, until `resume`. */
+  /** The node neither sends events nor answers requests until `resume`. */
   readonly hang: (name: string) => Effect.Effect<void>
   readonly resume: (name: string) => Effect.Effect<void>
-  /** All that runs breaks off, and all that is asked is refused, until `heal`. */
+  /** Running watches and all requests fail with this problem until `heal`. */
   readonly fail: (name: string, problem: Problem) => Effect.Effect<void>
   readonly heal: (name: string) => Effect.Effect<void>
-  /** The agent starts anew: all that runs breaks off, versions of before are expired, and these are the node's cores. */
+  /** Restarts the node agent with these cores: running watches fail, and earlier resource versions are expired. */
   readonly restart: (name: string, cores: ReadonlyArray<FakeCore>) => Effect.Effect<void>
-  /** What nodes have been asked so far: `node-1 changes`. */
-  readonly asked: Effect.Effect<ReadonlyArray<string>>
+  /** All requests to nodes so far, for example `node-1 changes`. */
+  readonly requests: Effect.Effect<ReadonlyArray<string>>
 }>()("@koredump/core/testing/FakeNodes") {}
 
 interface Node {
@@ -35,11 +34,11 @@ interface Node {
   cores: FakeCores["Service"] | undefined
   failing: Problem | undefined
   readonly answering: Latch.Latch
-  /** Fails what runs; a new one each time. */
+  /** Fails running watches. Replaced after each use. */
   broken: Deferred.Deferred<never, Problem>
 }
 
-const addressOf = (name: string, generation: number): NodeAddress => ({
+const toAddress = (name: string, generation: number): NodeAddress => ({
   name,
   address: `fake://${name}/${generation}`,
   incarnation: String(generation)
@@ -48,13 +47,13 @@ const addressOf = (name: string, generation: number): NodeAddress => ({
 const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefined) {
   const scope = yield* Effect.scope
   const nodes = new Map<string, Node>()
-  const asked: Array<string> = []
+  const requests: Array<string> = []
   const present = yield* SubscriptionRef.make<ReadonlyArray<NodeAddress> | undefined>(undefined)
 
   const find = (name: string) =>
     Effect.suspend(() => {
       const node = nodes.get(name)
-      return node === undefined ? Effect.die(new Error(`there is no node ${name}`)) : Effect.succeed(node)
+      return node === undefined ? Effect.die(new Error(`unknown node ${name}`)) : Effect.succeed(node)
     })
 
   const publish = (name: string, address: NodeAddress | undefined) =>
@@ -73,7 +72,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
     { cores, source }: { readonly source: CoreSource["Service"]; readonly cores?: FakeCores["Service"] }
   ) {
     const node: Node = {
-      address: addressOf(name, 1),
+      address: toAddress(name, 1),
       source,
       cores,
       failing: undefined,
@@ -84,16 +83,16 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
     return node
   })
 
-  const breakOff = Effect.fnUntraced(function*(node: Node, problem: Problem) {
+  const failWatches = Effect.fnUntraced(function*(node: Node, problem: Problem) {
     const { broken } = node
     node.broken = yield* Deferred.make<never, Problem>()
     yield* Deferred.fail(broken, problem)
   })
 
-  const sourceOf = (name: string, node: Node): CoreSource["Service"] => {
-    const answered = <A, R>(what: string, answer: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, R>) =>
+  const makeSource = (name: string, node: Node): CoreSource["Service"] => {
+    const request = <A, R>(what: string, answer: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, R>) =>
       Effect.suspend(() => {
-        asked.push(`${name} ${what}`)
+        requests.push(`${name} ${what}`)
         return node.answering.await
       }).pipe(
         Effect.andThen(
@@ -101,13 +100,13 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
         )
       )
     return CoreSource.of({
-      list: (query) => answered("list", (source) => source.list(query)),
-      get: (ref) => answered("get", (source) => source.get(ref)),
-      open: (ref) => answered("open", (source) => source.open(ref)),
-      remove: (ref) => answered("remove", (source) => source.remove(ref)),
-      nodes: answered("nodes", (source) => source.nodes),
+      list: (query) => request("list", (source) => source.list(query)),
+      get: (ref) => request("get", (source) => source.get(ref)),
+      open: (ref) => request("open", (source) => source.open(ref)),
+      remove: (ref) => request("remove", (source) => source.remove(ref)),
+      nodes: request("nodes", (source) => source.nodes),
       changes: (options) =>
-        Stream.unwrap(answered("changes", (source) => Effect.succeed(source.changes(options)))).pipe(
+        Stream.unwrap(request("changes", (source) => Effect.succeed(source.changes(options)))).pipe(
           Stream.mapArrayEffect((events) => Effect.as(node.answering.await, events)),
           Stream.interruptWhen(Effect.suspend(() => Deferred.await(node.broken)))
         )
@@ -128,19 +127,19 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
     remove: (name) => publish(name, undefined),
     move: Effect.fnUntraced(function*(name) {
       const node = yield* find(name)
-      node.address = addressOf(name, Number(node.address.incarnation) + 1)
+      node.address = toAddress(name, Number(node.address.incarnation) + 1)
       yield* publish(name, node.address)
     }),
     cores: Effect.fnUntraced(function*(name) {
       const { cores } = yield* find(name)
-      return cores ?? (yield* Effect.die(new Error(`the cores of node ${name} are its source's`)))
+      return cores ?? (yield* Effect.die(new Error(`node ${name} has a source of its own`)))
     }),
     hang: (name) => Effect.flatMap(find(name), ({ answering }) => answering.close),
     resume: (name) => Effect.flatMap(find(name), ({ answering }) => answering.open),
     fail: Effect.fnUntraced(function*(name, problem) {
       const node = yield* find(name)
       node.failing = problem
-      yield* breakOff(node, problem)
+      yield* failWatches(node, problem)
     }),
     heal: Effect.fnUntraced(function*(name) {
       const node = yield* find(name)
@@ -152,9 +151,9 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
       for (const core of cores) yield* next.cores.put({ node: name, ...core })
       node.source = next.source
       node.cores = next.cores
-      yield* breakOff(node, new NodeFailed({ detail: "The connection broke." }))
+      yield* failWatches(node, new NodeFailed({ detail: "Connection lost." }))
     }),
-    asked: Effect.sync(() => [...asked])
+    requests: Effect.sync(() => [...requests])
   })
 
   for (const name of names ?? []) yield* add(name)
@@ -170,8 +169,8 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
       Effect.suspend(() => {
         const node = nodes.get(name)
         return node?.address.address === address
-          ? Effect.succeed(sourceOf(name, node))
-          : Effect.fail(new NotReady({ detail: `Nobody is at ${address}.` }))
+          ? Effect.succeed(makeSource(name, node))
+          : Effect.fail(new NotReady({ detail: `No node at ${address}.` }))
       })
   })
 
@@ -181,7 +180,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
   )
 })
 
-/** Scripted nodes; the directory tells nothing before the first comes, unless it begins with `names`. */
+/** Scripted nodes. Without `names`, the node directory emits nothing until the first node is added. */
 export const layerFakeNodes = (
   names?: ReadonlyArray<string>
 ): Layer.Layer<FakeNodes | NodeDirectory | NodeConnector> => Layer.effectContext(make(names))

@@ -9,20 +9,34 @@ import {
 } from "@koredump/core"
 import { FakeNodes } from "@koredump/core/testing"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
-import { added, bookmark, content, crash, layerCluster, list, pass, summary, tagOf, telling } from "./support.ts"
+import { layerIdle } from "../support/whenIdle.ts"
+import {
+  added,
+  advance,
+  bookmark,
+  content,
+  crash,
+  failureTag,
+  layerCluster,
+  list,
+  makeNode,
+  summary
+} from "./support.ts"
 
-/** A node whose watches last ten seconds, and which sends a core in five minutes, but only while it is connected. */
+/** A node whose watches end after 10 seconds. Its downloads take 5 minutes and fail without the connection. */
 const layerConnected = layerClusterCoreSource().pipe(
   Layer.provide(layerStaticNodeDirectory([{ name: "node-1", address: "here" }])),
   Layer.provide(Layer.succeed(NodeConnector, {
     connect: () =>
       Effect.gen(function*() {
-        const connected = yield* Effect.acquireRelease(Effect.succeed({ open: true }), (connection) =>
+        const connection = yield* Effect.acquireRelease(Effect.succeed({ open: true }), (connection) =>
           Effect.sync(() => {
             connection.open = false
           }))
-        const send = Effect.suspend(() => connected.open ? Effect.succeed(content) : Effect.fail(new NodeFailed()))
-        return telling(
+        const send = Effect.suspend(() =>
+          connection.open ? Effect.succeed(content) : Effect.fail(new NodeFailed())
+        )
+        return makeNode(
           Stream.make(added(1), bookmark("a")).pipe(
             Stream.concat(Stream.fromEffectDrain(Effect.sleep("10 seconds"))),
             Stream.concat(Stream.fail(new NodeFailed()))
@@ -42,59 +56,60 @@ const layerConnected = layerClusterCoreSource().pipe(
           }
         )
       })
-  }))
+  })),
+  Layer.provideMerge(layerIdle)
 )
 
-describe("one core of a cluster", () => {
-  it.effect("is asked of its node, under the cluster's names and versions", () =>
+describe("requests for one core of a cluster", () => {
+  it.effect("return the node's metadata with the names and resource versions of the cluster", () =>
     Effect.gen(function*() {
       const source = yield* CoreSource
       const ref = yield* crash("node-1", 1, { MESSAGE: "it crashed" })
-      yield* pass()
+      yield* advance()
       const [core] = (yield* list).cores
       const metadata = yield* source.get(ref)
       assert.deepStrictEqual(metadata, { ...core!, MESSAGE: "it crashed" } as never)
-      assert.strictEqual(yield* tagOf(source.get({ ...ref, node: "node-2" })), "CoreNotFound")
-      assert.strictEqual(yield* tagOf(source.get({ ...ref, node: "node-3" })), "CoreNotFound")
+      assert.strictEqual(yield* failureTag(source.get({ ...ref, node: "node-2" })), "CoreNotFound")
+      assert.strictEqual(yield* failureTag(source.get({ ...ref, node: "node-3" })), "CoreNotFound")
     }).pipe(Effect.provide(layerCluster(["node-1", "node-2"]))))
 
-  it.effect("that is missing is known not to be stored, whatever its node does", () =>
+  it.effect("fail with CoreNotStored for a missing core, also while its node fails", () =>
     Effect.gen(function*() {
       const nodes = yield* FakeNodes
       const source = yield* CoreSource
       const cores = yield* nodes.cores("node-1")
       const ref = yield* cores.put({ fields: { reason: "RLIMIT_CORE is 0" } })
-      yield* pass()
+      yield* advance()
       yield* nodes.fail("node-1", new NodeFailed())
-      yield* pass()
+      yield* advance()
       for (const request of [Effect.scoped(source.open(ref)), source.remove(ref)]) {
         const problem = yield* Effect.flip(request)
         assert.strictEqual(problem._tag, "CoreNotStored")
         assert.strictEqual(problem.message, "RLIMIT_CORE is 0")
       }
-      assert.strictEqual(yield* tagOf(source.get(ref)), "NodeFailed")
+      assert.strictEqual(yield* failureTag(source.get(ref)), "NodeFailed")
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
-  it.effect("the cluster's own token is no matter of the caller's", () =>
+  it.effect("fail with NodeFailed when the node rejects the token of the cluster server", () =>
     Effect.gen(function*() {
       const nodes = yield* FakeNodes
       const source = yield* CoreSource
       const ref = yield* crash("node-1", 1)
-      yield* pass()
+      yield* advance()
       yield* nodes.fail("node-1", new Unauthorized())
       const problem = yield* Effect.flip(source.get(ref))
       assert.strictEqual(problem._tag, "NodeFailed")
       assert.propertyVal(problem, "node", "node-1")
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
-  it.effect("is downloaded to its end though the node's watch breaks off meanwhile", () =>
+  it.effect("complete a download although the watch of the node fails meanwhile", () =>
     Effect.gen(function*() {
       const source = yield* CoreSource
       const ref = { node: "node-1", id: summary(1).id }
-      yield* pass("10 minutes")
+      yield* advance("10 minutes")
       const { bytes } = yield* source.open(ref)
       const fiber = yield* Effect.forkChild(Stream.runCount(bytes()))
-      yield* pass("5 minutes")
+      yield* advance("5 minutes")
       assert.strictEqual(yield* Fiber.join(fiber), 300)
     }).pipe(Effect.scoped, Effect.provide(layerConnected)))
 })

@@ -7,33 +7,32 @@ import { summary } from "./support.ts"
 const Step = Schema.Struct({
   pid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 6 }))),
   uid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
-  /** What happens: a core comes or changes, goes, or the watch breaks off, at once or within its beginning. */
-  what: Schema.Literals(["puts", "puts", "removes", "breaks", "breaksEarly", "restarts"])
+  /** A core is added or changed, or removed; the watch fails later, or during the replay; the node restarts. */
+  action: Schema.Literals(["put", "put", "remove", "read", "readPart", "restart"])
 })
 
-const facts = (index: CoreIndex) => index.list({ state: "any" }).cores.map((core) => [core.id, core.COREDUMP_UID])
+const contents = (index: CoreIndex) => index.list({ state: "any" }).cores.map((core) => [core.id, core.COREDUMP_UID])
 
-// Whatever happens on a node and on the way to it: in the end the cluster has what the node has.
 it.effect.prop(
-  "is at one with the node after every BOOKMARK",
+  "has the cores of the node after every BOOKMARK, whatever happened before",
   [Schema.Array(Step)],
   ([steps]) =>
     Effect.gen(function*() {
       let node = yield* CoreIndex.make()
       const cluster = yield* CoreIndex.make()
-      const part = new NodeCores(cluster, "node-1", {
+      const cores = new NodeCores(cluster, "node-1", {
         maxCores: 100,
         maxBytes: 1e6,
         maxCoreBytes: 1e5,
         maxNamespaces: 100
       })
 
-      const read = Effect.fnUntraced(function*(most: number) {
-        part.begin()
-        const { since } = part
+      const read = Effect.fnUntraced(function*(max: number) {
+        cores.beginWatch()
+        const { since } = cores
         const events = yield* node.changes({ filter: { state: "any" }, ...(since === undefined ? {} : { since }) })
           .pipe(
-            Stream.take(most),
+            Stream.take(max),
             Stream.takeUntil(({ object, type }) =>
               type === "BOOKMARK"
                 ? object.resourceVersion === node.resourceVersion
@@ -41,27 +40,27 @@ it.effect.prop(
             ),
             Stream.runCollect,
             Effect.catchTag("ResourceVersionExpired", () => {
-              part.expire()
+              cores.expireVersion()
               return Effect.succeed([])
             })
           )
         for (const event of events) {
-          for (const change of part.changesBy(event)) part.apply(change)
-          part.seen(event)
+          for (const change of cores.toChanges(event)) cores.applyChange(change)
+          cores.onApplied(event)
         }
-        return part.since === node.resourceVersion
+        return cores.since === node.resourceVersion
       })
 
-      for (const { pid, uid, what } of steps) {
-        if (what === "puts") node.put(summary(pid, { COREDUMP_UID: uid }))
-        else if (what === "removes") node.remove(summary(pid))
-        else if (what === "breaks") yield* read(100)
-        else if (what === "breaksEarly") yield* read(2)
+      for (const { action, pid, uid } of steps) {
+        if (action === "put") node.put(summary(pid, { COREDUMP_UID: uid }))
+        else if (action === "remove") node.remove(summary(pid))
+        else if (action === "read") yield* read(100)
+        else if (action === "readPart") yield* read(2)
         else node = yield* CoreIndex.make()
       }
-      while (!(yield* read(100))) { /* An expired version is told all again. */ }
+      while (!(yield* read(100))) { /* After an expired version comes a replay. */ }
 
-      assert.deepStrictEqual(facts(cluster), facts(node))
-      assert.strictEqual(part.count, node.size)
+      assert.deepStrictEqual(contents(cluster), contents(node))
+      assert.strictEqual(cores.count, node.size)
     })
 )

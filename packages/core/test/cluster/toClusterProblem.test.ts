@@ -20,11 +20,11 @@ import {
 import { toClusterProblem } from "../../src/cluster/toClusterProblem.ts"
 
 const ref = { node: "node-1", id: "core.x.0.0123456789abcdef0123456789abcdef.1.1" as CoreRef["id"] }
-const theirs = { node: "me", id: "another" }
+const nodeProblem = { node: "me", id: "another" }
 
 const cases: ReadonlyArray<readonly [Problem, Problem]> = [
-  [new CoreNotFound(theirs), new CoreNotFound(ref)],
-  [new CoreNotStored({ ...theirs, detail: "vacuumed" }), new CoreNotStored({ ...ref, detail: "vacuumed" })],
+  [new CoreNotFound(nodeProblem), new CoreNotFound(ref)],
+  [new CoreNotStored({ ...nodeProblem, detail: "vacuumed" }), new CoreNotStored({ ...ref, detail: "vacuumed" })],
   [new CoreUnreadable({ id: "x", detail: "EIO" }), new CoreUnreadable({ ...ref, detail: "EIO" })],
   [new DeletionDisabled(), new DeletionDisabled({})],
   [new TooManyDownloads({ detail: "Later." }), new TooManyDownloads({ detail: "Later." })],
@@ -35,28 +35,34 @@ const cases: ReadonlyArray<readonly [Problem, Problem]> = [
     new Unauthorized(),
     new NodeFailed({
       node: "node-1",
-      detail: "The node refuses the cluster's own access: Authentication required"
+      detail: "The node rejected the cluster server's token: Authentication required"
     })
   ],
   [
     new Forbidden({ detail: "No." }),
-    new NodeFailed({ node: "node-1", detail: "The node refuses the cluster's own access: No." })
+    new NodeFailed({ node: "node-1", detail: "The node denied access to the cluster server: No." })
   ],
-  [new NotReady({ detail: "Soon." }), new NodeFailed({ node: "node-1", detail: "The node answered: Soon." })],
-  [new BadRequest(), new NodeFailed({ node: "node-1", detail: "The node answered: Invalid request" })],
+  [new NotReady({ detail: "Soon." }), new NodeFailed({ node: "node-1", detail: "The node returned an error: Soon." })],
+  [
+    new BadRequest(),
+    new NodeFailed({ node: "node-1", detail: "The node returned an error: Invalid request" })
+  ],
   [
     new InternalError({ requestId: "r" }),
-    new NodeFailed({ node: "node-1", detail: "The node answered: Internal error" })
+    new NodeFailed({ node: "node-1", detail: "The node returned an error: Internal error" })
   ]
 ]
 
-describe("nodeProblem", () => {
-  it.each(cases.map(([theirs, ours]) => [theirs._tag, theirs, ours] as const))("%s", (_tag, theirs, ours) => {
-    assert.deepStrictEqual(problemToJson(toClusterProblem(ref, theirs)), problemToJson(ours))
-  })
+describe("toClusterProblem", () => {
+  it.each(cases.map(([nodeProblem, expected]) => [nodeProblem._tag, nodeProblem, expected] as const))(
+    "%s",
+    (_tag, nodeProblem, expected) => {
+      assert.deepStrictEqual(problemToJson(toClusterProblem(ref, nodeProblem)), problemToJson(expected))
+    }
+  )
 
-  it("bounds a node's text, and keeps it on one line", () => {
-    const problem = toClusterProblem(ref, new CoreNotStored({ ...theirs, detail: "a\r\n\u202eb ".repeat(1000) }))
+  it("limits texts from a node to one line of 1024 characters", () => {
+    const problem = toClusterProblem(ref, new CoreNotStored({ ...nodeProblem, detail: "a\r\n\u202eb ".repeat(1000) }))
     assert.isAtMost(problem.message.length, 1024)
     assert.match(problem.message, /^(a b ){100,}.*…$/)
   })

@@ -5,10 +5,10 @@ const id = "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
 const uid = "dde1244b-5bb5-4297-b544-85f3bc0d80bf"
 const uid_ = uid.replaceAll("-", "_")
 
-/** Samples of which only the beginning is known are filled up with the last digit of their beginning. */
+/** Pads samples whose end is unknown with their last digit. */
 const fill = (beginning: string, length = 64) => beginning.padEnd(length, beginning.at(-1))
 
-// Real ones: the design's table "Cgroup formats of pods", in its order. A path, the pod's uid, the container's id.
+// Real paths, with the pod UID and the container ID.
 const samples: ReadonlyArray<readonly [string, string, string, string]> = [
   [
     "containerd, systemd driver, burstable (EKS)",
@@ -17,7 +17,7 @@ const samples: ReadonlyArray<readonly [string, string, string, string]> = [
     "acb62391578595ec849d87d8556369cee7f935f0425097fd5f870df0e8aabd3c"
   ],
   [
-    "guaranteed: no level for the QoS; a line of v1",
+    "guaranteed: no QoS level; a cgroup v1 line",
     `11:blkio:/kubepods.slice/kubepods-pod019c1fe8_0d92_4aa0_b61c_4df58bdde71c.slice/cri-containerd-${
       fill("9e07")
     }.scope`,
@@ -58,10 +58,10 @@ const samples: ReadonlyArray<readonly [string, string, string, string]> = [
     "b53d1111-1111-4222-8333-444444444444",
     id
   ],
-  ["CRI-O, the sandbox's own container", `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}`, uid, id],
+  ["CRI-O, the sandbox container", `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}`, uid, id],
   ["Docker", `/kubepods.slice/kubepods-besteffort-pod${uid_}.slice/docker-${id}.scope`, uid, id],
   [
-    "kind: the kubelet's cgroup below Docker's",
+    "kind: the cgroup of the kubelet below that of Docker",
     `/docker/${
       fill("8afe")
     }/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod44c71111_1111_4222_8333_444444444444.slice/cri-containerd-${
@@ -94,13 +94,13 @@ describe("parsePodCgroup", () => {
     ["a --cgroup-root", `/kn/node-1/kubepods/besteffort/pod${uid}/${id}`],
     ["systemd in the pod", `/kubepods/burstable/pod${uid}/${id}/system.slice/app.service`],
     ["CRI-O, cgroupfs driver, and crun", `/kubepods/burstable/pod${uid}/crio-${id}/container`],
-    ["podman's name for it", `/kubepods/burstable/pod${uid}/libpod-${id}`],
+    ["a podman container", `/kubepods/burstable/pod${uid}/libpod-${id}`],
     [
-      "a pod in a pod: the outermost",
+      "a pod in a pod: the outermost one",
       `/kubepods/burstable/pod${uid}/${id}/kubepods/pod00000000-0000-0000-0000-000000000000/${"0".repeat(64)}`
     ],
     [
-      "kind in a pod: the outermost",
+      "kind in a pod: the outermost one",
       `/kubepods.slice/kubepods-pod${uid_}.slice/cri-containerd-${id}.scope/docker/${
         "1".repeat(64)
       }/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod00000000_0000_0000_0000_000000000000.slice/cri-containerd-${
@@ -109,18 +109,18 @@ describe("parsePodCgroup", () => {
     ]
   ])("%s", (_, path) => assert.deepStrictEqual(parsePodCgroup(path), { podUid: uid, containerId: id }))
 
-  it("the pod's own cgroup has no container", () =>
+  it("the cgroup of the pod itself has no container", () =>
     assert.deepStrictEqual(parsePodCgroup(`/kubepods/burstable/pod${uid}`), { podUid: uid }))
 
   it.each([
     ["a service", "/system.slice/nginx.service"],
-    ["a container of no pod", `/system.slice/docker-${id}.scope`],
-    ["the kubelet's root alone", "/kubepods.slice"],
-    ["CRI-O's monitor", `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-conmon-${id}.scope`],
-    ["CRI-O's monitor, outside", `/system.slice/crio-conmon-${id}.scope`],
-    ["something like a uid", "/kubepods/burstable/pod1234"],
-    ["nothing", ""]
-  ])("none: %s", (_, path) => assert.isUndefined(parsePodCgroup(path)))
+    ["a container without a pod", `/system.slice/docker-${id}.scope`],
+    ["the root of the kubelet", "/kubepods.slice"],
+    ["the CRI-O monitor", `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-conmon-${id}.scope`],
+    ["the CRI-O monitor outside of the pod", `/system.slice/crio-conmon-${id}.scope`],
+    ["an invalid UID", "/kubepods/burstable/pod1234"],
+    ["an empty path", ""]
+  ])("finds no pod: %s", (_, path) => assert.isUndefined(parsePodCgroup(path)))
 })
 
 describe("parsePodCgroups", () => {
@@ -130,20 +130,24 @@ describe("parsePodCgroups", () => {
 
   it.each([
     ["no paths", [], undefined],
-    ["none of a pod", ["/", "/system.slice/a.service"], undefined],
-    ["all the same", [`${pod}/${id}`, `${pod}/${id}`], found],
-    ["other forms of the same", [`${pod}/${id}`, `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}.scope`], found],
-    ["hierarchies that the runtime did not join", ["/", `${pod}/${id}`, "/system.slice/containerd.service"], found],
-    ["the pod's own cgroup in one", [pod, `${pod}/${id}`], found],
-    ["the monitor's in one", [`${pod}/crio-conmon-${id}`, `${pod}/crio-${id}`], found],
-    ["the pod alone", [pod, pod], { podUid: uid }],
+    ["no path of a pod", ["/", "/system.slice/a.service"], undefined],
+    ["equal paths", [`${pod}/${id}`, `${pod}/${id}`], found],
+    [
+      "different forms of the same path",
+      [`${pod}/${id}`, `/kubepods.slice/kubepods-pod${uid_}.slice/crio-${id}.scope`],
+      found
+    ],
+    ["hierarchies without the pod", ["/", `${pod}/${id}`, "/system.slice/containerd.service"], found],
+    ["the cgroup of the pod itself in one hierarchy", [pod, `${pod}/${id}`], found],
+    ["the cgroup of the monitor in one hierarchy", [`${pod}/crio-conmon-${id}`, `${pod}/crio-${id}`], found],
+    ["only the cgroup of the pod", [pod, pod], { podUid: uid }],
     ["two pods", [`${pod}/${id}`, other], undefined],
-    ["two pods, one by its own cgroup", [pod, other], undefined],
+    ["two pods, one without a container", [pod, other], undefined],
     ["two containers of a pod", [`${pod}/${id}`, `${pod}/${"0".repeat(64)}`], undefined]
   ])("%s", (_, paths, expected) => assert.deepStrictEqual(parsePodCgroups(paths), expected))
 })
 
-it("isPodCgroup", () => {
+it("isPodCgroup is true below the root of the kubelet only", () => {
   assert.isTrue(isPodCgroup("/kubepods.slice"))
   assert.isFalse(isPodCgroup("/system.slice/system-systemd\\x2dcoredump.slice/systemd-coredump@0-1-0.service"))
 })

@@ -51,7 +51,7 @@ const layerCores = Layer.effect(
     const dir = yield* CoresDir
     const journal = yield* JournalScript
     const cursors = new Map<string, string>()
-    const lose = (ref: CoreRef) => Effect.sync(() => rmSync(join(dir, ref.id)))
+    const removeFile = (ref: CoreRef) => Effect.sync(() => rmSync(join(dir, ref.id)))
     return FakeCores.of({
       put: Effect.fnUntraced(function*(core) {
         const id = toCoreId(core)
@@ -59,10 +59,10 @@ const layerCores = Layer.effect(
         cursors.set(id, yield* journal.write(entryFields(core)))
         return { node: core.node ?? "node-1", id }
       }),
-      lose,
-      forget: Effect.fnUntraced(function*(ref) {
+      removeFile,
+      remove: Effect.fnUntraced(function*(ref) {
         yield* journal.removeEntry(cursors.get(ref.id) ?? "")
-        yield* lose(ref)
+        yield* removeFile(ref)
       })
     })
   })

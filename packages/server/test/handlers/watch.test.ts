@@ -53,7 +53,7 @@ describe("GET /apiv1/watch", () => {
       assert.deepStrictEqual(yield* event, ["ADDED", "b"])
       yield* fake.put({ comm: "b", content, fields: { pod: "p" } })
       assert.deepStrictEqual(yield* event, ["MODIFIED", "b"])
-      yield* fake.lose(ref)
+      yield* fake.removeFile(ref)
       assert.deepStrictEqual(yield* event, ["DELETED", "b"])
     }))
 

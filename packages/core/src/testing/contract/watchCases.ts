@@ -48,7 +48,7 @@ export const watchCases: ReadonlyArray<ContractCase> = [
     const source = yield* CoreSource
     const [ref]: ReadonlyArray<CoreRef> = yield* putAll([{ content: encodeText("1") }])
     const { resourceVersion } = yield* source.list({})
-    yield* script.lose(ref!)
+    yield* script.removeFile(ref!)
     const firstChange = (options: Parameters<typeof source.changes>[0]) =>
       source.changes(options).pipe(
         Stream.filter((event: CoreEvent) => event.type !== "BOOKMARK"),
