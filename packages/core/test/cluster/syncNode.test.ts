@@ -1,0 +1,220 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type CoreSource,
+  heartbeatInterval,
+  heartbeatTimeout,
+  layerClusterCoreSource,
+  NodeFailed
+} from "@koredump/core"
+import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
+import { Cause, Clock, Duration, Effect, Layer, Logger, References, Stream } from "effect"
+import { isStable } from "../../src/cluster/syncNode.ts"
+import { layerIdle } from "../support/whenIdle.ts"
+import { added, advance, bookmark, layerCluster, makeNode, nodeState, nodeStatus } from "./support.ts"
+
+const addNode = (source: CoreSource["Service"]) => FakeNodes.use((nodes) => nodes.addSource("node-1", source))
+
+const millis = Duration.toMillis
+
+const withHeartbeatsEvery = (interval: number) =>
+  makeNode(Stream.concat(
+    Stream.make(bookmark("x")),
+    Stream.tick(interval).pipe(Stream.drop(1), Stream.map(() => bookmark("x")))
+  ))
+
+/** A node with heartbeats whose n-th watch fails after as many milliseconds. Records when watches start. */
+const failingAfter = (lasting: ReadonlyArray<number>, starts: Array<number>) =>
+  makeNode(Stream.empty, {
+    changes: (options) =>
+      // Other watches check whether the node hides cores.
+      options?.filter?.state === undefined ? Stream.make(bookmark("x")) : Stream.unwrap(
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          starts.push(now)
+          return withHeartbeatsEvery(millis(heartbeatInterval)).changes().pipe(
+            Stream.interruptWhen(
+              Effect.andThen(Effect.sleep(lasting[starts.length - 1]!), Effect.fail(new NodeFailed()))
+            )
+          )
+        })
+      )
+  })
+
+/** The delays between the failure of a watch and the next watch. */
+const delays = (starts: ReadonlyArray<number>, lasting: ReadonlyArray<number>) =>
+  starts.slice(1).map((start, i) => start - starts[i]! - lasting[i]!)
+
+describe("isStable", () => {
+  it.each(
+    [
+      ["ready", 10_000, true],
+      ["ready", 9999, false],
+      ["syncing", 60_000, false],
+      ["unreachable", 60_000, false]
+    ] as const
+  )("%s for %d ms: %s", (state, lasted, expected) => {
+    assert.strictEqual(isStable(state, lasted), expected)
+  })
+})
+
+describe("reconnects", () => {
+  it.effect("half a second after each failure of a stable connection", () =>
+    Effect.gen(function*() {
+      const starts: Array<number> = []
+      const lasting = Array.from({ length: 100 }, () => 10_000)
+      yield* addNode(failingAfter(lasting, starts))
+      yield* advance("5 minutes")
+      assert.isAbove(starts.length, 27)
+      for (const delay of delays(starts, lasting)) assert.strictEqual(delay, 500)
+    }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("more and more slowly while connections are not stable, up to every 10 seconds", () =>
+    Effect.gen(function*() {
+      const starts: Array<number> = []
+      const lasting = Array.from({ length: 100 }, () => 9_000)
+      yield* addNode(failingAfter(lasting, starts))
+      yield* advance("10 minutes")
+      const waits = delays(starts, lasting)
+      assert.isBelow(waits[0]!, 700)
+      for (const wait of waits.slice(6)) {
+        assert.isAtLeast(wait, 8_000)
+        assert.isAtMost(wait, 12_000)
+      }
+    }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("fast again after a stable connection", () =>
+    Effect.gen(function*() {
+      const starts: Array<number> = []
+      const lasting = Array.from({ length: 100 }, (_, i) => i === 7 ? 20_000 : 100)
+      yield* addNode(failingAfter(lasting, starts))
+      yield* advance("2 minutes")
+      const waits = delays(starts, lasting)
+      assert.isAtLeast(waits[6]!, 8_000)
+      assert.strictEqual(waits[7], 500)
+      assert.isBelow(waits[8]!, 700)
+    }).pipe(Effect.provide(layerCluster())))
+})
+
+describe("heartbeats", () => {
+  it("time out after three missed ones", () => {
+    assert.deepStrictEqual([millis(heartbeatInterval), millis(heartbeatTimeout)], [5_000, 15_000])
+  })
+
+  it.effect("keep the node ready if they are a little late", () =>
+    Effect.gen(function*() {
+      yield* addNode(withHeartbeatsEvery(millis(heartbeatTimeout) - 1_000))
+      yield* advance("10 minutes")
+      const status = yield* nodeStatus("node-1")
+      assert.deepStrictEqual([status?.state, status?.since], ["ready", "1970-01-01T00:00:00Z"])
+    }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("leave the node unreachable if they are later than the timeout", () =>
+    Effect.gen(function*() {
+      yield* addNode(withHeartbeatsEvery(millis(heartbeatTimeout) + 1_500))
+      yield* advance("14 seconds")
+      assert.strictEqual(yield* nodeState("node-1"), "ready")
+      yield* advance("1100 millis")
+      assert.strictEqual(yield* nodeState("node-1"), "unreachable")
+    }).pipe(Effect.provide(layerCluster())))
+})
+
+interface Logged {
+  readonly level: string
+  readonly message: unknown
+  readonly annotations: Readonly<Record<string, unknown>>
+  readonly cause: string
+}
+
+/** Runs the effect on a cluster without nodes, and returns its log. */
+const logsOf = <A, E>(effect: Effect.Effect<A, E, FakeNodes | Layer.Success<typeof layerIdle>>) => {
+  const logged: Array<Logged> = []
+  const logger = Logger.make(({ cause, fiber, logLevel, message }) => {
+    logged.push({
+      level: logLevel,
+      message: (message as ReadonlyArray<unknown>)[0],
+      annotations: fiber.getRef(References.CurrentLogAnnotations),
+      cause: Cause.pretty(cause)
+    })
+  })
+  return Effect.as(effect, logged).pipe(
+    Effect.provide(
+      layerClusterCoreSource().pipe(
+        Layer.provideMerge(layerFakeNodes()),
+        Layer.provideMerge(layerIdle),
+        Layer.provideMerge(Logger.layer([logger]))
+      )
+    )
+  )
+}
+
+describe("the log", () => {
+  it.effect("has one message when a node fails, and one when it recovers", () =>
+    Effect.gen(function*() {
+      const logged = yield* logsOf(Effect.gen(function*() {
+        const nodes = yield* FakeNodes
+        yield* nodes.add("node-1")
+        for (let i = 0; i < 2; i++) {
+          yield* nodes.fail("node-1", new NodeFailed({ detail: "Gone." }))
+          yield* advance("1 minute")
+          yield* nodes.heal("node-1")
+          yield* advance("1 minute")
+        }
+      }))
+      const once = [
+        { level: "Warn", message: "Node unreachable", annotations: { node: "node-1", reason: "Gone." }, cause: "" },
+        { level: "Info", message: "Node reachable again", annotations: { node: "node-1" }, cause: "" }
+      ]
+      assert.deepStrictEqual(logged, [...once, ...once])
+    }))
+
+  it.effect("has the cause of an internal error", () =>
+    Effect.gen(function*() {
+      const logged = yield* logsOf(Effect.gen(function*() {
+        yield* addNode(makeNode(Stream.die(new Error("boom"))))
+        yield* advance("1 minute")
+      }))
+      assert.lengthOf(logged, 1)
+      assert.strictEqual(logged[0]!.annotations["reason"], "Internal error in the connection to the node, see the log.")
+      assert.include(logged[0]!.cause, "boom")
+    }))
+
+  it.effect("counts dropped cores once", () =>
+    Effect.gen(function*() {
+      const malformed = added(1, { COREDUMP_TIMESTAMP: "yesterday" })
+      const logged = yield* logsOf(Effect.gen(function*() {
+        yield* addNode(makeNode(Stream.concat(
+          Stream.make(malformed, malformed, bookmark("x")),
+          Stream.concat(
+            Stream.fromEffectDrain(Effect.sleep("1 second")),
+            Stream.concat(Stream.make(malformed, bookmark("y")), Stream.never)
+          )
+        )))
+        yield* advance("10 seconds")
+      }))
+      assert.deepStrictEqual(logged.map(({ annotations, message }) => [message, annotations]), [
+        ["Node cores dropped: too large or malformed", { node: "node-1", count: 2 }]
+      ])
+    }))
+
+  it.effect("names the nodes that do not sync in time", () =>
+    Effect.gen(function*() {
+      const logged = yield* logsOf(Effect.gen(function*() {
+        yield* addNode(makeNode(Stream.tick("1 second").pipe(Stream.map(() => added(1)))))
+        yield* advance("31 seconds")
+      }))
+      assert.deepStrictEqual(logged.map(({ annotations, message }) => [message, annotations]), [
+        ["Nodes not synced in time", { count: 1, nodes: "node-1" }]
+      ])
+    }))
+
+  it.effect("has one message when a node becomes degraded", () =>
+    Effect.gen(function*() {
+      const heartbeats = withHeartbeatsEvery(millis(heartbeatInterval)).changes()
+      const logged = yield* logsOf(Effect.gen(function*() {
+        yield* addNode(makeNode(heartbeats, { nodes: Effect.fail(new NodeFailed({ detail: "Broken." })) }))
+        yield* advance("5 minutes")
+      }))
+      assert.deepStrictEqual(logged.map(({ annotations, message }) => [message, annotations]), [
+        ["Node degraded", { node: "node-1", reason: "Requests to the node fail: Broken." }]
+      ])
+    }))
+})
