@@ -1,20 +1,19 @@
-/** `Authenticator` over Kubernetes: a TokenReview says whose a token is, and whether it was made for us. */
-import { Authenticator, type Principal, Unauthorized } from "@koredump/core"
+import { Authenticator, isBearerToken, type Principal, Unauthorized } from "@koredump/core"
 import { Effect, Layer, Redacted, Schema } from "effect"
-import { makeAskReview } from "./askReview.ts"
-import { KubeApi } from "./KubeApi.ts"
-import { digestOf, makeReviewCache } from "./ReviewCache.ts"
+import { KubeApi } from "./api/KubeApi.ts"
+import { makeReviewCache, toDigest } from "./reviews/ReviewCache.ts"
+import { makeReviewClient } from "./reviews/reviewClient.ts"
 
-/** Whose tokens are accepted. */
+/** Which tokens are accepted. */
 export interface KubeAuthenticatorOptions {
-  /** A token must be for one of these. */
+  /** A token must have one of these audiences. */
   readonly audiences: ReadonlyArray<string>
-  /** Or, where this is said, for the API server itself, as users' ordinary tokens are. */
+  /** Whether tokens for the Kubernetes API itself are accepted too. Ordinary tokens of users are. */
   readonly acceptApiServerAudience: boolean
 }
 
+/** OIDC tokens with many groups are long. */
 const maxTokenLength = 16 * 1024
-const tokenForm = /^[\x21-\x7e]+$/
 const capacity = 10_000
 
 const strings = Schema.Array(Schema.String)
@@ -30,8 +29,8 @@ const TokenReviewStatus = Schema.Struct({
   }))
 })
 
-/** Whom a TokenReview's status names, if anybody. */
-const principalOf = ({ authenticated, user }: typeof TokenReviewStatus.Type): Principal | undefined => {
+/** The caller of an accepted token. Undefined if the token was rejected. */
+const toPrincipal = ({ authenticated, user }: typeof TokenReviewStatus.Type): Principal | undefined => {
   if (authenticated !== true || user?.username === undefined || user.username === "") return undefined
   return {
     username: user.username,
@@ -41,44 +40,51 @@ const principalOf = ({ authenticated, user }: typeof TokenReviewStatus.Type): Pr
   }
 }
 
-const refused = new Unauthorized({ detail: "The token is not valid here: it may have expired, or be for others." })
+const rejected = new Unauthorized({ detail: "The token is invalid, expired or has another audience." })
 
 const make = Effect.fnUntraced(function*(options: KubeAuthenticatorOptions) {
-  const { ask, degradedReason } = makeAskReview(yield* KubeApi, {
+  const { degradedReason, review } = makeReviewClient(yield* KubeApi, {
     path: "/apis/authentication.k8s.io/v1/tokenreviews",
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenReview",
     resource: "tokenreviews.authentication.k8s.io"
   }, TokenReviewStatus)
 
-  const review = Effect.fnUntraced(function*(token: Redacted.Redacted) {
-    const status = yield* ask({ token: Redacted.value(token), audiences: options.audiences })
-    // An API server that knows no audiences answers none, and has reviewed the token for itself.
+  const authenticate = Effect.fnUntraced(function*(token: Redacted.Redacted) {
+    const status = yield* review({ token: Redacted.value(token), audiences: options.audiences })
+    // A Kubernetes API without support for audiences returns none, and has checked the token for itself.
     if (status.audiences?.some((audience) => options.audiences.includes(audience)) === true) {
-      return principalOf(status)
+      return toPrincipal(status)
     }
     if (!options.acceptApiServerAudience) return undefined
-    return principalOf(yield* ask({ token: Redacted.value(token) }))
+    return toPrincipal(yield* review({ token: Redacted.value(token) }))
   })
 
-  const cached = yield* makeReviewCache({ capacity, review, accepts: (principal) => principal !== undefined })
+  const cached = yield* makeReviewCache({
+    capacity,
+    review: authenticate,
+    accepts: (principal) => principal !== undefined
+  })
 
   return Authenticator.of({
     degradedReason,
     authenticate: (token) =>
       Effect.suspend(() => {
         const text = Redacted.value(token)
-        if (text.length > maxTokenLength || !tokenForm.test(text)) return Effect.fail(refused)
+        if (!isBearerToken(text, maxTokenLength)) return Effect.fail(rejected)
         return Effect.filterOrFail(
-          cached(digestOf(text), token),
+          cached(toDigest(text), token),
           (principal) => principal !== undefined,
-          () => refused
+          () => rejected
         )
       })
   })
 })
 
-/** See the module's text. Needs the right to create `tokenreviews`. */
+/**
+ * Authenticates callers with TokenReviews. Needs the permission to create `tokenreviews`. If the Kubernetes API does not
+ * answer, authentication fails with `NotReady`.
+ */
 export const layerKubeAuthenticator = (
   options: KubeAuthenticatorOptions
 ): Layer.Layer<Authenticator, never, KubeApi> => Layer.effect(Authenticator, make(options))

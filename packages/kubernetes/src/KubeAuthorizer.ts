@@ -1,13 +1,12 @@
-/** `Authorizer` over Kubernetes: a SubjectAccessReview asks whatever rules the cluster has. */
 import { type AccessRequest, Authorizer, type Principal } from "@koredump/core"
 import { Effect, Layer, Schema } from "effect"
-import { makeAskReview } from "./askReview.ts"
-import { KubeApi } from "./KubeApi.ts"
-import { digestOf, makeReviewCache } from "./ReviewCache.ts"
+import { KubeApi } from "./api/KubeApi.ts"
+import { makeReviewCache, toDigest } from "./reviews/ReviewCache.ts"
+import { makeReviewClient } from "./reviews/reviewClient.ts"
 
-/** The API group of the virtual resources that permissions are given on: `coredumps`, `nodecoredumps`. */
+/** The API group of the resources `coredumps` and `nodecoredumps`. They exist only in RBAC rules. */
 export const apiGroup = "koredump.dev"
-/** RBAC does not look at it; an authorization webhook may. */
+/** RBAC ignores the version. Authorization webhooks may use it. */
 const apiVersion = "v1alpha1"
 
 const capacity = 50_000
@@ -17,8 +16,8 @@ const SubjectAccessReviewStatus = Schema.Struct({
   denied: Schema.optionalKey(Schema.Boolean)
 })
 
-/** The spec of the review; members that are undefined are not sent. */
-const specOf = (principal: Principal, request: AccessRequest) => ({
+/** The spec of a SubjectAccessReview. Undefined fields are not sent. */
+const toSpec = (principal: Principal, request: AccessRequest) => ({
   user: principal.username,
   uid: principal.uid,
   groups: principal.groups,
@@ -29,13 +28,13 @@ const specOf = (principal: Principal, request: AccessRequest) => ({
     resource: request.resource,
     subresource: request.subresource,
     verb: request.verb,
-    // Absent is "all namespaces" for a resource that has them.
+    // Without a namespace, the review is about all namespaces.
     namespace: request.namespace
   }
 })
 
 const make = Effect.gen(function*() {
-  const { ask, degradedReason } = makeAskReview(yield* KubeApi, {
+  const { degradedReason, review } = makeReviewClient(yield* KubeApi, {
     path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     apiVersion: "authorization.k8s.io/v1",
     kind: "SubjectAccessReview",
@@ -44,8 +43,8 @@ const make = Effect.gen(function*() {
 
   const cached = yield* makeReviewCache({
     capacity,
-    review: (spec: ReturnType<typeof specOf>) =>
-      Effect.map(ask(spec), ({ allowed, denied }) => allowed && denied !== true),
+    review: (spec: ReturnType<typeof toSpec>) =>
+      Effect.map(review(spec), ({ allowed, denied }) => allowed && denied !== true),
     accepts: (allowed: boolean) => allowed
   })
 
@@ -53,11 +52,14 @@ const make = Effect.gen(function*() {
     degradedReason,
     isAllowed: (principal, request) =>
       Effect.suspend(() => {
-        const spec = specOf(principal, request)
-        return cached(digestOf(JSON.stringify(spec)), spec)
+        const spec = toSpec(principal, request)
+        return cached(toDigest(JSON.stringify(spec)), spec)
       })
   })
 })
 
-/** See the module's text. Needs the right to create `subjectaccessreviews`. */
+/**
+ * Authorizes requests with SubjectAccessReviews, so all authorization modes of the cluster apply. Needs the permission to
+ * create `subjectaccessreviews`. If the Kubernetes API does not answer, requests fail with `NotReady`.
+ */
 export const layerKubeAuthorizer: Layer.Layer<Authorizer, never, KubeApi> = Layer.effect(Authorizer, make)

@@ -1,74 +1,81 @@
-/** `PodResolver` over Kubernetes: a watch on the pods of one node. Needs no other right than to read pods. */
 import { PodResolver } from "@koredump/core"
 import { Clock, Duration, Effect, Layer, Metric, PubSub, Schedule, type Scope, Stream } from "effect"
-import type { KubeApi } from "./KubeApi.ts"
-import type { Pod } from "./Pod.ts"
-import { factsOfPod } from "./podFacts.ts"
-import { PodMemory } from "./PodMemory.ts"
-import { followPods } from "./PodReflector.ts"
+import type { KubeApi } from "./api/KubeApi.ts"
+import type { Pod } from "./pods/Pod.ts"
+import { PodIndex } from "./pods/PodIndex.ts"
+import { toPodInfo } from "./pods/podInfo.ts"
+import { watchPods } from "./pods/watchPods.ts"
 
 export interface PodWatchResolverOptions {
-  /** The Kubernetes node's name. */
+  /** The name of the Kubernetes node. */
   readonly nodeName: string
-  /** How long a deleted pod is remembered; an hour unless said. */
+  /** How long a deleted pod is kept. Default: 1 hour. */
   readonly keepFor?: Duration.Input | undefined
 }
 
 const podsGauge = Metric.gauge("koredump_pods_known", {
-  description: "Pods of this node that are known, recently deleted ones included"
+  description: "Known pods of this node, including recently deleted ones"
 })
 
 const maxDeleted = 10_000
 /** More pods than a node can have. */
 const maxUpdates = 4096
 
-/** See the module's text. What is known is answered at once, from memory; before the first list that is nothing. */
+/** A `fieldSelector` for the pods of a node. */
+const toFieldSelector = (nodeName: string) => `spec.nodeName=${nodeName.replaceAll(/[\\,=]/g, "\\$&")}`
+
+/**
+ * Finds pod identities with a watch on the pods of one node. Needs the permission to list and watch pods. Answers from
+ * memory: until the pods are listed, identities are empty.
+ */
 export const makePodWatchResolver = Effect.fnUntraced(function*(
   { keepFor = "1 hour", nodeName }: PodWatchResolverOptions
 ): Effect.fn.Return<PodResolver["Service"], never, KubeApi | Scope.Scope> {
-  const memory = new PodMemory({ keepMillis: Duration.toMillis(keepFor), maxDeleted })
+  const index = new PodIndex({ retention: Duration.toMillis(keepFor), maxDeleted })
   const updates = yield* PubSub.sliding<string>(maxUpdates)
-  let lacking: ReadonlyArray<string> = []
+  let degradedReason: string | undefined
 
-  const learn = Effect.fnUntraced(function*(pod: Pod) {
-    const facts = factsOfPod(pod)
-    if (memory.learn(facts)) yield* PubSub.publish(updates, facts.cgroupUid)
+  const put = Effect.fnUntraced(function*(pod: Pod) {
+    const info = toPodInfo(pod)
+    if (index.put(info)) yield* PubSub.publish(updates, info.cgroupUid)
   })
 
-  yield* followPods({ fieldSelector: `spec.nodeName=${nodeName.replaceAll(/[\\,=]/g, "\\$&")}`, cached: true }, {
-    listed: Effect.fnUntraced(function*(pods) {
-      for (const pod of pods) yield* learn(pod)
-      memory.buriedExcept(new Set(pods.map(({ metadata }) => metadata.uid)), yield* Clock.currentTimeMillis)
+  yield* watchPods({ fieldSelector: toFieldSelector(nodeName), cached: true }, {
+    onList: Effect.fnUntraced(function*(pods) {
+      for (const pod of pods) yield* put(pod)
+      index.markDeletedExcept(new Set(pods.map(({ metadata }) => metadata.uid)), yield* Clock.currentTimeMillis)
     }),
-    changed: learn,
-    deleted: Effect.fnUntraced(function*(pod) {
-      yield* learn(pod)
-      memory.buried(pod.metadata.uid, yield* Clock.currentTimeMillis)
+    onChange: put,
+    onDelete: Effect.fnUntraced(function*(pod) {
+      yield* put(pod)
+      index.markDeleted(pod.metadata.uid, yield* Clock.currentTimeMillis)
     }),
-    lacking: (why) =>
+    onStatus: (reason) =>
       Effect.sync(() => {
-        lacking = why === undefined
-          ? []
-          : [`pods are not followed at the moment, cores of new ones may lack their names: ${why}`]
+        degradedReason = reason
       })
   }).pipe(Effect.annotateLogs({ component: "pods" }), Effect.forkScoped)
 
   yield* Clock.currentTimeMillis.pipe(
     Effect.tap((now) => {
-      memory.forget(now)
-      return Metric.update(podsGauge, memory.size)
+      index.prune(now)
+      return Metric.update(podsGauge, index.size)
     }),
     Effect.repeat(Schedule.spaced("1 minute")),
     Effect.forkScoped
   )
 
   return {
-    resolve: (pod) => Effect.sync(() => memory.resolve(pod)),
+    resolve: (pod) => Effect.sync(() => index.resolve(pod)),
     updates: Effect.map(PubSub.subscribe(updates), Stream.fromSubscription),
-    warnings: Effect.sync(() => lacking)
+    warnings: Effect.sync(() =>
+      degradedReason === undefined
+        ? []
+        : [`Pod watch failed, cores of new pods may have no pod identity: ${degradedReason}`]
+    )
   }
 })
 
-/** See the module's text. */
+/** A layer of {@link makePodWatchResolver}. */
 export const layerPodWatchResolver = (options: PodWatchResolverOptions): Layer.Layer<PodResolver, never, KubeApi> =>
   Layer.effect(PodResolver, makePodWatchResolver(options))

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Authenticator } from "@koredump/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import type { KubeApiError } from "../src/KubeApi.ts"
+import type { KubeApiError } from "../src/api/KubeApi.ts"
 import { type KubeAuthenticatorOptions, layerKubeAuthenticator } from "../src/KubeAuthenticator.ts"
-import { failing, layerFakeApi } from "./support/api.ts"
+import { apiError, layerFakeApi } from "./support/api.ts"
 
 interface Spec {
   readonly token: string
@@ -20,10 +20,10 @@ const user = {
 const accepted = (audiences: ReadonlyArray<string>) => ({ status: { authenticated: true, user, audiences } })
 const unknown = { status: { user: {}, error: "invalid bearer token" } }
 
-/** Asks with the API server's answers; tells the reviews that were made. */
-const asking = <A, E>(
+/** Runs a test with these answers of the Kubernetes API. Records the reviews. */
+const withAnswers = <A, E>(
   answer: (spec: Spec) => Effect.Effect<unknown, KubeApiError>,
-  ask: (
+  use: (
     authenticate: (token: string) => ReturnType<Authenticator["Service"]["authenticate"]>,
     reviews: ReadonlyArray<Spec>
   ) => Effect.Effect<A, E>,
@@ -38,66 +38,90 @@ const asking = <A, E>(
       return answer(spec)
     }
   })
-  return Authenticator.use((authenticator) => ask((token) => authenticator.authenticate(Redacted.make(token)), reviews))
+  return Authenticator.use((authenticator) => use((token) => authenticator.authenticate(Redacted.make(token)), reviews))
     .pipe(Effect.provide(layerKubeAuthenticator(options).pipe(Layer.provide(api))))
 }
 
 const nodeOnly = { audiences: ["koredump-node"], acceptApiServerAudience: false }
-/** What an API server says of a token for `audience`. */
+/** The answer of the Kubernetes API for a token with this audience. */
 const tokenFor = (audience: string) => ({ audiences = ["https://kubernetes"] }: Spec) =>
   Effect.succeed(audiences.includes(audience) ? accepted([audience]) : unknown)
 
 describe("layerKubeAuthenticator", () => {
-  it.effect("tells whose token it is", () =>
-    asking(
+  it.effect("returns the principal of a token", () =>
+    withAnswers(
       tokenFor("koredump"),
       (authenticate) => Effect.map(authenticate("t"), (principal) => assert.deepStrictEqual(principal, user))
     ))
 
   it.effect.each<[string, KubeAuthenticatorOptions, string, string, number]>([
-    ["for koredump", { audiences: ["koredump"], acceptApiServerAudience: true }, "koredump", "yes", 1],
-    ["for the API server", { audiences: ["koredump"], acceptApiServerAudience: true }, "https://kubernetes", "yes", 2],
-    ["for nodes, at the cluster", { audiences: ["koredump"], acceptApiServerAudience: true }, "koredump-node", "no", 2],
-    ["for somebody else", { audiences: ["koredump"], acceptApiServerAudience: true }, "vault", "no", 2],
-    ["for nodes, at a node", nodeOnly, "koredump-node", "yes", 1],
-    ["for koredump, at a node", nodeOnly, "koredump", "no", 1],
-    ["for the API server, at a node", nodeOnly, "https://kubernetes", "no", 1]
+    [
+      "for koredump at the cluster server",
+      { audiences: ["koredump"], acceptApiServerAudience: true },
+      "koredump",
+      "accepted",
+      1
+    ],
+    [
+      "for the Kubernetes API at the cluster server",
+      { audiences: ["koredump"], acceptApiServerAudience: true },
+      "https://kubernetes",
+      "accepted",
+      2
+    ],
+    [
+      "for nodes at the cluster server",
+      { audiences: ["koredump"], acceptApiServerAudience: true },
+      "koredump-node",
+      "rejected",
+      2
+    ],
+    [
+      "for another service at the cluster server",
+      { audiences: ["koredump"], acceptApiServerAudience: true },
+      "vault",
+      "rejected",
+      2
+    ],
+    ["for nodes at a node agent", nodeOnly, "koredump-node", "accepted", 1],
+    ["for koredump at a node agent", nodeOnly, "koredump", "rejected", 1],
+    ["for the Kubernetes API at a node agent", nodeOnly, "https://kubernetes", "rejected", 1]
   ])(
-    "a token %s",
+    "accepts or rejects a token %s",
     ([, options, audience, expected, count]) =>
-      asking(tokenFor(audience), (authenticate, reviews) =>
+      withAnswers(tokenFor(audience), (authenticate, reviews) =>
         Effect.gen(function*() {
           const result = yield* Effect.result(authenticate("t"))
-          assert.strictEqual(result._tag === "Success" ? "yes" : "no", expected)
+          assert.strictEqual(result._tag === "Success" ? "accepted" : "rejected", expected)
           assert.strictEqual(result._tag === "Failure" ? result.failure._tag : "Unauthorized", "Unauthorized")
           assert.lengthOf(reviews, count)
         }), options)
   )
 
   it.effect.each<[string, unknown]>([
-    ["another audience than was asked for", accepted(["vault"])],
-    ["no audience: it knows none", { status: { authenticated: true, user } }],
-    ["nobody's", { status: { authenticated: true, audiences: ["koredump-node"], user: { username: "" } } }],
-    ["not authenticated", { status: { authenticated: false, audiences: ["koredump-node"], user } }]
-  ])("is not convinced by an answer with %s", ([, answer]) =>
-    asking(
+    ["another audience", accepted(["vault"])],
+    ["no audience, because the Kubernetes API does not support them", { status: { authenticated: true, user } }],
+    ["an empty user name", { status: { authenticated: true, audiences: ["koredump-node"], user: { username: "" } } }],
+    ["authenticated: false", { status: { authenticated: false, audiences: ["koredump-node"], user } }]
+  ])("rejects an answer with %s", ([, answer]) =>
+    withAnswers(
       () => Effect.succeed(answer),
       (authenticate) =>
         Effect.map(Effect.flip(authenticate("t")), ({ _tag }) => assert.strictEqual(_tag, "Unauthorized")),
       nodeOnly
     ))
 
-  it.effect("asks of one token once, however many bring it", () =>
+  it.effect("shares one review between simultaneous requests with the same token", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
-      yield* asking(
+      yield* withAnswers(
         (spec) => Effect.andThen(Deferred.await(gate), tokenFor("koredump")(spec)),
         (authenticate, reviews) =>
           Effect.gen(function*() {
-            const impatient = yield* Effect.forkChild(authenticate("t"))
+            const interrupted = yield* Effect.forkChild(authenticate("t"))
             const fibers = yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.forkChild(authenticate("t")))
             yield* TestClock.adjust(0)
-            yield* Fiber.interrupt(impatient)
+            yield* Fiber.interrupt(interrupted)
             yield* Deferred.succeed(gate, undefined)
             for (const fiber of fibers) assert.strictEqual((yield* Fiber.join(fiber)).username, user.username)
             assert.lengthOf(reviews, 1)
@@ -107,35 +131,35 @@ describe("layerKubeAuthenticator", () => {
       )
     }))
 
-  it.effect("believes a yes for 10 seconds, a no for 3", () =>
+  it.effect("caches an accepted token for 10 seconds, a rejected one for 3 seconds", () =>
     Effect.gen(function*() {
       let valid = true
-      yield* asking(
+      yield* withAnswers(
         (spec) => valid ? tokenFor("koredump-node")(spec) : Effect.succeed(unknown),
         (authenticate) =>
           Effect.gen(function*() {
-            const ask = Effect.map(Effect.result(authenticate("t")), ({ _tag }) => _tag)
-            assert.strictEqual(yield* ask, "Success")
+            const result = Effect.map(Effect.result(authenticate("t")), ({ _tag }) => _tag)
+            assert.strictEqual(yield* result, "Success")
             valid = false
             yield* TestClock.adjust("9 seconds")
-            assert.strictEqual(yield* ask, "Success")
+            assert.strictEqual(yield* result, "Success")
             yield* TestClock.adjust("1 second")
-            assert.strictEqual(yield* ask, "Failure")
+            assert.strictEqual(yield* result, "Failure")
             valid = true
             yield* TestClock.adjust("2 seconds")
-            assert.strictEqual(yield* ask, "Failure")
+            assert.strictEqual(yield* result, "Failure")
             yield* TestClock.adjust("1 second")
-            assert.strictEqual(yield* ask, "Success")
+            assert.strictEqual(yield* result, "Success")
           }),
         nodeOnly
       )
     }))
 
   it.effect.each(["", "a b", "a\nb", "tökén", "x".repeat(16 * 1024 + 1)])(
-    "asks nobody about %j",
+    "rejects the token %j without a review",
     (token) =>
-      asking(
-        () => Effect.die("asked"),
+      withAnswers(
+        () => Effect.die("unexpected review"),
         (authenticate) =>
           Effect.map(Effect.flip(authenticate(token)), ({ _tag }) => assert.strictEqual(_tag, "Unauthorized"))
       )
@@ -146,39 +170,42 @@ describe("layerKubeAuthenticator", () => {
     ["timeout", "does not answer"],
     ["unavailable", "does not answer"],
     ["unauthorized", "does not answer"],
-    ["forbidden", "lacks the right to create tokenreviews.authentication.k8s.io"]
-  ])("lets nobody in where it cannot ask (%s), and asks again", ([reason, why]) =>
-    Effect.gen(function*() {
-      let away = true
-      const logged: Array<string> = []
-      yield* asking(
-        (spec) => away ? Effect.fail(failing(reason)) : tokenFor("koredump")(spec),
-        (authenticate) =>
-          Effect.gen(function*() {
-            for (let i = 0; i < 3; i++) {
-              const error = yield* Effect.flip(authenticate("t"))
-              assert.strictEqual(error._tag, "NotReady")
-              assert.include(error.detail, why)
-            }
-            assert.lengthOf(logged, 1)
-            assert.include(logged[0], `it is ${reason}`)
-            away = false
-            assert.strictEqual((yield* authenticate("t")).username, user.username)
-          })
-      ).pipe(Effect.provide(Logger.layer([Logger.map(Logger.formatLogFmt, (line) => logged.push(line))])))
-    }))
+    ["forbidden", "koredump has no permission to create tokenreviews.authentication.k8s.io"]
+  ])(
+    "fails with NotReady if the review fails (%s), and retries with the next request",
+    ([reason, why]) =>
+      Effect.gen(function*() {
+        let isFailing = true
+        const logged: Array<string> = []
+        yield* withAnswers(
+          (spec) => isFailing ? Effect.fail(apiError(reason)) : tokenFor("koredump")(spec),
+          (authenticate) =>
+            Effect.gen(function*() {
+              for (let i = 0; i < 3; i++) {
+                const error = yield* Effect.flip(authenticate("t"))
+                assert.strictEqual(error._tag, "NotReady")
+                assert.include(error.detail, why)
+              }
+              assert.lengthOf(logged, 1)
+              assert.include(logged[0], `The request is ${reason}.`)
+              isFailing = false
+              assert.strictEqual((yield* authenticate("t")).username, user.username)
+            })
+        ).pipe(Effect.provide(Logger.layer([Logger.map(Logger.formatLogFmt, (line) => logged.push(line))])))
+      })
+  )
 
-  it.effect("an answer that is no review lets nobody in", () =>
-    asking(
+  it.effect("fails with NotReady if the answer is not a review", () =>
+    withAnswers(
       () => Effect.succeed({ kind: "Status" }),
       (authenticate) => Effect.map(Effect.flip(authenticate("t")), ({ _tag }) => assert.strictEqual(_tag, "NotReady"))
     ))
 
-  it.effect("tells no token in what it fails with or logs", () =>
+  it.effect("never includes a token in errors and logs", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
-      const exit = yield* asking(
-        () => Effect.fail(failing("rejected")),
+      const exit = yield* withAnswers(
+        () => Effect.fail(apiError("rejected")),
         (authenticate) => Effect.exit(authenticate("s3cr3t-token"))
       ).pipe(Effect.provide(Logger.layer([Logger.map(Logger.formatJson, (line) => logged.push(line))])))
       assert.lengthOf(logged, 1)

@@ -2,41 +2,41 @@ import { assert, describe, it } from "@effect/vitest"
 import { PodResolver } from "@koredump/core"
 import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { KubeApiError, KubeQuery } from "../src/KubeApi.ts"
+import type { KubeApiError, KubeQuery } from "../src/api/KubeApi.ts"
 import { layerPodWatchResolver } from "../src/PodWatchResolver.ts"
-import { event, failing, layerFakeApi, page } from "./support/api.ts"
+import { apiError, event, layerFakeApi, page } from "./support/api.ts"
 import { id, pending, staticPod, web } from "./support/pods.ts"
 
 describe("layerPodWatchResolver", () => {
-  it.effect("knows the pods of its node, tells of which it knows more, and remembers those that are gone", () =>
+  it.effect("resolves the pods of its node, emits updates, and keeps deleted pods for an hour", () =>
     Effect.gen(function*() {
       const events = yield* Queue.unbounded<unknown>()
-      let asked: KubeQuery = {}
+      let requested: KubeQuery = {}
       const api = layerFakeApi({
         get: (path, query) => {
-          asked = { path, ...query }
+          requested = { path, ...query }
           return Effect.as(Effect.sleep("1 second"), page([web, staticPod], "1"))
         },
         watch: () => Effect.succeed(Stream.fromQueue(events))
       })
       yield* Effect.gen(function*() {
         const resolver = yield* PodResolver
-        const told: Array<string> = []
+        const emitted: Array<string> = []
         const updates = yield* resolver.updates
         const crashed = { podUid: pending.metadata.uid, containerId: id("c") }
 
-        // It waits for nothing.
+        // It does not wait for the list.
         assert.deepStrictEqual(yield* resolver.resolve({ podUid: web.metadata.uid }), {})
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual([asked["path"], asked["fieldSelector"], asked["resourceVersion"]], [
+        assert.deepStrictEqual([requested["path"], requested["fieldSelector"], requested["resourceVersion"]], [
           "/api/v1/pods",
           "spec.nodeName=node-1",
           "0"
         ])
-        // Read late: nothing is missed.
-        yield* updates.pipe(Stream.runForEach((uid) => Effect.sync(() => told.push(uid))), Effect.forkScoped)
+        // The subscription keeps updates until they are read.
+        yield* updates.pipe(Stream.runForEach((uid) => Effect.sync(() => emitted.push(uid))), Effect.forkScoped)
         yield* TestClock.adjust(0)
-        assert.deepStrictEqual(told.splice(0), [web.metadata.uid, "7260904bbd08e72e4dff95d9fccd2ee8"])
+        assert.deepStrictEqual(emitted.splice(0), [web.metadata.uid, "7260904bbd08e72e4dff95d9fccd2ee8"])
         assert.strictEqual(
           (yield* resolver.resolve({ podUid: web.metadata.uid, containerId: id("3") })).container,
           "web"
@@ -55,7 +55,7 @@ describe("layerPodWatchResolver", () => {
         const started = { ...pending, status }
         yield* Queue.offer(events, event("DELETED", started, "4"))
         yield* TestClock.adjust(0)
-        assert.deepStrictEqual(told.splice(0), [pending.metadata.uid, pending.metadata.uid])
+        assert.deepStrictEqual(emitted.splice(0), [pending.metadata.uid, pending.metadata.uid])
         assert.strictEqual((yield* resolver.resolve(crashed)).container, "report")
 
         yield* TestClock.adjust("59 minutes")
@@ -66,40 +66,45 @@ describe("layerPodWatchResolver", () => {
       }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
     }))
 
-  it.effect("says while it lasts that it cannot follow the pods, at the start too", () =>
+  it.effect("has a warning while it cannot list or watch pods", () =>
     Effect.gen(function*() {
-      let mayList = false
-      let mayWatch = false
+      let canList = false
+      let canWatch = false
       let connection = yield* Deferred.make<void, KubeApiError>()
       const api = layerFakeApi({
-        get: () => Effect.suspend(() => mayList ? Effect.succeed(page([web], "1")) : Effect.fail(failing("forbidden"))),
+        get: () =>
+          Effect.suspend(() => canList ? Effect.succeed(page([web], "1")) : Effect.fail(apiError("forbidden"))),
         watch: () =>
           Effect.suspend(() =>
-            mayWatch
+            canWatch
               ? Effect.succeed(Stream.fromEffectDrain(Deferred.await(connection)))
-              : Effect.fail(failing("forbidden"))
+              : Effect.fail(apiError("forbidden"))
           )
       })
-      const lacking = ["pods are not followed at the moment, cores of new ones may lack their names: it is forbidden"]
+      const warnings = [
+        "Pod watch failed, cores of new pods may have no pod identity: koredump has no permission to list and watch pods. " +
+        "The request is forbidden. Grant the verbs list and watch on pods to its service account, or set rbac.create in " +
+        "the Helm chart."
+      ]
       yield* Effect.gen(function*() {
         const resolver = yield* PodResolver
         assert.deepStrictEqual(yield* resolver.warnings, [])
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(yield* resolver.warnings, lacking)
-        mayList = true
+        assert.deepStrictEqual(yield* resolver.warnings, warnings)
+        canList = true
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.warnings, lacking)
-        mayWatch = true
+        assert.deepStrictEqual(yield* resolver.warnings, warnings)
+        canWatch = true
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(yield* resolver.warnings, [])
 
-        mayWatch = false
+        canWatch = false
         const former = connection
         connection = yield* Deferred.make<void, KubeApiError>()
-        yield* Deferred.fail(former, failing("unreachable"))
+        yield* Deferred.fail(former, apiError("unreachable"))
         yield* TestClock.adjust("10 seconds")
-        assert.deepStrictEqual(yield* resolver.warnings, lacking)
-        mayWatch = true
+        assert.deepStrictEqual(yield* resolver.warnings, warnings)
+        canWatch = true
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(yield* resolver.warnings, [])
       }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))

@@ -94,7 +94,7 @@ const shows = async (as: As, core: WireCore, also: (core: WireCore) => boolean =
 }
 
 /** Whether the pod watch works. If it fails, the server logs it. */
-const follows = ({ log }: Program) => async () => !log.some((line) => line.includes("Pods are not followed"))
+const follows = ({ log }: Program) => async () => !log.some((line) => line.includes("Pod watch failed"))
 
 /** The working functions of a node agent that runs with an account. */
 const nodeWorks = (account: string, millis = briefly) =>

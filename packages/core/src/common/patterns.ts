@@ -4,7 +4,8 @@ export const maxTokenLength = 8192
 const tokenPattern = /^[\x21-\x7e]+$/
 
 /** Whether a text can be a bearer token: visible ASCII characters only, as in an HTTP header, and not too many. */
-export const isBearerToken = (text: string): boolean => text.length <= maxTokenLength && tokenPattern.test(text)
+export const isBearerToken = (text: string, maxLength = maxTokenLength): boolean =>
+  text.length <= maxLength && tokenPattern.test(text)
 
 const loopbackPattern = /^(?:localhost|127(?:\.(?:0|[1-9]\d{0,2})){3}|::1|\[::1\])$/i
 

@@ -1,20 +1,21 @@
-/** An API server that a test plays. */
+/** A fake Kubernetes API for tests. */
 import { Effect, Layer, Stream } from "effect"
-import { KubeApi, KubeApiError } from "../../src/KubeApi.ts"
+import { KubeApi, KubeApiError } from "../../src/api/KubeApi.ts"
 
 export const fakeApi = (parts: Partial<KubeApi["Service"]>) =>
   KubeApi.of({
     server: "https://api.example",
     namespace: "koredump",
-    get: () => Effect.die("not asked for"),
-    create: () => Effect.die("not asked for"),
-    watch: () => Effect.die("not asked for"),
+    get: () => Effect.die("unexpected request"),
+    create: () => Effect.die("unexpected request"),
+    watch: () => Effect.die("unexpected request"),
     ...parts
   })
 
 export const layerFakeApi = (parts: Partial<KubeApi["Service"]>) => Layer.succeed(KubeApi, fakeApi(parts))
 
-export const failing = (reason: KubeApiError["reason"]) => new KubeApiError({ reason, message: `it is ${reason}` })
+export const apiError = (reason: KubeApiError["reason"]) =>
+  new KubeApiError({ reason, message: `The request is ${reason}.` })
 
 export const page = (items: ReadonlyArray<unknown>, resourceVersion: string, next?: string) => ({
   kind: "PodList",
@@ -23,7 +24,7 @@ export const page = (items: ReadonlyArray<unknown>, resourceVersion: string, nex
   items
 })
 
-/** An event that brings the pod in this version. */
+/** A watch event with the pod in this version. */
 export const event = (type: string, pod: { readonly metadata: object }, resourceVersion: string) => ({
   type,
   object: { ...pod, metadata: { ...pod.metadata, resourceVersion } }
@@ -31,5 +32,5 @@ export const event = (type: string, pod: { readonly metadata: object }, resource
 
 export const bookmark = (resourceVersion: string) => ({ type: "BOOKMARK", object: { metadata: { resourceVersion } } })
 
-/** Events, and then nothing more, as from a watch that goes on. */
-export const staying = (...events: ReadonlyArray<unknown>) => Stream.concat(Stream.fromIterable(events), Stream.never)
+/** The events of a watch that stays open. */
+export const openWatch = (...events: ReadonlyArray<unknown>) => Stream.concat(Stream.fromIterable(events), Stream.never)

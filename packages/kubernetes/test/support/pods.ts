@@ -1,6 +1,6 @@
-/** Pods as API servers tell of them, with much that koredump does not read. */
+/** Pods of the Kubernetes API, with many fields that koredump does not use. */
 
-/** `id("a")`: a container's id. */
+/** A container ID from one digit. */
 export const id = (digit: string): string => digit.repeat(64)
 
 const status = (name: string, runtimeId: string, more: object = {}) => ({
@@ -30,7 +30,7 @@ const terminated = (runtimeId: string) => ({
   }
 })
 
-/** A Deployment's pod: an init container that is done, a container that crashed, a sidecar, a debugging container. */
+/** A pod of a Deployment: a completed init container, a container that crashed, a sidecar, an ephemeral container. */
 export const web = {
   apiVersion: "v1",
   kind: "Pod",
@@ -83,7 +83,7 @@ export const web = {
   }
 }
 
-/** The mirror of a static pod: its cgroups have the hash of its file, the API a UID of its own. */
+/** The mirror of a static pod: its cgroups contain the hash of its file, the Kubernetes API has another UID. */
 export const staticPod = {
   apiVersion: "v1",
   kind: "Pod",
@@ -122,7 +122,7 @@ export const staticPod = {
   }
 }
 
-/** Scheduled a moment ago: no container has been started. */
+/** A scheduled pod without started containers. */
 export const pending = {
   metadata: {
     name: "report-29401-zx9cv",

@@ -1,4 +1,4 @@
-/** An API server on a socket, and the kubeconfig that leads to it. */
+/** A fake Kubernetes API on a socket, and kubeconfigs for it. */
 import { Effect, FileSystem } from "effect"
 import type { ServerResponse } from "node:http"
 
@@ -19,8 +19,8 @@ export const config = (server: string, { cluster = {}, token = "s3cr3t" }: { tok
     "current-context": "one"
   })
 
-/** Writes a kubeconfig, tells its path. */
-export const written = Effect.fnUntraced(function*(text: string) {
+/** Writes a kubeconfig and returns its path. */
+export const writeKubeconfig = Effect.fnUntraced(function*(text: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* fs.makeTempFileScoped()
   yield* fs.writeFileString(path, text)

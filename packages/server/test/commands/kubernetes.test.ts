@@ -83,21 +83,21 @@ describe("/readyz of a server without permissions", () => {
       join(cluster.root, "state")
     )
     assert.notInclude(
-      await waitForReadyz(node, /^ready\n[^]*^warning: w1: .*pods.* cannot list pods/m),
-      "reviews"
+      await waitForReadyz(node, /^ready\n[^]*^warning: w1: Pod watch failed.* cannot list pods/m),
+      "rejected"
     )
     assert.strictEqual(await nodes(node), 503)
-    const warning = /^warning: .*requests are .* to create tokenreviews\..*cannot create/im
-    assert.match(await waitForReadyz(node, warning), /^warning: w1: .*pods.* cannot list pods/m)
+    const warning = /^warning: Requests are rejected, .* no permission to create tokenreviews\..*cannot create/m
+    assert.match(await waitForReadyz(node, warning), /^warning: w1: Pod watch failed/m)
 
     answers["/apis/authentication.k8s.io/v1/tokenreviews"] = isAuthenticated
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = deny("create subjectaccessreviews")
     assert.strictEqual(await nodes(node), 503)
-    assert.notInclude(await waitForReadyz(node, / to create subjectaccessreviews\./), "tokenreviews")
+    assert.notInclude(await waitForReadyz(node, /no permission to create subjectaccessreviews\./), "tokenreviews")
 
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = isAllowed
     assert.strictEqual(await nodes(node), 200)
-    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*reviews)/s)
+    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*rejected)/s)
   })
 
   it("is not ready if a cluster server cannot list the node agent pods", async () => {
@@ -105,7 +105,7 @@ describe("/readyz of a server without permissions", () => {
     await using server = await cluster.start("cluster")
     assert.match(
       await waitForReadyz(server, /cannot list pods/),
-      /^not ready: .*nodes.* yet\.?\nwarning: .*403: cannot list pods\.\n$/i
+      /^not ready: Nodes not discovered yet\nwarning: koredump has no permission to list and watch pods in namespace "koredump"\..*: cannot list pods\. Grant .*\n$/
     )
   })
 })

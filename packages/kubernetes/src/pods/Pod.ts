@@ -1,9 +1,8 @@
-/** What koredump reads of a pod. Everything else that the API server tells of it is dropped when it is decoded. */
 import { Schema } from "effect"
 
 const Container = Schema.Struct({ name: Schema.String, image: Schema.optionalKey(Schema.String) })
 
-const Ended = Schema.Struct({
+const ContainerState = Schema.Struct({
   terminated: Schema.optionalKey(Schema.Struct({ containerID: Schema.optionalKey(Schema.String) }))
 })
 
@@ -12,14 +11,14 @@ const ContainerStatus = Schema.Struct({
   containerID: Schema.optionalKey(Schema.String),
   image: Schema.optionalKey(Schema.String),
   imageID: Schema.optionalKey(Schema.String),
-  state: Schema.optionalKey(Ended),
-  lastState: Schema.optionalKey(Ended)
+  state: Schema.optionalKey(ContainerState),
+  lastState: Schema.optionalKey(ContainerState)
 })
 
 const containers = Schema.optionalKey(Schema.Array(Container))
 const statuses = Schema.optionalKey(Schema.Array(ContainerStatus))
 
-/** A pod, by the names of the Kubernetes API. */
+/** The fields of a pod that koredump uses. Decoding drops all others. */
 export const Pod = Schema.Struct({
   metadata: Schema.Struct({
     name: Schema.String,

@@ -1,4 +1,4 @@
-/** Access by the service account of the pod that this runs in. Its files are read for each request: its token rotates. */
+import { errorCode, fileErrorText } from "@koredump/core"
 import { Config, Effect, Option } from "effect"
 import { readFileSync } from "node:fs"
 import { isIPv6 } from "node:net"
@@ -9,8 +9,11 @@ const defaultDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 const variable = (name: string) => Effect.orDie(Config.option(Config.String(name)))
 
-/** None where this is no pod, or one without a service account's token. */
-export const accessByServiceAccount = Effect.fnUntraced(function*(directory = defaultDirectory) {
+/**
+ * Access with the service account of this pod. The files are read for each request, because the token rotates. None
+ * outside of a pod, and in a pod without a token.
+ */
+export const readServiceAccount = Effect.fnUntraced(function*(directory = defaultDirectory) {
   const host = yield* variable("KUBERNETES_SERVICE_HOST")
   const port = yield* variable("KUBERNETES_SERVICE_PORT")
   const read = (name: string) =>
@@ -18,7 +21,9 @@ export const accessByServiceAccount = Effect.fnUntraced(function*(directory = de
       try: () => readFileSync(join(directory, name), "utf8"),
       catch: (error) =>
         new KubeConfigError({
-          message: `The service account's ${name} cannot be read: ${(error as NodeJS.ErrnoException).code}.`
+          message: `Cannot read the service account file ${name}: ${
+            fileErrorText(errorCode(error) ?? "unknown error")
+          }.`
         })
     })
   const namespace = yield* Effect.option(read("namespace"))
@@ -35,12 +40,12 @@ export const accessByServiceAccount = Effect.fnUntraced(function*(directory = de
         headers: { Authorization: `Bearer ${(yield* read("token")).trim()}` }
       }
     }),
-    refused: Effect.void
+    onRejected: Effect.void
   })
 })
 
-/** Whether this is a pod with a service account's token. */
+/** Whether this process runs in a pod with a service account token. */
 export const hasServiceAccount: Effect.Effect<boolean> = Effect.map(
-  Effect.suspend(() => accessByServiceAccount()),
+  Effect.suspend(() => readServiceAccount()),
   Option.isSome
 )

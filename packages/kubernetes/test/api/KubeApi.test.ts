@@ -2,26 +2,26 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FileSystem, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { KubeApi, type KubeConfigOptions, layerKubeApi } from "../src/index.ts"
-import { answer, config, type Handler, serve, written } from "./support/server.ts"
+import { KubeApi, type KubeConfigOptions, layerKubeApi } from "../../src/index.ts"
+import { answer, config, type Handler, serve, writeKubeconfig } from "../support/server.ts"
 
-/** An API server played by `handler`. */
-const against = <A, E>(
+/** Runs a test against a fake Kubernetes API. */
+const withApi = <A, E>(
   handler: Handler,
   use: (api: KubeApi["Service"], path: string) => Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>,
   options: KubeConfigOptions = {}
 ) =>
   Effect.gen(function*() {
-    const kubeconfig = yield* written(config(yield* serve(handler)))
+    const kubeconfig = yield* writeKubeconfig(config(yield* serve(handler)))
     return yield* KubeApi.use((api) => use(api, kubeconfig)).pipe(
       Effect.provide(layerKubeApi({ kubeconfig, ...options }))
     )
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
 describe("requests", () => {
-  it.live("say who asks, and what", () => {
+  it.live("send the token, the query and no trace headers", () => {
     const seen: Array<unknown> = []
-    return against((request, response) => {
+    return withApi((request, response) => {
       seen.push([request.method, request.url, request.headers.authorization, request.headers.traceparent])
       answer(response, { kind: "PodList" })
     }, (api) =>
@@ -34,33 +34,33 @@ describe("requests", () => {
       }))
   })
 
-  it.live("by another context of the kubeconfig", () =>
-    against((request, response) => answer(response, request.headers.authorization), (api) =>
+  it.live("use another context of the kubeconfig", () =>
+    withApi((request, response) => answer(response, request.headers.authorization), (api) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* api.get("/x"), "Bearer other")
         assert.isUndefined(api.namespace)
       }), { context: "two" }))
 
-  it.live("send JSON, over one connection", () => {
+  it.live("send JSON over one connection", () => {
     const ports = new Set<unknown>()
-    return against((request, response) => {
+    return withApi((request, response) => {
       ports.add(request.socket.remotePort)
       let body = ""
       request.on("data", (chunk) => {
         body += chunk
-      }).on("end", () => answer(response, { said: JSON.parse(body), type: request.headers["content-type"] }, 201))
+      }).on("end", () => answer(response, { received: JSON.parse(body), type: request.headers["content-type"] }, 201))
     }, (api) =>
       Effect.gen(function*() {
         for (let i = 0; i < 5; i++) {
-          assert.deepStrictEqual(yield* api.create("/apis/x", { i }), { said: { i }, type: "application/json" })
+          assert.deepStrictEqual(yield* api.create("/apis/x", { i }), { received: { i }, type: "application/json" })
         }
         assert.strictEqual(ports.size, 1)
       }))
   })
 
-  it.live("are sent again where a connection that was kept is closed", () => {
+  it.live("are sent again if the server has closed a kept connection", () => {
     let count = 0
-    return against((request, response) => {
+    return withApi((request, response) => {
       if (count++ === 1) request.socket.destroy()
       else answer(response, count)
     }, (api) =>
@@ -82,41 +82,43 @@ describe("requests", () => {
     [500, "unavailable"],
     [504, "unavailable"],
     [302, "rejected"]
-  ])("status %d is %s", ([status, reason]) =>
-    against((request, response) => {
-      if (request.url === "/elsewhere") return answer(response, "followed")
+  ])("fail for status %d: %s", ([status, reason]) =>
+    withApi((request, response) => {
+      if (request.url === "/elsewhere") return answer(response, "redirect followed")
       response.setHeader("location", "/elsewhere")
-      answer(response, { kind: "Status", message: "user \"koredump\"\nmay not" }, Number(status))
+      answer(response, { kind: "Status", message: "user \"koredump\"\ncannot list" }, Number(status))
     }, (api) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(api.get("/x"))
         assert.strictEqual(error.reason, reason)
         assert.strictEqual(
           error.message,
-          `The API server ${api.server} answered ${status}${status === 403 ? ": user \"koredump\" may not" : ""}.`
+          `The Kubernetes API at ${api.server} returned ${status}${
+            status === 403 ? ": user \"koredump\" cannot list" : ""
+          }.`
         )
       })))
 
-  it.live("an answer that is not JSON is none", () =>
-    against(
+  it.live("fail if the answer is not JSON", () =>
+    withApi(
       (_, response) => response.end("<html>"),
       (api) => Effect.map(Effect.flip(api.get("/x")), ({ reason }) => assert.strictEqual(reason, "malformed"))
     ))
 
-  it.live("nobody there", () =>
+  it.live("fail if nothing listens at the address", () =>
     Effect.gen(function*() {
       const gone = yield* Effect.scoped(serve(() => {}))
-      const kubeconfig = yield* written(config(gone))
+      const kubeconfig = yield* writeKubeconfig(config(gone))
       const error = yield* Effect.flip(KubeApi.use((api) => api.create("/x", {}))).pipe(
         Effect.provide(layerKubeApi({ kubeconfig }))
       )
-      assert.strictEqual(error.message, `The API server ${gone} cannot be reached (ECONNREFUSED).`)
+      assert.strictEqual(error.message, `Cannot reach the Kubernetes API at ${gone} (ECONNREFUSED).`)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.live("read the kubeconfig anew where its token is not accepted any more", () =>
-    against((request, response) => {
-      const known = request.headers.authorization === "Bearer renewed"
-      answer(response, known, known ? 200 : 401)
+  it.live("read the kubeconfig again after its token was rejected", () =>
+    withApi((request, response) => {
+      const isValid = request.headers.authorization === "Bearer renewed"
+      answer(response, isValid, isValid ? 200 : 401)
     }, (api, path) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(api.get("/x"))
@@ -125,29 +127,29 @@ describe("requests", () => {
         assert.isTrue(yield* api.get("/x"))
       })))
 
-  it.effect("have their time", () =>
+  it.effect("time out", () =>
     Effect.gen(function*() {
-      const asked = yield* Deferred.make<void>()
-      yield* against(() => Deferred.doneUnsafe(asked, Effect.void), (api) =>
+      const received = yield* Deferred.make<void>()
+      yield* withApi(() => Deferred.doneUnsafe(received, Effect.void), (api) =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(Effect.flip(api.create("/x", {})))
-          yield* Deferred.await(asked)
+          yield* Deferred.await(received)
           yield* TestClock.adjust("10 seconds")
           assert.strictEqual((yield* Fiber.join(fiber)).reason, "timeout")
         }))
     }))
 
-  it.live("end with whoever made them", () =>
+  it.live("are closed when their fiber is interrupted", () =>
     Effect.gen(function*() {
-      const asked = yield* Deferred.make<void>()
+      const received = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<void>()
-      yield* against((request) => {
+      yield* withApi((request) => {
         request.socket.on("close", () => Deferred.doneUnsafe(ended, Effect.void))
-        Deferred.doneUnsafe(asked, Effect.void)
+        Deferred.doneUnsafe(received, Effect.void)
       }, (api) =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(api.get("/x"))
-          yield* Deferred.await(asked)
+          yield* Deferred.await(received)
           yield* Fiber.interrupt(fiber)
           yield* Deferred.await(ended)
         }))
@@ -158,9 +160,9 @@ const collect = (api: KubeApi["Service"]) =>
   Effect.scoped(Effect.flatMap(api.watch("/api/v1/pods", { resourceVersion: "7" }), Stream.runCollect))
 
 describe("watches", () => {
-  it.live("are lines of JSON, until the server ends them", () => {
+  it.live("are lines of JSON until the server ends them", () => {
     let url: string | undefined
-    return against((request, response) => {
+    return withApi((request, response) => {
       url = request.url
       response.write("{\"type\":\"ADD")
       setImmediate(() => response.end("ED\"}\n\n{\"type\":\"BOOKMARK\"}\n"))
@@ -172,15 +174,15 @@ describe("watches", () => {
   })
 
   it.live.each<[string, Handler, string]>([
-    ["cannot begin", (_, response) => answer(response, {}, 410), "gone"],
-    ["break off", (_, response) => {
+    ["the server rejects it", (_, response) => answer(response, {}, 410), "gone"],
+    ["the connection is lost", (_, response) => {
       response.write("{}\n", () => setImmediate(() => response.destroy()))
     }, "unreachable"],
-    ["are nonsense", (_, response) => response.end("nonsense\n"), "malformed"]
+    ["a line is not JSON", (_, response) => response.end("nonsense\n"), "malformed"]
   ])(
-    "%s",
+    "fail if %s",
     ([, handler, reason]) =>
-      against(
+      withApi(
         handler,
         (api) => Effect.map(Effect.flip(collect(api)), (error) => assert.strictEqual(error.reason, reason))
       )

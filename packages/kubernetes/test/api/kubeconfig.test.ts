@@ -1,56 +1,56 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
-import { KubeApi, layerKubeApi } from "../src/index.ts"
-import { answer, config, serve, written } from "./support/server.ts"
+import { KubeApi, layerKubeApi } from "../../src/index.ts"
+import { answer, config, serve, writeKubeconfig } from "../support/server.ts"
 
-const failureOf = (text: string, context?: string) =>
+const readMessage = (text: string, context?: string) =>
   Effect.gen(function*() {
-    const kubeconfig = yield* written(text)
+    const kubeconfig = yield* writeKubeconfig(text)
     const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig, context })))
     return message.replace(kubeconfig, "FILE")
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-describe("a kubeconfig that cannot be used", () => {
+describe("an invalid kubeconfig", () => {
   it.live.each<[string, string, string | undefined, string]>([
-    ["context", config("https://a"), "three", "The kubeconfig FILE has no context \"three\"."],
-    ["user", config("https://a"), "no-user", "The kubeconfig FILE has no user \"x\"."],
-    ["cluster", config("https://a"), "no-cluster", "The kubeconfig FILE has no cluster \"x\"."],
-    ["address", config("nonsense"), undefined, "The kubeconfig FILE has no valid address of the API server."],
+    ["an existing context", config("https://a"), "three", "The kubeconfig FILE has no context \"three\"."],
+    ["an existing user", config("https://a"), "no-user", "The kubeconfig FILE has no user \"x\"."],
+    ["an existing cluster", config("https://a"), "no-cluster", "The kubeconfig FILE has no cluster \"x\"."],
+    ["a valid server URL", config("nonsense"), undefined, "The kubeconfig FILE has no valid server URL."],
     [
-      "verification",
+      "verification of the server",
       config("https://a", { cluster: { "insecure-skip-tls-verify": true } }),
       undefined,
-      "The kubeconfig FILE says insecure-skip-tls-verify: the API server is always verified, give its CA instead."
+      "The kubeconfig FILE sets insecure-skip-tls-verify, which koredump does not support. Set certificate-authority instead."
     ],
     [
-      "encryption",
+      "TLS",
       config("http://192.0.2.1:8080"),
       undefined,
-      "The kubeconfig FILE has an API server that is reached neither by https nor on loopback."
+      "The kubeconfig FILE has a server URL without TLS. Use https, or http on localhost."
     ]
   ])(
-    "no %s",
+    "fails without %s",
     ([, text, context, expected]) =>
-      Effect.map(failureOf(text, context), (message) => assert.strictEqual(message, expected))
+      Effect.map(readMessage(text, context), (message) => assert.strictEqual(message, expected))
   )
 
-  it.live("what it holds is not in the message", () =>
+  it.live("is not quoted in the message", () =>
     Effect.gen(function*() {
-      const message = yield* failureOf("users: [{name: u, user: {token: s3cr3t}}\n  : [")
-      assert.include(message, "cannot be used: it is no YAML")
+      const message = yield* readMessage("users: [{name: u, user: {token: s3cr3t}}\n  : [")
+      assert.include(message, "cannot be read: invalid YAML")
       assert.notInclude(message, "s3cr3t")
     }))
 
-  it.live("no file", () =>
+  it.live("fails without a file", () =>
     Effect.gen(function*() {
       const { message } = yield* Effect.flip(Layer.build(layerKubeApi({ kubeconfig: "/nowhere/config" })))
-      assert.include(message, "The kubeconfig /nowhere/config cannot be used: ENOENT")
+      assert.include(message, "The kubeconfig /nowhere/config cannot be read: ENOENT")
     }).pipe(Effect.scoped))
 })
 
 describe("an exec plugin", () => {
-  it.live("is run once", () =>
+  it.live("runs once", () =>
     Effect.gen(function*() {
       const server = yield* serve((request, response) => answer(response, request.headers.authorization))
       const fs = yield* FileSystem.FileSystem
@@ -58,7 +58,9 @@ describe("an exec plugin", () => {
       const script = `require("fs").appendFileSync(${JSON.stringify(runs)}, "x");
         console.log(JSON.stringify({ status: { token: "of the plugin" } }))`
       const exec = { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] }
-      const kubeconfig = yield* written(config(server).replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec })))
+      const kubeconfig = yield* writeKubeconfig(
+        config(server).replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec }))
+      )
       yield* Effect.gen(function*() {
         const api = yield* KubeApi
         const answers = yield* Effect.all([api.get("/x"), api.get("/x"), api.create("/x", {})], {
@@ -69,15 +71,15 @@ describe("an exec plugin", () => {
       assert.strictEqual(yield* fs.readFileString(runs), "x")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.live("says why it fails, at the first request", () =>
+  it.live("fails the first request with the reason", () =>
     Effect.gen(function*() {
       const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "/nowhere/plugin", args: [] }
       const text = config("https://192.0.2.1").replace("{\"token\":\"s3cr3t\"}", JSON.stringify({ exec }))
-      const kubeconfig = yield* written(text)
+      const kubeconfig = yield* writeKubeconfig(text)
       const error = yield* Effect.flip(KubeApi.use((api) => api.get("/x"))).pipe(
         Effect.provide(layerKubeApi({ kubeconfig }))
       )
       assert.strictEqual(error.reason, "unauthorized")
-      assert.include(error.message, "No credentials for https://192.0.2.1: spawn /nowhere/plugin ENOENT")
+      assert.include(error.message, "Cannot get credentials for https://192.0.2.1: spawn /nowhere/plugin ENOENT")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -1,16 +1,12 @@
-/**
- * Remembers for a short time what the API server answered: yes longer than no, a failure never. Requests for the same
- * at the same time ask once. What is asked about (a token) is known by a hash alone once the answer is there.
- */
 import { Cache, Duration, Effect, Equal, Exit, Hash } from "effect"
 import { createHash } from "node:crypto"
 
-/** How long a yes holds: so long does a right that was taken away, or a token that was revoked, still work. */
-export const acceptedFor = Duration.seconds(10)
-/** How long a no holds. */
-export const refusedFor = Duration.seconds(3)
+/** How long a positive answer is cached: revoked permissions and tokens keep working for this long. */
+export const acceptedTtl = Duration.seconds(10)
+/** How long a negative answer is cached. */
+export const rejectedTtl = Duration.seconds(3)
 
-/** The subject of a review, equal to others by its digest; it can be read once, by the review itself. */
+/** A cache key: the digest of the subject. The cache never keeps the subject itself, which may be a token. */
 class ReviewKey<Subject> {
   readonly digest: string
   #subject: Subject | undefined
@@ -18,7 +14,8 @@ class ReviewKey<Subject> {
     this.digest = digest
     this.#subject = subject
   }
-  take(): Subject | undefined {
+  /** Returns the subject and removes it from the key. */
+  removeSubject(): Subject | undefined {
     const subject = this.#subject
     this.#subject = undefined
     return subject
@@ -31,24 +28,27 @@ class ReviewKey<Subject> {
   }
 }
 
-/** A name for a subject from which it cannot be had back. */
-export const digestOf = (subject: string): string => createHash("sha256").update(subject).digest("base64")
+/** An irreversible digest of a subject. */
+export const toDigest = (subject: string): string => createHash("sha256").update(subject).digest("base64")
 
-/** The answers to at most `capacity` different questions; the ones asked longest ago are forgotten first. */
+/**
+ * Caches the answers to at most `capacity` reviews, for seconds, and never failures. Equal requests at the same time
+ * share one review. Above the capacity, the least recently used answer is removed first.
+ */
 export const makeReviewCache = Effect.fnUntraced(function*<Subject, Answer, E>(options: {
   readonly capacity: number
   readonly review: (subject: Subject) => Effect.Effect<Answer, E>
   readonly accepts: (answer: Answer) => boolean
 }) {
-  // A lookup keeps the context of whoever began it. That would be a request with its headers; it is this one instead.
+  // The cache keeps the context of each lookup. This context has no request and no headers.
   const context = yield* Effect.context<never>()
   const cache = yield* Cache.makeWith(
-    (key: ReviewKey<Subject>) => options.review(key.take()!),
+    (key: ReviewKey<Subject>) => options.review(key.removeSubject()!),
     {
       capacity: options.capacity,
       timeToLive: (exit) => {
         if (Exit.isFailure(exit)) return Duration.zero
-        return options.accepts(exit.value) ? acceptedFor : refusedFor
+        return options.accepts(exit.value) ? acceptedTtl : rejectedTtl
       }
     }
   )
@@ -56,7 +56,7 @@ export const makeReviewCache = Effect.fnUntraced(function*<Subject, Answer, E>(o
     Effect.suspend(() => {
       const key = new ReviewKey(digest, subject)
       return Cache.get(cache, key).pipe(
-        Effect.ensuring(Effect.sync(() => key.take())),
+        Effect.ensuring(Effect.sync(() => key.removeSubject())),
         Effect.updateContext(() => context)
       )
     })

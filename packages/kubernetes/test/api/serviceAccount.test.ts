@@ -2,23 +2,23 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, FileSystem, Option } from "effect"
 import { join } from "node:path"
-import { accessByServiceAccount } from "../src/serviceAccount.ts"
+import { readServiceAccount } from "../../src/api/serviceAccount.ts"
 
 const inPod = { KUBERNETES_SERVICE_HOST: "192.0.2.1", KUBERNETES_SERVICE_PORT: "6443" }
 const files = { token: "first\n", "ca.crt": "a CA", namespace: "koredump" }
 
-/** The access that a pod with these variables and files has. */
+/** The access of a pod with these variables and files. */
 const access = (variables: Record<string, string>, present: Record<string, string>) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
     const write = (name: string, text: string) => fs.writeFileString(join(directory, name), text)
     for (const [name, text] of Object.entries(present)) yield* write(name, text)
-    return { write, access: yield* accessByServiceAccount(directory) }
+    return { write, access: yield* readServiceAccount(directory) }
   }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(variables))))
 
-describe("accessByServiceAccount", () => {
-  it.live("reads what the kubelet puts there, newly for each request", () =>
+describe("readServiceAccount", () => {
+  it.live("reads the files of the kubelet again for each request", () =>
     Effect.gen(function*() {
       const pod = yield* access(inPod, files)
       const { credentials, namespace, server } = Option.getOrThrow(pod.access)
@@ -32,11 +32,11 @@ describe("accessByServiceAccount", () => {
       assert.strictEqual((yield* credentials).headers["Authorization"], "Bearer second")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.live("fails where the CA is not there: nothing is sent to whom nobody vouches for", () =>
+  it.live("fails without a CA: it sends nothing to a server that it cannot verify", () =>
     Effect.gen(function*() {
       const pod = yield* access(inPod, { token: "first" })
       const { message } = yield* Effect.flip(Option.getOrThrow(pod.access).credentials)
-      assert.strictEqual(message, "The service account's ca.crt cannot be read: ENOENT.")
+      assert.strictEqual(message, "Cannot read the service account file ca.crt: no such file or directory.")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live.each<[string, Record<string, string>, Record<string, string>, string | undefined]>([

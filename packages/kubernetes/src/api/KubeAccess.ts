@@ -1,39 +1,39 @@
-/** Where the API server is, and how to prove to it who we are. */
+/** Address of the Kubernetes API and credentials for it. */
 import { type Effect, Schema } from "effect"
 import type { Agent, AgentOptions } from "node:https"
 
-/** The API server cannot be found as configured: one sentence for whoever started the program. */
+/** The configuration for the Kubernetes API cannot be used. The message is a sentence for users, without secrets. */
 export class KubeConfigError extends Schema.TaggedError<KubeConfigError>()("KubeConfigError", {
   message: Schema.String
 }) {}
 
-/** Which cluster. */
+/** Selects a cluster. */
 export interface KubeConfigOptions {
   /**
-   * A kubeconfig. Without it those that `KUBECONFIG` names, else the service account of the pod that this runs in, else
+   * Path of a kubeconfig. Default: the files in `KUBECONFIG`, then the service account of this pod, then
    * `~/.kube/config`.
    */
   readonly kubeconfig?: string | undefined
-  /** A context of the kubeconfig; without it the current one. */
+  /** Context of the kubeconfig. Default: the current context. */
   readonly context?: string | undefined
 }
 
-/** What a request needs at the moment. */
+/** What the next request needs. */
 export interface KubeCredentials {
   readonly tls: Pick<AgentOptions, "ca" | "cert" | "key" | "servername">
-  /** What makes the connections, where they go through a proxy. */
+  /** Creates the connections if the kubeconfig has a proxy. */
   readonly proxy: Agent | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** See the module's text. */
+/** Access to one cluster. */
 export interface KubeAccess {
-  /** Address of the API server, without a slash at the end. */
+  /** URL of the Kubernetes API, without a slash at the end. */
   readonly server: string
   /** The namespace of the context or of the service account. */
   readonly namespace: string | undefined
-  /** Asked for before each request: files and plugins may have newer ones. */
+  /** Read before each request, because files and exec plugins rotate them. */
   readonly credentials: Effect.Effect<KubeCredentials, KubeConfigError>
-  /** The API server did not accept the last ones. */
-  readonly refused: Effect.Effect<void>
+  /** Call this when the Kubernetes API has rejected the credentials: the next ones are read again. */
+  readonly onRejected: Effect.Effect<void>
 }

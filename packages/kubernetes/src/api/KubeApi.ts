@@ -1,0 +1,176 @@
+import { errorCode, readText, toSingleLine } from "@koredump/core"
+import { Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
+import { Ndjson } from "effect/encoding"
+import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import type { KubeConfigError, KubeConfigOptions } from "./KubeAccess.ts"
+import { makeKubeConnections } from "./KubeConnections.ts"
+import { loadCredentials } from "./loadCredentials.ts"
+
+const reasons = [
+  "unauthorized",
+  "forbidden",
+  "not-found",
+  "conflict",
+  "gone",
+  "too-many-requests",
+  "unavailable",
+  "rejected",
+  "unreachable",
+  "timeout",
+  "malformed"
+] as const
+
+/** A request to the Kubernetes API failed. The message is a sentence without secrets. */
+export class KubeApiError extends Schema.TaggedError<KubeApiError>()("KubeApiError", {
+  reason: Schema.Literals(reasons),
+  message: Schema.String
+}) {}
+
+/** Query parameters. Undefined ones are omitted. */
+export type KubeQuery = Readonly<Record<string, string | number | boolean | undefined>>
+
+/**
+ * The Kubernetes API. Callers decode the JSON. Paths start with `/api` or `/apis`, and their segments must be encoded.
+ * Every request has a timeout.
+ */
+export class KubeApi extends Context.Service<KubeApi, {
+  /** URL of the Kubernetes API. */
+  readonly server: string
+  /** The namespace of the service account or of the context of the kubeconfig. */
+  readonly namespace: string | undefined
+  readonly get: (path: string, query?: KubeQuery) => Effect.Effect<unknown, KubeApiError>
+  /** Only for requests that may be sent twice, such as reviews and tokens. */
+  readonly create: (path: string, body: unknown) => Effect.Effect<unknown, KubeApiError>
+  /** Starts a watch. The stream of its events ends when the Kubernetes API ends the watch. */
+  readonly watch: (
+    path: string,
+    query: KubeQuery
+  ) => Effect.Effect<Stream.Stream<unknown, KubeApiError>, KubeApiError, Scope.Scope>
+}>()("@koredump/kubernetes/KubeApi") {}
+
+const createTimeout = "10 seconds"
+const listTimeout = "60 seconds"
+const headTimeout = "30 seconds"
+const maxBodyBytes = 256 * 1024 * 1024
+const maxErrorBytes = 64 * 1024
+/** Objects have at most 1.5 MiB in etcd. As JSON they are larger. */
+const maxEventBytes = 8 * 1024 * 1024
+
+const toReason = (status: number): typeof reasons[number] => {
+  switch (status) {
+    case 401:
+      return "unauthorized"
+    case 403:
+      return "forbidden"
+    case 404:
+      return "not-found"
+    case 409:
+      return "conflict"
+    case 410:
+      return "gone"
+    case 429:
+      return "too-many-requests"
+    default:
+      return status >= 500 ? "unavailable" : "rejected"
+  }
+}
+
+const decodeStatus = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ message: Schema.String })))
+
+const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
+  const access = yield* loadCredentials(options)
+  const { namespace, server } = access
+  const connections = yield* makeKubeConnections(access)
+
+  const failure = (reason: typeof reasons[number], what: string) =>
+    new KubeApiError({ reason, message: `The Kubernetes API at ${server} ${what}.` })
+
+  const unreachable = (error: HttpClientError.HttpClientError) =>
+    new KubeApiError({
+      reason: "unreachable",
+      message: `Cannot reach the Kubernetes API at ${server} (${errorCode(error.reason.cause) ?? error.reason._tag}).`
+    })
+
+  const timedOut = { orElse: () => Effect.fail(failure("timeout", "did not answer in time")) }
+
+  const readBody = (response: HttpClientResponse.HttpClientResponse) =>
+    readText(Stream.mapError(response.stream, unreachable), maxBodyBytes).pipe(
+      Effect.flatMap(({ isTruncated, text }) =>
+        isTruncated
+          ? Effect.fail(failure("malformed", `sent more than ${maxBodyBytes} bytes`))
+          : Effect.succeed(text)
+      )
+    )
+
+  /** The message of an error answer, if it explains a missing permission. Other messages may quote the request. */
+  const readDetail = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
+    if (toReason(response.status) !== "forbidden") return ""
+    const body = yield* Effect.option(readText(response.stream, maxErrorBytes))
+    const status = Option.flatMap(body, ({ text }) => decodeStatus(text))
+    return Option.match(status, { onNone: () => "", onSome: ({ message }) => `: ${toSingleLine(message)}` })
+  })
+
+  const toError = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
+    const reason = toReason(response.status)
+    if (reason === "unauthorized") yield* access.onRejected
+    return failure(reason, `returned ${response.status}${yield* readDetail(response)}`)
+  })
+
+  /** Sends a request. Returns when the headers of the answer have arrived. */
+  const send = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
+    const { client, headers } = yield* Effect.mapError(
+      connections.current,
+      ({ message }) => new KubeApiError({ reason: "unauthorized", message })
+    )
+    const response = yield* HttpClient.withScope(client).execute(
+      HttpClientRequest.setHeaders(request, { accept: "application/json", "user-agent": "koredump", ...headers })
+    ).pipe(
+      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+      Effect.mapError(unreachable)
+    )
+    if (response.status >= 200 && response.status < 300) return response
+    return yield* yield* toError(response)
+  })
+
+  const json = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
+    const text = yield* Effect.flatMap(send(request), readBody)
+    return yield* Effect.try({
+      try: (): unknown => JSON.parse(text),
+      catch: () => failure("malformed", "returned invalid JSON")
+    })
+  }, Effect.scoped)
+
+  const toRequest = (path: string, query: KubeQuery = {}) => HttpClientRequest.get(server + path, { urlParams: query })
+
+  return KubeApi.of({
+    server,
+    namespace,
+    get: (path, query) => Effect.timeoutOrElse(json(toRequest(path, query)), { duration: listTimeout, ...timedOut }),
+    create: (path, body) =>
+      json(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(server + path), body)).pipe(
+        // The Kubernetes API may have closed a kept connection.
+        Effect.retry({ times: 2, while: ({ reason }) => reason === "unreachable" }),
+        Effect.timeoutOrElse({ duration: createTimeout, ...timedOut })
+      ),
+    watch: (path, query) =>
+      send(toRequest(path, { ...query, watch: true })).pipe(
+        Effect.timeoutOrElse({ duration: headTimeout, ...timedOut }),
+        Effect.map((response) =>
+          response.stream.pipe(
+            Stream.mapError(unreachable),
+            Stream.pipeThroughChannel(
+              Ndjson.decode<KubeApiError>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })
+            ),
+            Stream.catchTag(
+              "NdjsonError",
+              ({ reason }) => Stream.fail(failure("malformed", `sent an invalid watch event (${reason})`))
+            )
+          )
+        )
+      )
+  })
+})
+
+/** The Kubernetes API of a kubeconfig or of the service account of this pod. */
+export const layerKubeApi = (options: KubeConfigOptions = {}): Layer.Layer<KubeApi, KubeConfigError> =>
+  Layer.effect(KubeApi, make(options))
