@@ -159,7 +159,7 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], mi
           return nodes.length === 2 && nodes.every(({ corePattern }) => typeof corePattern === "string")
         }),
       // If a node hides cores from the cluster server, the cluster server logs it.
-      "complete lists": async () => !server.log.some((line) => line.includes("Not all of a node is to be had")),
+      "complete lists": async () => !server.log.some((line) => line.includes("Node degraded")),
       follows: follows(server),
       "delete pod": deletion(pod),
       "delete host": deletion(host)

@@ -26,8 +26,11 @@ export const makeFailureLog = ({ failed, level = "Warn", recovered }: FailureLog
       Effect.suspend(() => {
         if (reason === current) return Effect.void
         current = reason
-        const log = level === "Warn" ? Effect.logWarning : Effect.logError
-        return Effect.annotateLogs(cause === undefined ? log(failed) : log(failed, cause), { reason })
+        const details = cause === undefined ? [] : [cause]
+        return Effect.annotateLogs(
+          level === "Warn" ? Effect.logWarning(failed, ...details) : Effect.logError(failed, ...details),
+          { reason }
+        )
       }),
     recovered: Effect.suspend(() => {
       if (current === undefined) return Effect.void
