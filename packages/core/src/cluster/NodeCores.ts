@@ -2,6 +2,7 @@ import type { CoreSummary } from "../model/Core.ts"
 import type { CoreEvent } from "../model/CoreEvent.ts"
 import type { CoreId, CoreRef } from "../model/CoreId.ts"
 import type { CoreIndex } from "../source/CoreIndex.ts"
+import { ReplayDiff } from "../source/ReplayDiff.ts"
 import { type NodeCoreInfo, type SanitizedCore, sanitizeNodeCore } from "./sanitizeNodeCore.ts"
 
 /** Limits for the cores of one node. */
@@ -17,7 +18,7 @@ export interface NodeCoreLimits {
 }
 
 /** A change of the index: a core is added or modified, or removed (`undefined`). */
-export interface CoreChange {
+export interface IndexChange {
   readonly id: CoreId
   readonly core: SanitizedCore | undefined
 }
@@ -36,6 +37,10 @@ class CoreSet<Info extends NodeCoreInfo> {
   readonly namespaces = new Map<string, number>()
   jsonBytes = 0
   fileBytes = 0
+
+  has(id: CoreId): boolean {
+    return this.byId.has(id)
+  }
 
   set(id: CoreId, info: Info): void {
     this.delete(id)
@@ -73,6 +78,11 @@ class CoreSet<Info extends NodeCoreInfo> {
     return surplus
   }
 
+  /** Removes cores until the rest is within the limits. */
+  reduceTo(limits: NodeCoreLimits): void {
+    for (const id of this.selectSurplus(limits, 1)) this.delete(id)
+  }
+
   /** Whether the cores exceed `times` the limits. */
   exceeds({ maxBytes, maxCores, maxNamespaces }: NodeCoreLimits, times = 1): boolean {
     return this.byId.size > maxCores * times || this.jsonBytes > maxBytes * times ||
@@ -92,10 +102,8 @@ export class NodeCores {
   readonly #index: CoreIndex
   readonly #node: string
   readonly #limits: NodeCoreLimits
-  readonly #held = new CoreSet<NodeCoreInfo>()
-  /** The cores of the current replay. Undefined if there is none. */
-  #replay: CoreSet<SanitizedCore> | undefined
-  #since: string | undefined
+  readonly #cores = new CoreSet<NodeCoreInfo>()
+  readonly #diff = new ReplayDiff<CoreId, CoreSet<SanitizedCore>>(() => new CoreSet(), { maxVersionLength })
   #dropped = 0
 
   constructor(index: CoreIndex, node: string, limits: NodeCoreLimits) {
@@ -106,12 +114,12 @@ export class NodeCores {
 
   /** Number of cores in the index. */
   get count(): number {
-    return this.#held.byId.size
+    return this.#cores.byId.size
   }
 
   /** Size of their core files. */
   get fileBytes(): number {
-    return this.#held.fileBytes
+    return this.#cores.fileBytes
   }
 
   /** Number of cores dropped since the start of the last replay. */
@@ -121,54 +129,53 @@ export class NodeCores {
 
   /** The node's resource version to resume the watch from. Undefined: the watch starts with a replay. */
   get since(): string | undefined {
-    return this.#since
+    return this.#diff.since
   }
 
   /** The reference of the core on the node itself, which may report another name. */
   toNodeRef(id: CoreId): CoreRef {
-    return { node: this.#held.byId.get(id)?.reportedNode ?? this.#node, id }
+    return { node: this.#cores.byId.get(id)?.reportedNode ?? this.#node, id }
   }
 
   /** Discards the resource version: the next watch starts with a replay. The cores stay. */
   expireVersion(): void {
-    this.#since = undefined
+    this.#diff.expire()
   }
 
   /** A watch starts. */
   beginWatch(): void {
-    this.#replay = this.#since === undefined ? new CoreSet() : undefined
-    if (this.#replay !== undefined) this.#dropped = 0
+    this.#diff.connect()
+    if (this.#diff.replayed !== undefined) this.#dropped = 0
   }
 
   /** The changes of an event: none during a replay, and at its end the difference to the index. */
-  toChanges(event: CoreEvent): ReadonlyArray<CoreChange> {
-    if (event.type === "BOOKMARK") return this.#replay === undefined ? [] : this.#difference(this.#replay)
+  toChanges(event: CoreEvent): ReadonlyArray<IndexChange> {
+    const { replayed } = this.#diff
+    if (event.type === "BOOKMARK") return replayed === undefined ? [] : this.#finishReplay(replayed)
     const { id } = event.object
     const core = event.type === "DELETED" ? undefined : this.#sanitize(event.object)
-    if (this.#replay === undefined) return [{ id, core }]
-    if (core === undefined) this.#replay.delete(id)
-    else this.#replay.set(id, core)
+    if (replayed === undefined) return [{ id, core }]
+    if (core === undefined) replayed.delete(id)
+    else replayed.set(id, core)
     // Removing many at a time keeps this fast: a node may send many times its limit.
-    if (this.#replay.exceeds(this.#limits, 2)) {
-      for (const surplus of this.#replay.selectSurplus(this.#limits, 1)) this.#replay.delete(surplus)
-    }
+    if (replayed.exceeds(this.#limits, 2)) replayed.reduceTo(this.#limits)
     return []
   }
 
   /** Applies a change to the index. Returns whether it changed anything. */
-  applyChange({ core, id }: CoreChange): boolean {
+  applyChange({ core, id }: IndexChange): boolean {
     const ref = { node: this.#node, id }
     const before = this.#index.get(ref)
     if (core === undefined) {
       this.#index.remove(ref)
-      this.#held.delete(id)
+      this.#cores.delete(id)
       return before !== undefined
     }
     const { core: summary, ...info } = core
-    this.#held.set(id, info)
+    this.#cores.set(id, info)
     this.#index.put(summary)
-    if (this.#held.exceeds(this.#limits)) {
-      for (const surplus of this.#held.selectSurplus(this.#limits, 0.99)) {
+    if (this.#cores.exceeds(this.#limits)) {
+      for (const surplus of this.#cores.selectSurplus(this.#limits, 0.99)) {
         this.applyChange({ id: surplus, core: undefined })
       }
     }
@@ -179,24 +186,19 @@ export class NodeCores {
    * All changes of the event have been applied: the watch can resume after it. Returns whether the index has all cores of
    * the node now.
    */
-  onApplied({ object: { resourceVersion }, type }: CoreEvent): boolean {
-    if (type === "BOOKMARK") this.#replay = undefined
-    if (this.#replay === undefined) {
-      this.#since = resourceVersion.length <= maxVersionLength
-        ? resourceVersion
-        : undefined
-    }
-    return type === "BOOKMARK"
+  onApplied(event: CoreEvent): boolean {
+    this.#diff.advance(event)
+    return event.type === "BOOKMARK"
   }
 
   /** The index has removed the core because of its own limit. */
   onEvicted(id: CoreId): void {
-    this.#held.delete(id)
+    this.#cores.delete(id)
   }
 
   /** The changes that remove all cores of the node. */
-  toRemovals(): ReadonlyArray<CoreChange> {
-    return [...this.#held.byId.keys()].map((id) => ({ id, core: undefined }))
+  toRemovals(): ReadonlyArray<IndexChange> {
+    return [...this.#cores.byId.keys()].map((id) => ({ id, core: undefined }))
   }
 
   #sanitize(summary: CoreSummary): SanitizedCore | undefined {
@@ -205,14 +207,11 @@ export class NodeCores {
     return core
   }
 
-  #difference(replay: CoreSet<SanitizedCore>): ReadonlyArray<CoreChange> {
-    if (replay.exceeds(this.#limits)) {
-      for (const surplus of replay.selectSurplus(this.#limits, 1)) replay.delete(surplus)
-    }
-    const removed = [...this.#held.byId.keys()].filter((id) => !replay.byId.has(id))
+  #finishReplay(replayed: CoreSet<SanitizedCore>): ReadonlyArray<IndexChange> {
+    if (replayed.exceeds(this.#limits)) replayed.reduceTo(this.#limits)
     return [
-      ...removed.map((id): CoreChange => ({ id, core: undefined })),
-      ...[...replay.byId].map(([id, core]): CoreChange => ({ id, core }))
+      ...this.#diff.findGone(this.#cores.byId.keys()).map((id): IndexChange => ({ id, core: undefined })),
+      ...Array.from(replayed.byId, ([id, core]): IndexChange => ({ id, core }))
     ]
   }
 }

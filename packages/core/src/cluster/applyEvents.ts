@@ -1,7 +1,7 @@
 import { Clock, Effect, Metric } from "effect"
 import type { CoreEvent } from "../model/CoreEvent.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
-import type { CoreChange } from "./NodeCores.ts"
+import type { IndexChange } from "./NodeCores.ts"
 import type { NodeFailureLog } from "./NodeFailureLog.ts"
 
 /** Changes between two yields to other fibers. */
@@ -21,7 +21,7 @@ export interface AppliedEvents {
 }
 
 /** Applies changes to the index, and yields to other fibers in between. Returns the number of cores that changed. */
-export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, changes: ReadonlyArray<CoreChange>) {
+export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, changes: ReadonlyArray<IndexChange>) {
   let applied = 0
   for (const [n, change] of changes.entries()) {
     if (node.cores.applyChange(change)) applied += 1
