@@ -4,7 +4,10 @@ import {
   heartbeatInterval,
   heartbeatTimeout,
   layerClusterCoreSource,
-  NodeFailed
+  layerStaticNodeDirectory,
+  NodeConnector,
+  NodeFailed,
+  ResourceVersionExpired
 } from "@koredump/core"
 import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
 import { Cause, Clock, Duration, Effect, Layer, Logger, References, Stream } from "effect"
@@ -117,6 +120,74 @@ describe("heartbeats", () => {
     }).pipe(Effect.provide(layerCluster())))
 })
 
+const count = (names: ReadonlyArray<string>, wanted: string) => names.filter((name) => name === wanted).length
+
+describe("a connection", () => {
+  it.effect("does not time out while the server limits the rate of changes", () =>
+    Effect.gen(function*() {
+      const changes = Stream.fromIterable(Array.from({ length: 30 }, (_, i) => added(i)))
+      yield* addNode(makeNode(Stream.concat(Stream.make(bookmark("x")), Stream.concat(changes, Stream.never))))
+      for (let second = 0; second < 40; second++) {
+        yield* advance("1 second")
+        assert.strictEqual(yield* nodeState("node-1"), "ready")
+      }
+    }).pipe(Effect.provide(layerCluster(undefined, { maxCoresPerNode: 10, maxChangesPerSecond: 0.5 }))))
+
+  it.effect("leaves the node syncing while it replays after an expired version", () =>
+    Effect.gen(function*() {
+      const wait = Stream.fromEffectDrain(Effect.sleep("3 seconds"))
+      let watches = 0
+      yield* addNode(makeNode(Stream.empty, {
+        changes: (options) => {
+          if (options?.filter?.state === undefined) return Stream.make(bookmark("x"))
+          watches += 1
+          return watches === 1
+            ? Stream.make(bookmark("x")).pipe(
+              Stream.concat(wait),
+              Stream.concat(Stream.fail(new ResourceVersionExpired()))
+            )
+            : wait.pipe(Stream.concat(Stream.make(bookmark("y"))), Stream.concat(Stream.never))
+        }
+      }))
+      const states: Array<unknown> = []
+      for (let i = 0; i < 3; i++) {
+        yield* advance("2 seconds")
+        states.push(yield* nodeState("node-1"))
+      }
+      assert.deepStrictEqual([watches, ...states], [2, "ready", "syncing", "ready"])
+    }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("is kept when a watch fails, and closed when it cannot be established", () =>
+    Effect.gen(function*() {
+      const opened: Array<string> = []
+      const closed: Array<string> = []
+      const connector = NodeConnector.of({
+        connect: ({ name }) =>
+          Effect.acquireRelease(
+            Effect.sync(() => opened.push(name)),
+            () => Effect.sync(() => closed.push(name))
+          ).pipe(
+            Effect.andThen(
+              name === "bad"
+                ? Effect.fail(new NodeFailed())
+                : Effect.succeed(makeNode(Stream.concat(Stream.make(bookmark("x")), Stream.fail(new NodeFailed()))))
+            )
+          )
+      })
+      yield* advance("1 minute").pipe(Effect.provide(
+        layerClusterCoreSource().pipe(
+          Layer.provide(Layer.succeed(NodeConnector, connector)),
+          Layer.provide(layerStaticNodeDirectory(["good", "bad"].map((name) => ({ name, address: name })))),
+          Layer.provideMerge(layerIdle),
+          Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
+        )
+      ))
+      assert.deepStrictEqual([count(opened, "good"), count(closed, "good")], [1, 1])
+      assert.isAbove(count(opened, "bad"), 5)
+      assert.strictEqual(count(closed, "bad"), count(opened, "bad"))
+    }))
+})
+
 interface Logged {
   readonly level: string
   readonly message: unknown
@@ -166,6 +237,19 @@ describe("the log", () => {
       assert.deepStrictEqual(logged, [...once, ...once])
     }))
 
+  it.effect("has no further message if the reason changes while the node is unreachable", () =>
+    Effect.gen(function*() {
+      const logged = yield* logsOf(Effect.gen(function*() {
+        const nodes = yield* FakeNodes
+        yield* nodes.add("node-1")
+        for (const detail of ["Gone.", "Broken.", "Gone."]) {
+          yield* nodes.fail("node-1", new NodeFailed({ detail }))
+          yield* advance("1 minute")
+        }
+      }))
+      assert.deepStrictEqual(logged.map(({ annotations }) => annotations["reason"]), ["Gone."])
+    }))
+
   it.effect("has the cause of an internal error", () =>
     Effect.gen(function*() {
       const logged = yield* logsOf(Effect.gen(function*() {
@@ -182,7 +266,7 @@ describe("the log", () => {
       const malformed = added(1, { COREDUMP_TIMESTAMP: "yesterday" })
       const logged = yield* logsOf(Effect.gen(function*() {
         yield* addNode(makeNode(Stream.concat(
-          Stream.make(malformed, malformed, bookmark("x")),
+          Stream.concat(Stream.make(malformed), Stream.make(malformed, bookmark("x"))),
           Stream.concat(
             Stream.fromEffectDrain(Effect.sleep("1 second")),
             Stream.concat(Stream.make(malformed, bookmark("y")), Stream.never)
