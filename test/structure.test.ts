@@ -13,7 +13,7 @@ const levels: Readonly<Record<string, ReadonlyArray<string>>> = {
   "client-sdk": ["connection", "source", "client", "nodejs"],
   compression: [],
   core: ["common", "model", "pods", "source", "access", "cluster", "api", "testing"],
-  kubernetes: [],
+  kubernetes: ["api", "pods", "reviews"],
   "node-source": ["host", "journal", "pods", "cores"],
   server: ["settings", "http", "middleware", "auth", "handlers", "app", "commands"],
   transport: []

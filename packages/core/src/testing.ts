@@ -1,4 +1,4 @@
-/** For those who test with koredump's core, or write their own `CoreSource`: fakes, and the contract suite. */
+/** Fakes and the contract suite of `CoreSource`, for tests and for your own `CoreSource`. */
 export * from "./testing/contract.ts"
 export * from "./testing/FakeAuthorizer.ts"
 export * from "./testing/FakeCoreSource.ts"
