@@ -18,17 +18,11 @@ export const makeConnect = (node: ClusterNode, connector: NodeConnector["Service
       Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(attempt, exit))
     )
   })
-  return {
-    connect: Effect.gen(function*() {
-      source ??= yield* connect
-      node.source = source
-      return source
-    }),
-    /** The connection is no longer used. */
-    release: Effect.sync(() => {
-      if (node.source === source) node.source = undefined
-    })
-  }
+  return Effect.gen(function*() {
+    source ??= yield* connect
+    node.source = source
+    return source
+  })
 }
 
 const watchOnce = (node: ClusterNode, source: CoreSource["Service"]): Stream.Stream<CoreEvent, Problem> =>

@@ -64,7 +64,7 @@ const runUntilEnd = Effect.fnUntraced(function*(node: ClusterNode, watch: Effect
  */
 export const syncNode = (node: ClusterNode, options: SyncOptions): Effect.Effect<void> =>
   Effect.scopedWith((scope) => {
-    const { connect, release } = makeConnect(node, options.connector, scope)
+    const connect = makeConnect(node, options.connector, scope)
     const failures = makeNodeFailureLog(node)
     const applyEvents = makeApplyEvents(node, failures)
     const limitRate = makeLimitRate(node.name, options.limiter, options.rate)
@@ -100,11 +100,11 @@ export const syncNode = (node: ClusterNode, options: SyncOptions): Effect.Effect
       return wasStable
     })
 
+    // A source of an earlier address.
     node.source = undefined
     node.stopWaiting()
     return Effect.repeat(attempt, { schedule: backoff, until: (wasStable) => wasStable }).pipe(
       Effect.andThen(Effect.sleep(firstRetry)),
-      Effect.forever,
-      Effect.ensuring(release)
+      Effect.forever
     )
   }).pipe(Effect.annotateLogs({ node: node.name }))

@@ -44,8 +44,60 @@ const toAddress = (name: string, generation: number): NodeAddress => ({
   incarnation: String(generation)
 })
 
+/** A node agent with a fake core source, as long as the scope is open. */
+const makeAgent = (scope: Scope.Scope) =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(layerFakeCoreSource())
+    return { source: Context.get(context, CoreSource), cores: Context.get(context, FakeCores) }
+  }).pipe(Scope.provide(scope))
+
+const makeNode = Effect.fnUntraced(function*(
+  name: string,
+  { cores, source }: { readonly source: CoreSource["Service"]; readonly cores?: FakeCores["Service"] }
+): Effect.fn.Return<Node> {
+  return {
+    address: toAddress(name, 1),
+    source,
+    cores,
+    failing: undefined,
+    answering: yield* Latch.make(true),
+    broken: yield* Deferred.make<never, Problem>()
+  }
+})
+
+const failWatches = Effect.fnUntraced(function*(node: Node, problem: Problem) {
+  const { broken } = node
+  node.broken = yield* Deferred.make<never, Problem>()
+  yield* Deferred.fail(broken, problem)
+})
+
+/** The source that the connector returns: it hangs and fails as scripted. */
+const makeSource = (name: string, node: Node, onRequest: (request: string) => void): CoreSource["Service"] => {
+  const request = <A, R>(what: string, send: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, R>) =>
+    Effect.suspend(() => {
+      onRequest(`${name} ${what}`)
+      return node.answering.await
+    }).pipe(
+      Effect.andThen(
+        Effect.suspend(() => node.failing === undefined ? send(node.source) : Effect.fail(node.failing))
+      )
+    )
+  return CoreSource.of({
+    list: (query) => request("list", (source) => source.list(query)),
+    get: (ref) => request("get", (source) => source.get(ref)),
+    open: (ref) => request("open", (source) => source.open(ref)),
+    remove: (ref) => request("remove", (source) => source.remove(ref)),
+    nodes: request("nodes", (source) => source.nodes),
+    changes: (options) =>
+      Stream.unwrap(request("changes", (source) => Effect.succeed(source.changes(options)))).pipe(
+        Stream.mapArrayEffect((events) => Effect.as(node.answering.await, events)),
+        Stream.interruptWhen(Effect.suspend(() => Deferred.await(node.broken)))
+      )
+  })
+}
+
 const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefined) {
-  const scope = yield* Effect.scope
+  const agent = makeAgent(yield* Effect.scope)
   const nodes = new Map<string, Node>()
   const requests: Array<string> = []
   const present = yield* SubscriptionRef.make<ReadonlyArray<NodeAddress> | undefined>(undefined)
@@ -62,67 +114,17 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
       return address === undefined ? others : [...others, address]
     })
 
-  const agent = Effect.gen(function*() {
-    const context = yield* Layer.build(layerFakeCoreSource())
-    return { source: Context.get(context, CoreSource), cores: Context.get(context, FakeCores) }
-  }).pipe(Scope.provide(scope))
-
-  const create = Effect.fnUntraced(function*(
-    name: string,
-    { cores, source }: { readonly source: CoreSource["Service"]; readonly cores?: FakeCores["Service"] }
-  ) {
-    const node: Node = {
-      address: toAddress(name, 1),
-      source,
-      cores,
-      failing: undefined,
-      answering: yield* Latch.make(true),
-      broken: yield* Deferred.make<never, Problem>()
-    }
+  const addNode = (name: string, node: Node) => {
     nodes.set(name, node)
-    return node
-  })
-
-  const failWatches = Effect.fnUntraced(function*(node: Node, problem: Problem) {
-    const { broken } = node
-    node.broken = yield* Deferred.make<never, Problem>()
-    yield* Deferred.fail(broken, problem)
-  })
-
-  const makeSource = (name: string, node: Node): CoreSource["Service"] => {
-    const request = <A, R>(what: string, answer: (source: CoreSource["Service"]) => Effect.Effect<A, Problem, R>) =>
-      Effect.suspend(() => {
-        requests.push(`${name} ${what}`)
-        return node.answering.await
-      }).pipe(
-        Effect.andThen(
-          Effect.suspend(() => node.failing === undefined ? answer(node.source) : Effect.fail(node.failing))
-        )
-      )
-    return CoreSource.of({
-      list: (query) => request("list", (source) => source.list(query)),
-      get: (ref) => request("get", (source) => source.get(ref)),
-      open: (ref) => request("open", (source) => source.open(ref)),
-      remove: (ref) => request("remove", (source) => source.remove(ref)),
-      nodes: request("nodes", (source) => source.nodes),
-      changes: (options) =>
-        Stream.unwrap(request("changes", (source) => Effect.succeed(source.changes(options)))).pipe(
-          Stream.mapArrayEffect((events) => Effect.as(node.answering.await, events)),
-          Stream.interruptWhen(Effect.suspend(() => Deferred.await(node.broken)))
-        )
-    })
+    return publish(name, node.address)
   }
 
-  const add = Effect.fnUntraced(function*(name: string) {
-    const node = nodes.get(name) ?? (yield* create(name, yield* agent))
-    yield* publish(name, node.address)
-  })
-
   const script = FakeNodes.of({
-    add,
+    add: Effect.fnUntraced(function*(name) {
+      yield* addNode(name, nodes.get(name) ?? (yield* makeNode(name, yield* agent)))
+    }),
     addSource: Effect.fnUntraced(function*(name, source) {
-      const node = yield* create(name, { source })
-      yield* publish(name, node.address)
+      yield* addNode(name, yield* makeNode(name, { source }))
     }),
     remove: (name) => publish(name, undefined),
     move: Effect.fnUntraced(function*(name) {
@@ -156,7 +158,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
     requests: Effect.sync(() => [...requests])
   })
 
-  for (const name of names ?? []) yield* add(name)
+  for (const name of names ?? []) yield* script.add(name)
   if (names?.length === 0) yield* SubscriptionRef.set(present, [])
 
   const directory = NodeDirectory.of({
@@ -169,7 +171,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
       Effect.suspend(() => {
         const node = nodes.get(name)
         return node?.address.address === address
-          ? Effect.succeed(makeSource(name, node))
+          ? Effect.succeed(makeSource(name, node, (request) => requests.push(request)))
           : Effect.fail(new NotReady({ detail: `No node at ${address}.` }))
       })
   })

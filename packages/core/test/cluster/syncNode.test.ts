@@ -1,19 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
-  type CoreSource,
+  CoreSource,
   heartbeatInterval,
   heartbeatTimeout,
   layerClusterCoreSource,
   layerStaticNodeDirectory,
   NodeConnector,
+  NodeDirectory,
   NodeFailed,
   ResourceVersionExpired
 } from "@koredump/core"
 import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
-import { Cause, Clock, Duration, Effect, Layer, Logger, References, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Fiber, Layer, Logger, References, Stream } from "effect"
 import { isStable } from "../../src/cluster/syncNode.ts"
 import { layerIdle } from "../support/whenIdle.ts"
-import { added, advance, bookmark, layerCluster, makeNode, nodeState, nodeStatus } from "./support.ts"
+import { added, advance, bookmark, layerCluster, makeNode, nodeState, nodeStatus, summary } from "./support.ts"
 
 const addNode = (source: CoreSource["Service"]) => FakeNodes.use((nodes) => nodes.addSource("node-1", source))
 
@@ -156,6 +157,35 @@ describe("a connection", () => {
       }
       assert.deepStrictEqual([watches, ...states], [2, "ready", "syncing", "ready"])
     }).pipe(Effect.provide(layerCluster())))
+
+  it.effect("to an earlier address is not used for requests", () =>
+    Effect.gen(function*() {
+      const makeSource = (address: string) =>
+        makeNode(Stream.concat(Stream.make(added(1), bookmark("x")), Stream.never), {
+          get: () => Effect.succeed(summary(1, { MESSAGE: address }))
+        })
+      const connector = NodeConnector.of({
+        connect: ({ address }) => Effect.as(Effect.sleep(address === "new" ? "500 millis" : 0), makeSource(address))
+      })
+      const nodes = Stream.make([{ name: "node-1", address: "old" }]).pipe(
+        Stream.concat(Stream.fromEffectDrain(Effect.sleep("1 second"))),
+        Stream.concat(Stream.make([{ name: "node-1", address: "new" }])),
+        Stream.concat(Stream.never)
+      )
+      yield* Effect.gen(function*() {
+        yield* advance("1100 millis")
+        const get = CoreSource.use((source) => source.get({ node: "node-1", id: summary(1).id }))
+        const request = yield* Effect.forkChild(get, { startImmediately: true })
+        yield* advance("1 second")
+        assert.strictEqual((yield* Fiber.join(request))["MESSAGE"], "new")
+      }).pipe(Effect.provide(
+        layerClusterCoreSource().pipe(
+          Layer.provide(Layer.succeed(NodeConnector, connector)),
+          Layer.provide(Layer.succeed(NodeDirectory, { nodes, degradedReason: Effect.undefined })),
+          Layer.provideMerge(layerIdle)
+        )
+      ))
+    }))
 
   it.effect("is kept when a watch fails, and closed when it cannot be established", () =>
     Effect.gen(function*() {

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 
 const Container = Schema.Struct({ name: Schema.String, image: Schema.optionalKey(Schema.String) })
 
@@ -53,3 +53,19 @@ export const Pod = Schema.Struct({
   }))
 })
 export type Pod = typeof Pod.Type
+
+const decode = Schema.decodeUnknownOption(Pod)
+
+/** Decodes a pod of a list or watch. None if the format is unexpected: one such pod must not hide the others. */
+export type DecodePod = (object: unknown) => Effect.Effect<Option.Option<Pod>>
+
+/** A decoder that logs the first pod with an unexpected format. */
+export const makeDecodePod = (): DecodePod => {
+  let isLogged = false
+  return (object) => {
+    const pod = decode(object)
+    if (Option.isSome(pod) || isLogged) return Effect.succeed(pod)
+    isLogged = true
+    return Effect.as(Effect.logWarning("Pod skipped: unexpected format"), pod)
+  }
+}

@@ -1,7 +1,6 @@
 import { Effect, Option, Schema } from "effect"
 import { type KubeApi, KubeApiError, type KubeQuery } from "../api/KubeApi.ts"
-import type { DecodePod } from "./decodePod.ts"
-import type { Pod } from "./Pod.ts"
+import type { DecodePod, Pod } from "./Pod.ts"
 
 const pageSize = 500
 const maxPods = 50_000

@@ -1,10 +1,9 @@
 import { exponentialBackoff, makeFailureLog } from "@koredump/core"
 import { Clock, Duration, Effect, Option, Random, Stream } from "effect"
 import { KubeApi, KubeApiError } from "../api/KubeApi.ts"
-import { makeDecodePod } from "./decodePod.ts"
 import { listPods } from "./listPods.ts"
 import { parseWatchEvent, type WatchEvent } from "./parseWatchEvent.ts"
-import type { Pod } from "./Pod.ts"
+import { makeDecodePod, type Pod } from "./Pod.ts"
 import { type EndedWatch, isStable, needsBackoff, PodWatchPosition } from "./PodWatchPosition.ts"
 
 /** Selects pods. */
