@@ -1,11 +1,12 @@
+import { Duration } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
 import { refKey } from "../model/CoreId.ts"
-import type { CoreList } from "../source/CoreSource.ts"
+import { type CoreList, heartbeatInterval } from "../source/CoreSource.ts"
 import { ReplayDiff } from "../source/ReplayDiff.ts"
 
 /** A caller for whom all changes are hidden gets a heartbeat at this interval. */
-const heartbeatMillis = 5_000
+const heartbeatMillis = Duration.toMillis(heartbeatInterval)
 
 /** Options of a {@link WatchView}. */
 interface WatchViewOptions {

@@ -135,7 +135,6 @@ export class ClusterNode {
   /** The connection failed. Returns whether the node was not unreachable before. */
   markUnreachable(problem: NodeFailed | NodeTimeout, now: number): boolean {
     this.#failure = problem
-    this.#isMoving = false
     return this.#enter("unreachable", now)
   }
 
