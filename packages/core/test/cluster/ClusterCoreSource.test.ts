@@ -85,6 +85,20 @@ describe("readiness", () => {
       assert.isUndefined(yield* waiting)
     }).pipe(Effect.provide(layerCluster(["node-1", "node-2", "node-3"]))))
 
+  it.effect("does not wait for a node that is added later", () =>
+    Effect.gen(function*() {
+      const nodes = yield* FakeNodes
+      yield* nodes.hang("node-1")
+      yield* advance()
+      yield* nodes.add("node-2")
+      yield* nodes.hang("node-2")
+      yield* advance()
+      assert.strictEqual(yield* waiting, "1 of 2 nodes have not answered yet")
+      yield* nodes.resume("node-1")
+      yield* advance()
+      assert.isUndefined(yield* waiting)
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
   it.effect("does not wait for a node that is removed before it has answered", () =>
     Effect.gen(function*() {
       const nodes = yield* FakeNodes
