@@ -5,10 +5,11 @@ import {
   layerStaticNodeDirectory,
   NodeConnector,
   NodeFailed,
+  type Problem,
   Unauthorized
 } from "@koredump/core"
 import { FakeNodes } from "@koredump/core/testing"
-import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { Effect, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
 import { layerIdle } from "../support/whenIdle.ts"
 import {
   added,
@@ -101,6 +102,39 @@ describe("requests for one core of a cluster", () => {
       assert.strictEqual(problem._tag, "NodeFailed")
       assert.propertyVal(problem, "node", "node-1")
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("open files with the names of the cluster, and convert problems of the node", () =>
+    Effect.gen(function*() {
+      const problem = new Unauthorized({ detail: "Expired." })
+      yield* FakeNodes.use((nodes) =>
+        nodes.addSource(
+          "node-1",
+          makeNode(Stream.concat(Stream.make(added(1, { node: "me" }), bookmark("a")), Stream.never), {
+            open: (ref) =>
+              Effect.succeed({
+                ref,
+                size: 4,
+                compression: "none",
+                lastModified: 0,
+                etag: "\"1\"",
+                bytes: () => Stream.fail(problem),
+                decompressed: Stream.fail(problem),
+                reader: () => Effect.fail(problem)
+              })
+          })
+        )
+      )
+      yield* advance()
+      const ref = { node: "node-1", id: summary(1).id }
+      const file = yield* CoreSource.use((source) => source.open(ref))
+      assert.deepStrictEqual(file.ref, ref)
+      const reads = [Stream.runDrain(file.bytes()), Stream.runDrain(file.decompressed), file.reader!()]
+      for (const read of reads) {
+        const failure = yield* Effect.flip(read as Effect.Effect<unknown, Problem, Scope.Scope>)
+        assert.strictEqual(failure.message, "The node rejected the cluster server's token: Expired.")
+        assert.propertyVal(failure, "node", "node-1")
+      }
+    }).pipe(Effect.scoped, Effect.provide(layerCluster())))
 
   it.effect("complete a download although the watch of the node fails meanwhile", () =>
     Effect.gen(function*() {
