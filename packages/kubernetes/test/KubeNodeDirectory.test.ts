@@ -131,6 +131,38 @@ describe("layerKubeNodeDirectory", () => {
       )
     }))
 
+  it.effect("emits a new pod with the address of the old one, and drops pods that a new list does not have", () =>
+    Effect.gen(function*() {
+      const events = yield* Queue.unbounded<unknown>()
+      let lists = 0
+      const api = layerFakeApi({
+        get: () =>
+          Effect.sync(() => {
+            lists += 1
+            const b = pod("u3", "b", "10.0.0.2")
+            return page(lists === 1 ? [pod("u1", "a", "10.0.0.1"), b] : [b], String(lists))
+          }),
+        watch: () => Effect.succeed(Stream.fromQueue(events))
+      })
+      yield* Effect.gen(function*() {
+        const directory = yield* NodeDirectory
+        const emitted: Array<ReadonlyArray<unknown>> = []
+        yield* directory.nodes.pipe(
+          Stream.runForEach((nodes) => Effect.sync(() => emitted.push(nodes.map((node) => node.incarnation)))),
+          Effect.forkScoped
+        )
+        yield* TestClock.adjust("1 second")
+        yield* Queue.offer(events, event("DELETED", pod("u1", "a", "10.0.0.1"), "2"))
+        yield* Queue.offer(events, event("ADDED", pod("u2", "a", "10.0.0.1"), "3"))
+        yield* TestClock.adjust("1 second")
+        yield* Queue.offer(events, { type: "ERROR", object: { code: 410 } })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(emitted, [["u1", "u3"], ["u2", "u3"], ["u3"]])
+      }).pipe(
+        Effect.provide(layerKubeNodeDirectory({ scheme: "http", port: 5001 }).pipe(Layer.provide(api)))
+      )
+    }))
+
   it.effect("emits nothing before the pods are listed, and explains why", () =>
     Effect.gen(function*() {
       const directory = yield* NodeDirectory

@@ -66,6 +66,29 @@ describe("layerPodWatchResolver", () => {
       }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node-1" }).pipe(Layer.provide(api))))
     }))
 
+  it.effect("keeps pods that a new list does not have for an hour", () =>
+    Effect.gen(function*() {
+      const expired = Stream.make({ type: "ERROR", object: { code: 410 } })
+      const selectors: Array<unknown> = []
+      const api = layerFakeApi({
+        get: (_, query = {}) =>
+          Effect.sync(() => {
+            selectors.push(query["fieldSelector"])
+            return page(selectors.length === 1 ? [web] : [], "1")
+          }),
+        watch: () => Effect.succeed(selectors.length === 1 ? expired : Stream.never)
+      })
+      yield* Effect.gen(function*() {
+        const resolver = yield* PodResolver
+        const namespace = Effect.map(resolver.resolve({ podUid: web.metadata.uid }), ({ namespace }) => namespace)
+        yield* TestClock.adjust("59 minutes")
+        assert.strictEqual(yield* namespace, "shop")
+        yield* TestClock.adjust("2 minutes")
+        assert.isUndefined(yield* namespace)
+        assert.strictEqual(selectors[0], "spec.nodeName=node\\,1\\=\\\\")
+      }).pipe(Effect.provide(layerPodWatchResolver({ nodeName: "node,1=\\" }).pipe(Layer.provide(api))))
+    }))
+
   it.effect("has a warning while it cannot list or watch pods", () =>
     Effect.gen(function*() {
       let canList = false

@@ -23,6 +23,19 @@ const running = (containerId: string, imageID = "sha256:1") => ({
   status: { containerStatuses: [{ name: "web", containerID: `containerd://${containerId}`, imageID }] }
 })
 
+/** The pod with this image, whose status may lack the image ID. */
+const started = (image: string, imageID?: string) => ({
+  ...web,
+  spec: { containers: [{ name: "web", image }] },
+  status: {
+    containerStatuses: [{
+      name: "web",
+      containerID: `containerd://${id("a")}`,
+      ...(imageID === undefined ? {} : { imageID })
+    }]
+  }
+})
+
 const hex = (i: number) => i.toString(16).padStart(64, "0")
 
 describe("PodIndex", () => {
@@ -59,6 +72,14 @@ describe("PodIndex", () => {
     }
   })
 
+  it("keeps the first image name of a container when more fields become known", () => {
+    const index = makeIndex()
+    index.put(toInfo(started("web:1")))
+    index.put(toInfo(started("web:2", "sha256:1")))
+    const { image_id, image_name } = index.resolve({ podUid: uid, containerId: id("a") })
+    assert.deepStrictEqual([image_name, image_id], ["web:1", "sha256:1"])
+  })
+
   it("returns whether the identities have changed", () => {
     const index = makeIndex()
     const statusless = { ...web, status: {} }
@@ -85,6 +106,15 @@ describe("deleted pods", () => {
     index.markDeleted(uid, 0)
     index.prune(999)
     assert.strictEqual(index.resolve({ podUid: uid }).pod, pod.pod)
+    index.prune(1000)
+    assert.deepStrictEqual(index.resolve({ podUid: uid }), {})
+  })
+
+  it("keep the time of their first deletion", () => {
+    const index = makeIndex()
+    index.put(toInfo(web))
+    index.markDeleted(uid, 0)
+    index.markDeleted(uid, 900)
     index.prune(1000)
     assert.deepStrictEqual(index.resolve({ podUid: uid }), {})
   })

@@ -52,6 +52,18 @@ describe("toPodInfo", () => {
     assert.deepStrictEqual([...info.containers.values()], [{ container: "web" }])
   })
 
+  it("keeps the image ID of a container that the status contains twice", () => {
+    const terminated = { terminated: { containerID: `containerd://${id("1")}` } }
+    const container = {
+      name: "web",
+      containerID: `containerd://${id("1")}`,
+      imageID: "sha256:1",
+      lastState: terminated
+    }
+    const info = toPodInfo(pod({ ...web, status: { containerStatuses: [container] } }))
+    assert.strictEqual(info.containers.get(id("1"))?.image_id, "sha256:1")
+  })
+
   it("has no containers before they start", () => {
     const info = toPodInfo(pod(pending))
     assert.strictEqual(info.containers.size, 0)

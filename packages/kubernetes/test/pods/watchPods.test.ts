@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Random, Stream } from "effect"
+import { Effect, Logger, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { KubeApi, type KubeApiError, type KubeQuery } from "../../src/api/KubeApi.ts"
 import { type PodListener, type PodSelection, watchPods } from "../../src/pods/watchPods.ts"
@@ -84,6 +84,40 @@ describe("watchPods", () => {
       assert.strictEqual(queries[2]?.["allowWatchBookmarks"], true)
     }))
 
+  it.effect("sends no version with the later pages of a cached list", () =>
+    Effect.gen(function*() {
+      const { queries } = yield* startWatch({
+        lists: [Effect.succeed(page([web], "10", "more")), empty],
+        watches: [quietWatch]
+      }, { cached: true })
+      assert.deepStrictEqual(
+        queries.slice(0, 2).map((query) => [query["resourceVersion"], query["continue"]]),
+        [["0", undefined], [undefined, "more"]]
+      )
+    }))
+
+  it.effect("refuses to watch more than 50,000 pods", () =>
+    Effect.gen(function*() {
+      const minimal = { metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: {} }
+      const pods = Array.from({ length: 25_001 }, () => minimal)
+      const { received } = yield* startWatch({
+        lists: [Effect.succeed(page(pods, "10", "more")), Effect.succeed(page(pods, "10"))],
+        watches: [quietWatch]
+      })
+      assert.deepStrictEqual(received, ["degraded: There are more than 50000 pods, which is too many to watch."])
+    }))
+
+  it.effect("logs a failure once, and the recovery", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const failed = Effect.fail(apiError("unreachable"))
+      yield* startWatch({ lists: [failed, failed, failed, empty], watches: [quietWatch] }).pipe(
+        Effect.andThen(TestClock.adjust("1 minute")),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => logged.push(message))]))
+      )
+      assert.deepStrictEqual(logged, [["Pod watch failed"], ["Pod watch recovered"]])
+    }))
+
   it.effect("watches again from the last event or bookmark when a watch ends", () =>
     Effect.gen(function*() {
       const { received, requests } = yield* startWatch({
@@ -156,6 +190,17 @@ describe("watchPods", () => {
       yield* TestClock.adjust("60 seconds")
       assert.deepStrictEqual(requests, ["list 0", "watch 10", "list", "watch 90"])
       assert.deepStrictEqual(received, ["listed", "working", `listed ${name}`, "working"])
+    }))
+
+  it.effect("lists from the cache again after a stable watch", () =>
+    Effect.gen(function*() {
+      const expired = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } }
+      const { requests } = yield* startWatch({
+        lists: [empty],
+        watches: [Effect.succeed(Stream.make(expired)), endedWatch(), quietWatch]
+      }, { cached: true })
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(requests, ["list 0", "watch 10", "list", "watch 10", "list 0", "watch 10"])
     }))
 
   it.effect("waits if every version is expired", () =>
