@@ -1,8 +1,8 @@
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { CoreIndex } from "@koredump/core"
 import { Effect, Schema, Stream } from "effect"
 import { NodeCores } from "../../src/cluster/NodeCores.ts"
-import { summary } from "./support.ts"
+import { added, bookmark, summary } from "./support.ts"
 
 const Step = Schema.Struct({
   pid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 6 }))),
@@ -64,3 +64,51 @@ it.effect.prop(
       assert.strictEqual(cores.count, node.size)
     })
 )
+
+describe("a replay", () => {
+  const limits = { maxCores: 10, maxBytes: 1e6, maxCoreBytes: 1e5, maxNamespaces: 10 }
+  const startReplay = Effect.map(CoreIndex.make(), (index) => {
+    const cores = new NodeCores(index, "node-1", limits)
+    cores.beginWatch()
+    return cores
+  })
+  const malformed = added(1, { COREDUMP_TIMESTAMP: "yesterday" })
+
+  it.effect("above the limits causes changes only for the cores that stay", () =>
+    Effect.gen(function*() {
+      const cores = yield* startReplay
+      for (let pid = 1; pid <= 15; pid++) assert.lengthOf(cores.toChanges(added(pid)), 0)
+      const changes = cores.toChanges(bookmark("x"))
+      assert.deepStrictEqual(changes.map(({ core }) => core?.core.COREDUMP_PID), [6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+    }))
+
+  it.effect("omits cores that it deletes again", () =>
+    Effect.gen(function*() {
+      const cores = yield* startReplay
+      cores.toChanges(added(1))
+      cores.toChanges({ type: "DELETED", object: summary(1) })
+      assert.lengthOf(cores.toChanges(bookmark("x")), 0)
+    }))
+
+  it.effect("counts dropped cores from zero", () =>
+    Effect.gen(function*() {
+      const cores = yield* startReplay
+      cores.toChanges(malformed)
+      cores.onApplied(bookmark("x"))
+      assert.strictEqual(cores.dropped, 1)
+      cores.beginWatch()
+      assert.strictEqual(cores.dropped, 1)
+      cores.expireVersion()
+      cores.beginWatch()
+      assert.strictEqual(cores.dropped, 0)
+    }))
+
+  it.effect("is repeated if the resource version is too long to keep", () =>
+    Effect.gen(function*() {
+      const cores = yield* startReplay
+      cores.onApplied(bookmark("x".repeat(256)))
+      assert.strictEqual(cores.since?.length, 256)
+      cores.onApplied(bookmark("x".repeat(257)))
+      assert.isUndefined(cores.since)
+    }))
+})

@@ -115,6 +115,7 @@ describe("parsePodCgroup", () => {
   it.each([
     ["a service", "/system.slice/nginx.service"],
     ["a container without a pod", `/system.slice/docker-${id}.scope`],
+    ["a pod outside of the root of the kubelet", `/user.slice/pod${uid}/${id}`],
     ["the root of the kubelet", "/kubepods.slice"],
     ["the CRI-O monitor", `/kubepods.slice/kubepods-burstable-pod${uid_}.slice/crio-conmon-${id}.scope`],
     ["the CRI-O monitor outside of the pod", `/system.slice/crio-conmon-${id}.scope`],

@@ -49,6 +49,41 @@ describe("an invalid kubeconfig", () => {
     }).pipe(Effect.scoped))
 })
 
+/** Sends requests that are all rejected. Rewrites the kubeconfig after each. Returns the tokens. */
+const sendRejected = (rewrite: (server: string, n: number) => string) =>
+  Effect.gen(function*() {
+    const tokens: Array<unknown> = []
+    const server = yield* serve((request, response) => {
+      tokens.push(request.headers.authorization)
+      answer(response, {}, 401)
+    })
+    const fs = yield* FileSystem.FileSystem
+    const kubeconfig = yield* writeKubeconfig(config(server))
+    yield* KubeApi.use((api) =>
+      Effect.gen(function*() {
+        for (let n = 1; n <= 3; n++) {
+          yield* Effect.flip(api.get("/x"))
+          yield* fs.writeFileString(kubeconfig, rewrite(server, n))
+        }
+      })
+    ).pipe(Effect.provide(layerKubeApi({ kubeconfig })))
+    return tokens
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+
+describe("a kubeconfig that changes after a rejected token", () => {
+  it.live("is read at most once in 10 seconds", () =>
+    Effect.map(
+      sendRejected((server, n) => config(server, { token: `renewed-${n}` })),
+      (tokens) => assert.deepStrictEqual(tokens, ["Bearer s3cr3t", "Bearer renewed-1", "Bearer renewed-1"])
+    ))
+
+  it.live("is ignored if it has another server: that one must not receive the requests of the first", () =>
+    Effect.map(
+      sendRejected(() => config("https://other.example", { token: "renewed" })),
+      (tokens) => assert.deepStrictEqual(tokens, ["Bearer s3cr3t", "Bearer s3cr3t", "Bearer s3cr3t"])
+    ))
+})
+
 describe("an exec plugin", () => {
   it.live("runs once", () =>
     Effect.gen(function*() {
