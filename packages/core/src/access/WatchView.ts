@@ -1,12 +1,9 @@
-import { Duration } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
 import { refKey } from "../model/CoreId.ts"
-import { type CoreList, heartbeatInterval } from "../source/CoreSource.ts"
+import type { CoreList } from "../source/CoreSource.ts"
 import { ReplayDiff } from "../source/ReplayDiff.ts"
-
-/** A caller for whom all changes are hidden gets a heartbeat at this interval. */
-const heartbeatMillis = Duration.toMillis(heartbeatInterval)
+import { isNewerVersion } from "../source/ResourceVersion.ts"
 
 /** Options of a {@link WatchView}. */
 interface WatchViewOptions {
@@ -28,9 +25,8 @@ export class WatchView {
   readonly #isVisible: (core: CoreSummary) => boolean
   readonly #shown: Map<string, CoreSummary> | undefined
   readonly #diff: ReplayDiff<string, Set<string>>
-  /** The version of the list that `#shown` was taken from, and the BOOKMARKs since, until the watch reaches it. */
-  #listed: { readonly resourceVersion: string; readonly bookmarks: number } | undefined
-  #lastEmitted = 0
+  /** The version of the list that `#shown` was taken from, until the watch reaches it. */
+  #listedVersion: string | undefined
 
   constructor({ isVisible, remembers, since }: WatchViewOptions) {
     this.#isVisible = isVisible
@@ -50,13 +46,13 @@ export class WatchView {
 
   /** Whether the caller has received all changes up to the list given to `load`. */
   get isCaughtUp(): boolean {
-    return this.#listed === undefined
+    return this.#listedVersion === undefined
   }
 
   /** Takes the visible cores of a current list as shown: a caller who resumes sees them after the changes up to it. */
   load({ cores, resourceVersion }: CoreList): void {
     for (const core of cores) if (this.#isVisible(core)) this.#shown?.set(refKey(core), core)
-    if (resourceVersion !== this.since) this.#listed = { resourceVersion, bookmarks: 0 }
+    if (resourceVersion !== this.since) this.#listedVersion = resourceVersion
   }
 
   /** Makes the next connection replay. */
@@ -69,25 +65,16 @@ export class WatchView {
     this.#diff.connect()
   }
 
-  /** The events that the caller receives for an event of the source. `now` is in milliseconds. */
-  applyEvent(event: CoreChange, now: number): ReadonlyArray<CoreChange> {
-    if (this.#listed !== undefined) this.#updateListed(this.#listed, event)
+  /** The events that the caller receives for an event of the source. */
+  applyEvent(event: CoreChange): ReadonlyArray<CoreChange> {
+    const { resourceVersion } = event.object
+    const listed = this.#listedVersion
+    if (listed !== undefined && (resourceVersion === listed || isNewerVersion(resourceVersion, listed))) {
+      this.#listedVersion = undefined
+    }
     const events = this.#toVisible(event)
     this.#diff.advance(event)
-    if (events.length > 0) this.#lastEmitted = now
-    // The source sends no heartbeat while changes happen, even if they are hidden here.
-    else if (!this.isReplaying && now - this.#lastEmitted >= heartbeatMillis) {
-      this.#lastEmitted = now
-      return [{ type: "BOOKMARK", object: { resourceVersion: event.object.resourceVersion } }]
-    }
     return events
-  }
-
-  /** The first BOOKMARK only confirms the start of the watch. The second one shows that no change is outstanding. */
-  #updateListed(listed: { readonly resourceVersion: string; readonly bookmarks: number }, event: CoreChange): void {
-    const bookmarks = listed.bookmarks + (event.type === "BOOKMARK" ? 1 : 0)
-    const isReached = event.object.resourceVersion === listed.resourceVersion || bookmarks > 1
-    this.#listed = isReached ? undefined : { ...listed, bookmarks }
   }
 
   #toVisible(event: CoreChange): ReadonlyArray<CoreChange> {

@@ -1,4 +1,4 @@
-import { Clock, type Duration, Effect, Schedule, Stream } from "effect"
+import { type Duration, Effect, Schedule, Stream } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
 import { NodeFailed, NotReady, type Problem, ResourceVersionExpired } from "../model/Problem.ts"
@@ -81,12 +81,11 @@ const showVisible = (view: WatchView, decisions: AccessDecisions) =>
     () => view,
     (view, events: ReadonlyArray<CoreChange>) =>
       withRetries(decisions.decideCores(toCores(events))).pipe(
-        Effect.andThen(Clock.currentTimeMillis),
-        Effect.map((now) => {
+        Effect.map(() => {
           const visible = events.flatMap((event) => {
             // A watch cannot resume within a replay, so the versions there need no scope.
             const isReplay = view.isReplaying && event.type !== "BOOKMARK"
-            const visible = view.applyEvent(event, now)
+            const visible = view.applyEvent(event)
             return isReplay ? visible : visible.map((event) => addEventScope(event, decisions))
           })
           return [view, visible] as const

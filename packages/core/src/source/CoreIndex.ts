@@ -124,36 +124,34 @@ export class CoreIndex {
     )
   }
 
-  /** The changes after a sequence number. A heartbeat is due when the watch has emitted nothing for a while. */
+  /** The changes after a sequence number, and a BOOKMARK at every heartbeat interval, whatever else happens. */
   #follow(start: number, filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
     return Stream.unwrap(
       Effect.map(
         Clock.currentTimeMillis,
         (now) =>
           Stream.paginate(
-            { sequence: start, lastEmitted: now },
-            ({ lastEmitted, sequence }) =>
+            { sequence: start, heartbeatAt: now + heartbeatMillis },
+            ({ heartbeatAt, sequence }) =>
               Effect.gen({ self: this }, function*() {
-                const left = lastEmitted + heartbeatMillis - (yield* Clock.currentTimeMillis)
+                const left = heartbeatAt - (yield* Clock.currentTimeMillis)
                 const isChanged = left > 0 &&
                   Option.isSome(yield* Effect.timeoutOption(this.#log.awaitAfter(sequence), left))
-                const now = yield* Clock.currentTimeMillis
                 if (!isChanged) {
-                  return [[this.#toBookmark(sequence)], Option.some({ sequence, lastEmitted: now })] as const
+                  const now = yield* Clock.currentTimeMillis
+                  return [
+                    [this.#toBookmark(sequence)],
+                    Option.some({ sequence, heartbeatAt: now + heartbeatMillis })
+                  ] as const
                 }
                 const changes = this.#log.readAfter(sequence, chunkSize)
                 if (changes === undefined) {
                   yield* Metric.update(overtaken, 1)
                   return yield* expired
                 }
-                const events = changes.flatMap((change) => this.#toEvents(change, filter))
                 return [
-                  events,
-                  // Changes that the filter hides do not delay the heartbeat.
-                  Option.some({
-                    sequence: sequence + changes.length,
-                    lastEmitted: events.length > 0 ? now : lastEmitted
-                  })
+                  changes.flatMap((change) => this.#toEvents(change, filter)),
+                  Option.some({ sequence: sequence + changes.length, heartbeatAt })
                 ] as const
               })
           )

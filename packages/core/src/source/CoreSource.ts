@@ -87,7 +87,7 @@ export interface ChangesOptions {
   readonly filter?: CoreFilter
 }
 
-/** A watch sends a BOOKMARK when it has sent no other event for this long. */
+/** The longest time between two BOOKMARKs of a watch, whatever else it sends. */
 export const heartbeatInterval = Duration.seconds(5)
 
 /** Three missed heartbeats: a watch that sends nothing for this long is broken. */
@@ -105,7 +105,7 @@ export class CoreSource extends Context.Service<CoreSource, {
   readonly remove: (ref: CoreRef) => Effect.Effect<void, Problem>
   /**
    * The changes since `since`, without end. The first BOOKMARK follows the replay (with `since`: it comes at once), then
-   * one at least every {@link heartbeatInterval} when nothing else happened. Fails with `ResourceVersionExpired` if it
+   * one at least every {@link heartbeatInterval} as heartbeat. Fails with `ResourceVersionExpired` if it
    * cannot continue without a gap.
    */
   readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreChange, Problem>

@@ -17,7 +17,7 @@ const isVisible = ({ namespace }: CoreSummary) => namespace !== "hidden"
 const applyAll = (events: ReadonlyArray<CoreChange>, remembers: boolean) => {
   const view = new WatchView({ isVisible, remembers, since: "a-0" })
   view.connect()
-  return events.flatMap((event) => view.applyEvent(event, 0))
+  return events.flatMap((event) => view.applyEvent(event))
 }
 
 describe.each([true, false])("WatchView (remembers what it shows: %s)", (remembers) => {

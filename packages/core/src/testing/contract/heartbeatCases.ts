@@ -70,14 +70,18 @@ export const heartbeatCases: ReadonlyArray<ContractCase> = [
     yield* checkHeartbeats([{}, { since: resourceVersion }])
   }, { waits: true }),
 
-  contractCase("a watch sends a BOOKMARK every 5 seconds while its filter hides all changes", function*() {
-    const script = yield* FakeCores
-    const source = yield* CoreSource
-    const { resourceVersion } = yield* source.list({})
-    const filter = { comm: ["no-such-command"], state: "any" } as const
-    yield* checkHeartbeats(
-      [{ filter }, { filter, since: resourceVersion }],
-      (round) => script.put({ pid: round, content: encodeText("x") })
-    )
-  }, { waits: true })
+  contractCase(
+    "a watch sends a BOOKMARK every 5 seconds while changes happen, shown or hidden by its filter",
+    function*() {
+      const script = yield* FakeCores
+      const source = yield* CoreSource
+      const { resourceVersion } = yield* source.list({})
+      const filter = { comm: ["no-such-command"], state: "any" } as const
+      yield* checkHeartbeats(
+        [{}, { filter }, { filter, since: resourceVersion }],
+        (round) => script.put({ pid: round, content: encodeText("x") })
+      )
+    },
+    { waits: true }
+  )
 ]
