@@ -1,7 +1,7 @@
 import { ByteQueue } from "./ByteQueue.ts"
 import type { Codec } from "./CodecTransform.ts"
 import { CorruptError, TruncatedError } from "./errors.ts"
-import { le32, XxHash32 } from "./xxHash32.ts"
+import { le32, XxHash32 } from "./XxHash32.ts"
 
 /**
  * Decodes one block into `out` from `start` up to `limit`. Matches may refer to bytes from `floor` on. Returns the end of

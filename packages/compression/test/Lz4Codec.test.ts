@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CorruptInput, decompress } from "@koredump/compression"
 import { Effect, Stream } from "effect"
-import { XxHash32 } from "../src/xxHash32.ts"
+import { XxHash32 } from "../src/XxHash32.ts"
 
 const le32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)

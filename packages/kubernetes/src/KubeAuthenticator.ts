@@ -1,8 +1,8 @@
 import { Authenticator, isBearerToken, type Principal, Unauthorized } from "@koredump/core"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import { KubeApi } from "./api/KubeApi.ts"
-import { makeReviewCache, toDigest } from "./reviews/ReviewCache.ts"
-import { makeReviewClient } from "./reviews/reviewClient.ts"
+import { makeReviewCache, toDigest } from "./reviews/makeReviewCache.ts"
+import { makeReviewClient } from "./reviews/makeReviewClient.ts"
 
 /** Which tokens are accepted. */
 export interface KubeAuthenticatorOptions {

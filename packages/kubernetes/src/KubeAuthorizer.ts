@@ -1,8 +1,8 @@
 import { type AccessRequest, Authorizer, type Principal } from "@koredump/core"
 import { Effect, Layer, Schema } from "effect"
 import { KubeApi } from "./api/KubeApi.ts"
-import { makeReviewCache, toDigest } from "./reviews/ReviewCache.ts"
-import { makeReviewClient } from "./reviews/reviewClient.ts"
+import { makeReviewCache, toDigest } from "./reviews/makeReviewCache.ts"
+import { makeReviewClient } from "./reviews/makeReviewClient.ts"
 
 /** The API group of the resources `coredumps` and `nodecoredumps`. They exist only in RBAC rules. */
 export const apiGroup = "koredump.dev"

@@ -10,7 +10,7 @@ export interface PodWatchResolverOptions {
   /** The name of the Kubernetes node. */
   readonly nodeName: string
   /** How long a deleted pod is kept. Default: 1 hour. */
-  readonly keepFor?: Duration.Input | undefined
+  readonly retention?: Duration.Input | undefined
 }
 
 const podsGauge = Metric.gauge("koredump_pods_known", {
@@ -29,9 +29,9 @@ const toFieldSelector = (nodeName: string) => `spec.nodeName=${nodeName.replaceA
  * memory: until the pods are listed, identities are empty.
  */
 export const makePodWatchResolver = Effect.fnUntraced(function*(
-  { keepFor = "1 hour", nodeName }: PodWatchResolverOptions
+  { retention = "1 hour", nodeName }: PodWatchResolverOptions
 ): Effect.fn.Return<PodResolver["Service"], never, KubeApi | Scope.Scope> {
-  const index = new PodIndex({ retention: Duration.toMillis(keepFor), maxDeleted })
+  const index = new PodIndex({ retention: Duration.toMillis(retention), maxDeleted })
   const updates = yield* PubSub.sliding<string>(maxUpdates)
   let degradedReason: string | undefined
 

@@ -15,8 +15,8 @@ import type { HostCores } from "./cores/HostCores.ts"
 import type { HostPaths } from "./host/HostPaths.ts"
 import { openCore } from "./host/openCore.ts"
 import { removeCore } from "./host/removeCore.ts"
+import { decodeMetadata } from "./journal/decodeEntry.ts"
 import { Journal } from "./journal/Journal.ts"
-import { decodeMetadata } from "./journal/JournalEntry.ts"
 
 /** What the `CoreSource` of a host answers from. */
 interface MakeCoreSourceOptions {

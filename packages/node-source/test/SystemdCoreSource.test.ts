@@ -20,8 +20,8 @@ import { CoresDir, entryFields, layerFakeHost, storeFile, toCoreId } from "./sup
 import { listCores, toStates, waitForCores } from "./support/listCores.ts"
 import { JournalScript, layerScripted } from "./support/ScriptedJournal.ts"
 
-const bytesOf = (text: string) => new TextEncoder().encode(text)
-const content = bytesOf("core")
+const toBytes = (text: string) => new TextEncoder().encode(text)
+const content = toBytes("core")
 const toRef = (id: CoreId): CoreRef => ({ node: "node-1", id })
 
 /** Waits until there are this many warnings about unreadable cores. */
@@ -266,7 +266,7 @@ describe("SystemdCoreSource", () => {
     Effect.gen(function*() {
       const source = yield* CoreSource
       const dir = yield* CoresDir
-      yield* storeFile(dir, toCoreId({ compression: "zstd" }), bytesOf("not zstd at all"))
+      yield* storeFile(dir, toCoreId({ compression: "zstd" }), toBytes("not zstd at all"))
       yield* waitForCores((cores) => cores.length === 1)
       yield* Effect.scoped(Effect.gen(function*() {
         const file = yield* source.open(toRef(CoreId.make(toCoreId({ compression: "zstd" }))))

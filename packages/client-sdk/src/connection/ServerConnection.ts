@@ -9,7 +9,7 @@ import { makeServerProblems, parseJson, type ServerProblems } from "./responsePr
 import { type FailedAttempt, isTransientStatus, parseRetryAfter, permanentFailure, retrySchedule } from "./retry.ts"
 
 /** A request to the server. */
-export interface ServerRequest {
+interface ServerRequest {
   /** Default: `GET` */
   readonly method?: HttpMethod.HttpMethod
   /** Path and query below the server's URL, percent-encoded. */

@@ -113,10 +113,10 @@ const downloadOnce = Effect.fnUntraced(function*(source: CoreSource["Service"], 
   const file = yield* source.open(ref)
   const key = createHash("sha256").update(`${ref.node}/${ref.id}/${file.etag}`).digest("hex").slice(0, 16)
   const modified = Math.floor(file.lastModified / 1000)
-  const wantsStored = path !== undefined
-  const wantsCore = decompressedPath !== undefined && decompressedPath !== path
-  const stored = wantsStored ? yield* makeDownloadTarget({ path, key, modified, size: file.size }) : noTarget
-  const core = wantsCore
+  const writesStored = path !== undefined
+  const writesCore = decompressedPath !== undefined && decompressedPath !== path
+  const stored = writesStored ? yield* makeDownloadTarget({ path, key, modified, size: file.size }) : noTarget
+  const core = writesCore
     ? yield* makeDownloadTarget({ path: decompressedPath, key, modified, size: undefined, otherSize: file.size })
     : noTarget
   const hash = options.sha256 === true ? createHash("sha256") : undefined
@@ -148,10 +148,13 @@ const downloadOnce = Effect.fnUntraced(function*(source: CoreSource["Service"], 
     Stream.runForEachArray(core.write),
     Effect.as(undefined),
     // A corrupt file is stored as it is on the server: download the rest of it, if it was requested.
-    Effect.catchTag("CorruptInput", (error) => Effect.as(wantsStored ? Stream.runDrain(remaining) : Effect.void, error))
+    Effect.catchTag(
+      "CorruptInput",
+      (error) => Effect.as(writesStored ? Stream.runDrain(remaining) : Effect.void, error)
+    )
   )
   progress.report()
-  const storedFile = wantsStored ? yield* stored.finish : undefined
+  const storedFile = writesStored ? yield* stored.finish : undefined
   const reason = decompressedPath === path && file.size === 0 ? "the file is empty" : corrupt?.message
   if (reason !== undefined) {
     return yield* new CoreUnreadable({
@@ -160,7 +163,7 @@ const downloadOnce = Effect.fnUntraced(function*(source: CoreSource["Service"], 
       detail: `The core cannot be decompressed: ${reason}.`
     })
   }
-  const coreFile = wantsCore ? yield* core.finish : undefined
+  const coreFile = writesCore ? yield* core.finish : undefined
   return {
     ...(storedFile === undefined ? {} : { stored: storedFile }),
     ...(coreFile === undefined ? {} : { decompressed: coreFile }),

@@ -3,7 +3,7 @@ import { lstat, open } from "node:fs/promises"
 import { type DownloadError, FileExists } from "./DownloadError.ts"
 import type { DownloadTarget, DownloadTargetOptions } from "./DownloadTarget.ts"
 import { tryFile, tryFileUnless } from "./files.ts"
-import { makePartFile } from "./PartFile.ts"
+import { makePartFile } from "./makePartFile.ts"
 
 /**
  * Makes the target for `options.path`:

@@ -14,9 +14,9 @@ import type { HttpClient, HttpClientResponse } from "effect/http"
 import type { RemoteOptions } from "../connection/RemoteOptions.ts"
 import type { ReadBody } from "../connection/responseBody.ts"
 import { makeServerConnection, type ServerConnection } from "../connection/ServerConnection.ts"
+import { decodeWatchEvents } from "./decodeWatchEvents.ts"
 import { openRemoteCore } from "./openRemoteCore.ts"
 import { corePath, urls, withQuery } from "./urls.ts"
-import { decodeWatchEvents } from "./watchEvents.ts"
 
 type Headers = HttpClientResponse.HttpClientResponse["headers"]
 

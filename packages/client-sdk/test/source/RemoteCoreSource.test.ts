@@ -201,9 +201,9 @@ describe("failures", () => {
 
   it.live("does not follow a redirect, so that the token is not sent elsewhere", () =>
     Effect.gen(function*() {
-      const asked: Array<unknown> = []
+      const requested: Array<unknown> = []
       const elsewhere = yield* serve((request, response) => {
-        asked.push(request.headers)
+        requested.push(request.headers)
         json(response, [])
       })
       const failure = yield* failWith(
@@ -211,7 +211,7 @@ describe("failures", () => {
         list
       )
       assert.match(failure.message, /redirects to http:\S+\. Redirects are not followed/)
-      assert.deepStrictEqual(asked, [])
+      assert.deepStrictEqual(requested, [])
     }).pipe(Effect.scoped))
 
   it.live("names the error code if the server is unreachable", () =>
@@ -410,18 +410,18 @@ describe("changes", () => {
 
   it.live("with watchCores, misses and repeats nothing when the server restarts", () =>
     Effect.gen(function*() {
-      const asked: Array<string | null> = []
+      const requested: Array<string | null> = []
       const events = yield* withServer((request, response) => {
-        asked.push(new URL(request.url!, "http://x").searchParams.get("resourceVersion"))
-        if (asked.length === 1) return response.end(addedLine(1, "a-1") + bookmark)
-        if (asked.length === 2) {
+        requested.push(new URL(request.url!, "http://x").searchParams.get("resourceVersion"))
+        if (requested.length === 1) return response.end(addedLine(1, "a-1") + bookmark)
+        if (requested.length === 2) {
           return response.writeHead(410).end(
             `{"type":"https://koredump.dev/problems/resource-version-expired"}`
           )
         }
         response.write(addedLine(1, "b-1") + addedLine(2, "b-2") + bookmark.replace("a-1", "b-2"))
       }, (source) => watchCores(source).pipe(Stream.take(4), Stream.runCollect))
-      assert.deepStrictEqual(asked, [null, "a-1", null])
+      assert.deepStrictEqual(requested, [null, "a-1", null])
       assert.deepStrictEqual(
         events.map(({ object, type }) => `${type} ${object.resourceVersion}`),
         ["ADDED a-1", "BOOKMARK a-1", "ADDED b-2", "BOOKMARK b-2"]

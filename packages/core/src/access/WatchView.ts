@@ -10,7 +10,7 @@ interface WatchViewOptions {
   /** Whether the caller may see the core. */
   readonly isVisible: (core: CoreSummary) => boolean
   /** Whether to remember what is shown. Without it, the watch must end when permissions change. */
-  readonly remembers: boolean
+  readonly tracksShown: boolean
   /** Resource version of the source from which the first connection resumes. */
   readonly since?: string | undefined
 }
@@ -28,9 +28,9 @@ export class WatchView {
   /** The version of the list that `#shown` was taken from, until the watch reaches it. */
   #listedVersion: string | undefined
 
-  constructor({ isVisible, remembers, since }: WatchViewOptions) {
+  constructor({ isVisible, tracksShown, since }: WatchViewOptions) {
     this.#isVisible = isVisible
-    this.#shown = remembers ? new Map() : undefined
+    this.#shown = tracksShown ? new Map() : undefined
     this.#diff = new ReplayDiff(() => new Set(), { since })
   }
 

@@ -157,7 +157,7 @@ export const authorizeChanges =
       const current = since === undefined ? undefined : yield* requireSameScope(source, access, filter, scoped)
       const view = new WatchView({
         isVisible: decisions.allows,
-        remembers: !decisions.everywhere,
+        tracksShown: !decisions.everywhere,
         since: scoped?.version ?? since
       })
       const show = showVisible(view, decisions)

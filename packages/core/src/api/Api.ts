@@ -15,7 +15,7 @@ import {
 import type { Principal } from "../access/Authenticator.ts"
 import { CoreMetadata, CoreSummary } from "../model/Core.ts"
 import * as Problem from "../model/Problem.ts"
-import { ListQuery, queryParseOptions, WatchQuery } from "../source/CoreQuery.ts"
+import { ListParameters, queryParseOptions, WatchParameters } from "../source/CoreQuery.ts"
 import { NodeStatus } from "../source/CoreSource.ts"
 import { rawParameter } from "../source/queryParameter.ts"
 
@@ -75,7 +75,7 @@ const described = (summary: string, description: string) => OpenApi.annotations(
 export class CoresApi extends HttpApiGroup.make("cores")
   .add(
     HttpApiEndpoint.get("list", "/apiv1/cores", {
-      query: ListQuery,
+      query: ListParameters,
       success: Schema.Array(CoreSummary),
       error: [Problem.InvalidQuery, Problem.Forbidden, Problem.PartialList]
     }).annotateMerge(described(
@@ -106,7 +106,7 @@ export class CoresApi extends HttpApiGroup.make("cores")
     HttpApiEndpoint.delete("deleteHere", "/apiv1/cores/delete/:id", { params: idParams, ...deleteOptions })
       .annotateMerge(described("Delete a core", "Short form for a server of one node.")),
     HttpApiEndpoint.get("watch", "/apiv1/watch", {
-      query: WatchQuery,
+      query: WatchParameters,
       success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
       error: [
         Problem.InvalidQuery,

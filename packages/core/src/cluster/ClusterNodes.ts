@@ -10,7 +10,7 @@ import type { NodeAddress } from "./NodeDirectory.ts"
 const removalDelay = "5 minutes"
 
 /** What a new list of nodes changes. */
-export interface NodeChanges {
+interface NodeChanges {
   /** Nodes that the cluster does not have. */
   readonly added: ReadonlyArray<NodeAddress>
   /** Nodes with another address or another agent, and nodes that come back. */
@@ -40,7 +40,7 @@ export const compareNodes = (
 }
 
 /** What the nodes of a cluster share. */
-export interface ClusterNodesOptions {
+interface ClusterNodesOptions {
   readonly index: CoreIndex
   readonly limits: NodeCoreLimits
   readonly readiness: ReadinessTracker

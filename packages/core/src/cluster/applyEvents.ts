@@ -13,7 +13,7 @@ const droppedCores = Metric.counter("koredump_cluster_dropped_cores_total", {
 })
 
 /** What a batch of events has changed. */
-export interface AppliedEvents {
+interface AppliedEvents {
   /** Number of cores that are different now. */
   readonly changes: number
   /** Whether the index has all cores of the node now: a BOOKMARK was among the events. */

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { CoreState, type CoreSummary, parseTimestamp } from "../model/Core.ts"
-import { signalNumber } from "../model/Signal.ts"
+import { signalNumber } from "../model/signals.ts"
 import {
   decodeEach,
   decodeInteger,

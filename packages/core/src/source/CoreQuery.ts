@@ -90,7 +90,7 @@ const checkQuery = Schema.makeFilter<CoreQuery>((query) =>
 export const CoreQuery = Fields.pipe(Schema.check(checkQuery))
 
 /** The query parameters of `GET /apiv1/cores`. */
-export const ListQuery = Schema.Struct({
+export const ListParameters = Schema.Struct({
   ...queryParameters,
   strict: booleanParameter(
     "true: fail with 502 if a node is missing from the list, instead of returning a partial list."
@@ -98,7 +98,7 @@ export const ListQuery = Schema.Struct({
 }).pipe(Schema.check(checkQuery))
 
 /** The query parameters of `GET /apiv1/watch`. */
-export const WatchQuery = Schema.Struct({
+export const WatchParameters = Schema.Struct({
   ...filterParameters,
   resourceVersion: textParameter(
     "Resource version of a list or of the last received event. The watch continues from there."

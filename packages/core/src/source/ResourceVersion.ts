@@ -4,7 +4,7 @@
  */
 
 /** A version of one index. */
-export interface ResourceVersion {
+interface ResourceVersion {
   readonly epoch: string
   readonly sequence: number
 }

@@ -4,7 +4,7 @@ import { Hex } from "effect/encoding"
 import { type CoreMetadata, formatTimestamp, isHeavyField, type UnversionedCore } from "../model/Core.ts"
 import { coreIdMicros, type CoreRef, formatCoreId, parseCoreId, refKey } from "../model/CoreId.ts"
 import { CoreNotFound, CoreNotStored, CoreUnreadable, DeletionDisabled } from "../model/Problem.ts"
-import { signalName } from "../model/Signal.ts"
+import { signalName } from "../model/signals.ts"
 import { CoreIndex, type CoreIndexOptions } from "../source/CoreIndex.ts"
 import { type ByteRange, type CoreFile, CoreSource } from "../source/CoreSource.ts"
 

@@ -14,16 +14,16 @@ const core = (namespace: string, resourceVersion = "a-1"): CoreSummary => ({
 
 const isVisible = ({ namespace }: CoreSummary) => namespace !== "hidden"
 
-const applyAll = (events: ReadonlyArray<CoreChange>, remembers: boolean) => {
-  const view = new WatchView({ isVisible, remembers, since: "a-0" })
+const applyAll = (events: ReadonlyArray<CoreChange>, tracksShown: boolean) => {
+  const view = new WatchView({ isVisible, tracksShown, since: "a-0" })
   view.connect()
   return events.flatMap((event) => view.applyEvent(event))
 }
 
-describe.each([true, false])("WatchView (remembers what it shows: %s)", (remembers) => {
+describe.each([true, false])("WatchView (tracks what it has shown: %s)", (tracksShown) => {
   it("keeps a previous state that the caller may see", () => {
     const event: CoreChange = { type: "MODIFIED", object: core("shop", "a-2"), previous: core("shop") }
-    assert.deepStrictEqual(applyAll([event], remembers), [event])
+    assert.deepStrictEqual(applyAll([event], tracksShown), [event])
   })
 
   it.each<readonly [string, CoreChange]>([
@@ -32,7 +32,7 @@ describe.each([true, false])("WatchView (remembers what it shows: %s)", (remembe
     ["a new core", { type: "ADDED", object: core("shop", "a-2"), previous: core("hidden") }],
     ["a deleted core", { type: "DELETED", object: core("shop", "a-2"), previous: core("hidden") }]
   ])("shows nothing hidden of %s", (_, event) => {
-    const shown = applyAll([event], remembers)
+    const shown = applyAll([event], tracksShown)
     assert.lengthOf(shown, 1)
     assert.notInclude(JSON.stringify(shown), "hidden")
     assert.notProperty(shown[0], "previous")
@@ -40,6 +40,6 @@ describe.each([true, false])("WatchView (remembers what it shows: %s)", (remembe
 
   it("drops events of hidden cores", () => {
     const event: CoreChange = { type: "MODIFIED", object: core("hidden", "a-2"), previous: core("hidden") }
-    assert.deepStrictEqual(applyAll([event], remembers), [])
+    assert.deepStrictEqual(applyAll([event], tracksShown), [])
   })
 })

@@ -4,7 +4,7 @@ import { type FakeRule, FakeRules } from "@koredump/core/testing"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { authorized, layers, nodeViewer, putAll, viewer } from "./fixtures.ts"
-import { act, forget, formatEvent, put, setRules, watch } from "./observeWatch.ts"
+import { act, formatEvent, put, removeCore, setRules, watch } from "./observeWatch.ts"
 
 describe("a watch with permission for some namespaces", () => {
   it.effect("shows the current cores and their changes, but no hidden cores", () =>
@@ -18,8 +18,8 @@ describe("a watch with permission for some namespaces", () => {
       yield* put("pending", { pid: 14 })
       yield* put("a", { pid: 11, fields: { title: "changed" } })
       yield* put("b", { pid: 12, fields: { title: "changed" } })
-      yield* forget(a)
-      yield* forget(b)
+      yield* removeCore(a)
+      yield* removeCore(b)
       assert.deepStrictEqual(takeEvents(), ["ADDED a", "MODIFIED a", "DELETED a"])
       assert.isUndefined(outcome())
     }).pipe(Effect.provide(layers([viewer("a")]))))
@@ -90,7 +90,7 @@ describe("a watch with permission for some namespaces", () => {
       yield* put("a", { pid: 1, fields: { title: "changed" } })
       yield* put("pending", { pid: 4, fields: { namespace: "a" } })
       const gone = yield* put("a", { pid: 41 })
-      yield* forget(gone)
+      yield* removeCore(gone)
       const { takeEvents } = yield* watch({ since })
       assert.deepStrictEqual(takeEvents(), ["MODIFIED a", "ADDED pending", "ADDED a", "DELETED a"])
     }).pipe(Effect.provide(layers([viewer("a")]))))
@@ -147,7 +147,7 @@ describe("a watch with permission for some namespaces", () => {
       const gone = yield* put("a", { pid: 1 })
       const { resourceVersion: since } = yield* (yield* authorized()).list({})
       yield* put("b", { pid: 2 })
-      yield* forget(gone)
+      yield* removeCore(gone)
       assert.deepStrictEqual((yield* watch({ since })).takeEvents(), ["ADDED b", "DELETED a"])
     }).pipe(Effect.provide(layers([viewer("a"), viewer("b")]))))
 

@@ -207,9 +207,9 @@ describe("authorizeCoreSource: lists", () => {
       const { reviews, set } = yield* FakeRules
       for (let pid = 1; pid <= 50; pid++) yield* put(makeCore(pid % 2 === 0 ? "a" : "b", { pid }))
       yield* listComms()
-      const asked = (yield* reviews).map(({ namespace, resource }) => namespace ?? resource)
-      assert.deepStrictEqual(asked.slice(0, 2), ["coredumps", "nodecoredumps"])
-      assert.deepStrictEqual(asked.slice(2).toSorted(), ["a", "b"])
+      const requested = (yield* reviews).map(({ namespace, resource }) => namespace ?? resource)
+      assert.deepStrictEqual(requested.slice(0, 2), ["coredumps", "nodecoredumps"])
+      assert.deepStrictEqual(requested.slice(2).toSorted(), ["a", "b"])
       yield* set([viewer(), nodeViewer])
       yield* listComms()
       assert.lengthOf(yield* reviews, 6)

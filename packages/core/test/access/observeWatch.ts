@@ -59,4 +59,4 @@ export const setUnavailable = (isUnavailable: boolean) => FakeRules.use((fake) =
 export const put = (...args: Parameters<typeof makeCore>) => act(FakeCores.use((fake) => fake.put(makeCore(...args))))
 
 /** Removes a core. */
-export const forget = (ref: CoreRef) => act(FakeCores.use((fake) => fake.remove(ref)))
+export const removeCore = (ref: CoreRef) => act(FakeCores.use((fake) => fake.remove(ref)))

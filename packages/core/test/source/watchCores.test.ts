@@ -34,17 +34,17 @@ const expired = Stream.fail(new ResourceVersionExpired())
 
 /** A source whose watches are the given streams, one after the other. After the last one, watches never end. */
 const makeSource = (connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>) => {
-  const asked: Array<ChangesOptions> = []
+  const requested: Array<ChangesOptions> = []
   const times: Array<number> = []
   const changes = (options: ChangesOptions = {}) => {
-    asked.push(options)
-    const connection = connections[asked.length - 1] ?? Stream.never
+    requested.push(options)
+    const connection = connections[requested.length - 1] ?? Stream.never
     return Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
       times.push(now)
       return connection
     }))
   }
-  return { asked, times, source: { changes } as CoreSource["Service"] }
+  return { requested, times, source: { changes } as CoreSource["Service"] }
 }
 
 const formatEvent = (event: CoreEvent) =>
@@ -57,7 +57,7 @@ const runWatch = Effect.fnUntraced(function*(
   connections: ReadonlyArray<Stream.Stream<CoreEvent, Problem>>,
   options?: WatchOptions
 ) {
-  const { asked, source, times } = makeSource(connections)
+  const { requested, source, times } = makeSource(connections)
   const events: Array<string> = []
   const fiber = yield* watchCores(source, options).pipe(
     Stream.runForEach((event) => Effect.sync(() => events.push(formatEvent(event)))),
@@ -68,34 +68,34 @@ const runWatch = Effect.fnUntraced(function*(
   const ended = fiber.pollUnsafe()
   yield* Fiber.interrupt(fiber)
   const failure = ended?._tag === "Success" && Result.isFailure(ended.value) ? ended.value.failure._tag : undefined
-  return { asked: asked.map(({ since }) => since), times, events, failure }
+  return { requested: requested.map(({ since }) => since), times, events, failure }
 })
 
 describe("watchCores", () => {
   it.effect("resumes from the last version", () =>
     Effect.gen(function*() {
-      const { asked, events } = yield* runWatch([
+      const { requested, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-1"), bookmark("a-7")), broken),
         Stream.concat(Stream.make(added(2, "a-8")), broken),
         Stream.empty
       ])
       assert.deepStrictEqual(events, ["ADDED 1 a-1", "BOOKMARK a-7", "ADDED 2 a-8"])
-      assert.deepStrictEqual(asked, [undefined, "a-7", "a-8", "a-8"])
+      assert.deepStrictEqual(requested, [undefined, "a-7", "a-8", "a-8"])
     }))
 
   it.effect("replays again if the first replay fails, and repeats no event", () =>
     Effect.gen(function*() {
-      const { asked, events } = yield* runWatch([
+      const { requested, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-5")), broken),
         Stream.make(added(1, "a-5"), added(2, "a-3"), bookmark("a-5"))
       ])
       assert.deepStrictEqual(events, ["ADDED 1 a-5", "ADDED 2 a-3", "BOOKMARK a-5"])
-      assert.deepStrictEqual(asked, [undefined, undefined, "a-5"])
+      assert.deepStrictEqual(requested, [undefined, undefined, "a-5"])
     }))
 
   it.effect("emits only the difference after the version has expired", () =>
     Effect.gen(function*() {
-      const { asked, events } = yield* runWatch([
+      const { requested, events } = yield* runWatch([
         Stream.concat(Stream.make(added(1, "a-1"), added(2, "a-2"), added(3, "a-3"), bookmark("a-3")), expired),
         Stream.concat(
           Stream.make(added(1, "b-1"), added(3, "b-2", { title: "SIGSEGV" }), added(4, "b-3"), bookmark("b-3")),
@@ -103,48 +103,48 @@ describe("watchCores", () => {
         )
       ])
       assert.deepStrictEqual(events.slice(4), ["MODIFIED 3 b-2", "ADDED 4 b-3", "DELETED 2 b-3", "BOOKMARK b-3"])
-      assert.deepStrictEqual(asked, [undefined, undefined])
+      assert.deepStrictEqual(requested, [undefined, undefined])
     }))
 
   it.effect("replays without delay when the version has expired, even after a long outage", () =>
     Effect.gen(function*() {
-      const { asked, times } = yield* runWatch([
+      const { requested, times } = yield* runWatch([
         Stream.concat(Stream.make(bookmark("a-1")), broken),
         ...Array.from({ length: 8 }, () => broken),
         expired,
         Stream.concat(Stream.make(bookmark("b-1")), Stream.never)
       ])
-      assert.deepStrictEqual(asked.slice(-2), ["a-1", undefined])
+      assert.deepStrictEqual(requested.slice(-2), ["a-1", undefined])
       assert.strictEqual(times.at(-1), times.at(-2))
       assert.isAbove(times.at(-2)! - times.at(-3)!, 1000)
     }))
 
   it.effect("delays reconnects when versions expire again and again", () =>
     Effect.gen(function*() {
-      const { asked } = yield* runWatch(
+      const { requested } = yield* runWatch(
         Array.from({ length: 20_000 }, () => Stream.concat(Stream.make(bookmark("a-1")), expired))
       )
-      assert.isBelow(asked.length, 2 * 3 * 3600)
+      assert.isBelow(requested.length, 2 * 3 * 3600)
     }))
 
   it.effect("compares with the shown cores when the version has expired", () =>
     Effect.gen(function*() {
-      const { asked, events } = yield* runWatch([
+      const { requested, events } = yield* runWatch([
         expired,
         Stream.concat(Stream.make(added(1, "b-1"), bookmark("b-1")), Stream.never)
       ], { since: "a-2", shown: [core(1, "a-1"), core(2, "a-2")] })
       assert.deepStrictEqual(events, ["DELETED 2 b-1", "BOOKMARK b-1"])
-      assert.deepStrictEqual(asked, ["a-2", undefined])
+      assert.deepStrictEqual(requested, ["a-2", undefined])
     }))
 
   it.effect("reconnects with a growing delay of up to 10 seconds", () =>
     Effect.gen(function*() {
-      const { asked } = yield* runWatch([
+      const { requested } = yield* runWatch([
         Stream.concat(Stream.make(bookmark("a-1")), broken),
         ...Array.from({ length: 5000 }, () => broken)
       ])
-      assert.isAbove(asked.length, 3 * 3600 / 13)
-      assert.isBelow(asked.length, 3 * 3600 / 7)
+      assert.isAbove(requested.length, 3 * 3600 / 13)
+      assert.isBelow(requested.length, 3 * 3600 / 7)
     }))
 
   it.effect("fails before the first event, and with permanent problems", () =>

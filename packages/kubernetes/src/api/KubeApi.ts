@@ -3,8 +3,8 @@ import { Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effe
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { KubeConfigError, KubeConfigOptions } from "./KubeAccess.ts"
-import { makeKubeConnections } from "./KubeConnections.ts"
 import { loadCredentials } from "./loadCredentials.ts"
+import { makeKubeConnections } from "./makeKubeConnections.ts"
 
 const reasons = [
   "unauthorized",

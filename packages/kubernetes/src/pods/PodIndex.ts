@@ -8,7 +8,7 @@ interface IndexedPod extends Omit<PodInfo, "containers"> {
 /** Container IDs that are kept for one pod. A pod that crashes all the time has a new one every 5 minutes. */
 const maxContainers = 1000
 
-export interface PodIndexOptions {
+interface PodIndexOptions {
   /** How long a deleted pod is kept, in milliseconds. */
   readonly retention: number
   /** Number of deleted pods that are kept. Above it, the one that was deleted first is removed first. */

@@ -15,7 +15,7 @@ const decodePage = Schema.decodeUnknownEffect(PodPage)
 const malformed = (message: string) => new KubeApiError({ reason: "malformed", message })
 
 /** A complete list of pods. */
-export interface PodList {
+interface PodList {
   readonly pods: ReadonlyArray<Pod>
   /** Where a watch continues. */
   readonly resourceVersion: string

@@ -6,7 +6,7 @@ import { id, pending, staticPod, web } from "../support/pods.ts"
 
 const pod = Schema.decodeUnknownSync(Pod)
 
-const imageOf = (name: string) => `registry.example/shop/${name}@sha256:${"9".repeat(64)}`
+const toImage = (name: string) => `registry.example/shop/${name}@sha256:${"9".repeat(64)}`
 
 describe("toPodInfo", () => {
   it("contains every container of the status", () => {
@@ -19,13 +19,13 @@ describe("toPodInfo", () => {
     })
     assert.deepStrictEqual([info.cgroupUid, info.isMirror], [info.uid, false])
     assert.deepStrictEqual(Object.fromEntries(info.containers), {
-      [id("1")]: { container: "migrate", image_name: "registry.example/shop/migrate:7", image_id: imageOf("migrate") },
+      [id("1")]: { container: "migrate", image_name: "registry.example/shop/migrate:7", image_id: toImage("migrate") },
       // Terminated earlier: the image ID in the status is of the current container.
       [id("2")]: { container: "web", image_name: "registry.example/shop/web:1.2.0" },
-      [id("3")]: { container: "web", image_name: "registry.example/shop/web:1.2.0", image_id: imageOf("web") },
+      [id("3")]: { container: "web", image_name: "registry.example/shop/web:1.2.0", image_id: toImage("web") },
       // The name in the spec, because the status has a digest.
-      [id("4")]: { container: "proxy", image_name: "proxy", image_id: imageOf("proxy") },
-      [id("5")]: { container: "debugger-x7k2p", image_name: "busybox:1.36", image_id: imageOf("debugger-x7k2p") }
+      [id("4")]: { container: "proxy", image_name: "proxy", image_id: toImage("proxy") },
+      [id("5")]: { container: "debugger-x7k2p", image_name: "busybox:1.36", image_id: toImage("debugger-x7k2p") }
     })
   })
 

@@ -2,7 +2,7 @@ import { type CoreId, coreIdMicros, type CoreIndex, coreStem, parseCoreId, type 
 import { Option } from "effect"
 import type { UnreadableCore } from "../host/HostWarnings.ts"
 import type { KnownFiles, StoredFile } from "../host/StoredFile.ts"
-import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import type { JournalEntryInfo } from "../journal/decodeEntry.ts"
 import type { ResolvedPod } from "../pods/ResolvedPod.ts"
 import { mergeCore } from "./mergeCore.ts"
 

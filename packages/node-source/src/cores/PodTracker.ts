@@ -1,6 +1,6 @@
 import { coreStem, type PodCgroup, type PodIdentity, type PodResolver } from "@koredump/core"
 import { Effect, Option, Queue, Stream } from "effect"
-import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import type { JournalEntryInfo } from "../journal/decodeEntry.ts"
 import { addAnswer, getIdentity, isComplete, type ResolvedPod } from "../pods/ResolvedPod.ts"
 import type { HostCores } from "./HostCores.ts"
 

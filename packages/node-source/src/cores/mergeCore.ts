@@ -9,7 +9,7 @@ import {
 } from "@koredump/core"
 import { Option } from "effect"
 import type { StoredFile } from "../host/StoredFile.ts"
-import type { JournalEntryInfo } from "../journal/JournalEntry.ts"
+import type { JournalEntryInfo } from "../journal/decodeEntry.ts"
 import { type ResolvedPod, toPodFields } from "../pods/ResolvedPod.ts"
 
 /** Everything that is known about one core. At least one of `file` and `entry` is present. */

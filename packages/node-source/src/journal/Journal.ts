@@ -9,8 +9,8 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
 import type { HostPaths } from "../host/HostPaths.ts"
-import { coredumpMessageId, getText, metadataFields, summaryFields } from "./JournalEntry.ts"
-import { decodeJournalExport, type ExportLimits, type MalformedExport, type RawEntry } from "./JournalExport.ts"
+import { coredumpMessageId, getText, metadataFields, summaryFields } from "./decodeEntry.ts"
+import { decodeJournalExport, type ExportLimits, type MalformedExport, type RawEntry } from "./decodeJournalExport.ts"
 
 /** The journal could not be read. `message` is the reason, for example `journalctl not found`. */
 export class JournalFailure extends Schema.TaggedError<JournalFailure>()("JournalFailure", {

@@ -2,9 +2,9 @@ import { exponentialBackoff } from "@koredump/core"
 import { Clock, Duration, Effect, Metric, Stream } from "effect"
 import type { FailureListener } from "../host/HostWarnings.ts"
 import type { AwaitedEntries } from "./AwaitedEntries.ts"
+import { decodeEntry, getText, type HostInfo, isTrusted, type JournalEntryInfo } from "./decodeEntry.ts"
+import type { RawEntry } from "./decodeJournalExport.ts"
 import { Journal, JournalFailure } from "./Journal.ts"
-import { decodeEntry, getText, type HostInfo, isTrusted, type JournalEntryInfo } from "./JournalEntry.ts"
-import type { RawEntry } from "./JournalExport.ts"
 
 /** Receives the events of the journal. The functions are called on the event loop and must return quickly. */
 export interface JournalListener extends FailureListener {

@@ -66,7 +66,7 @@ const maxTemporaryAge = Duration.toMillis("10 minutes")
 
 class InvalidFile extends Error {}
 
-const readSmallFile = (path: string): string | undefined => {
+const readStateFile = (path: string): string | undefined => {
   let fd
   try {
     // Does not follow a symbolic link, and does not block on a named pipe.
@@ -88,7 +88,7 @@ const readSmallFile = (path: string): string | undefined => {
   }
 }
 
-const writeSmallFile = async (directory: string, name: string, text: string): Promise<void> => {
+const writeStateFile = async (directory: string, name: string, text: string): Promise<void> => {
   const temporaryPath = join(directory, `.tmp-${randomUUID()}`)
   try {
     const handle = await open(temporaryPath, "wx", 0o600)
@@ -114,7 +114,7 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
 
   const write = Effect.suspend(() =>
     Effect.forEach([...unwritten], ([name, content]) =>
-      tryFile(() => writeSmallFile(path, name, content)).pipe(
+      tryFile(() => writeStateFile(path, name, content)).pipe(
         Effect.andThen(Effect.sync(() => {
           if (unwritten.get(name) === content) unwritten.delete(name)
         }))
@@ -145,7 +145,7 @@ export const makeStateDirectory = (path: string, listener: StateListener): State
       const name = stem + extension
       if (name.length > maxNameLength) return undefined
       try {
-        const content = readSmallFile(join(path, name))
+        const content = readStateFile(join(path, name))
         if (content === undefined) return undefined
         const file = Option.getOrUndefined(decode(content))
         if (file?.core !== stem) throw new InvalidFile("content does not match the name")

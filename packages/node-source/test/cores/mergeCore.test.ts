@@ -3,7 +3,7 @@ import { CoreId, UnversionedCore } from "@koredump/core"
 import { Schema } from "effect"
 import { mergeCore } from "../../src/cores/mergeCore.ts"
 import type { StoredFile } from "../../src/host/StoredFile.ts"
-import { decodeEntry } from "../../src/journal/JournalEntry.ts"
+import { decodeEntry } from "../../src/journal/decodeEntry.ts"
 import { fixtureEntries, fixtureEntry, withFields } from "../support/fixtures.ts"
 
 const host = { coredumpUid: 995, machine: undefined }

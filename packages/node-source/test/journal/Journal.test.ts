@@ -6,8 +6,8 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeHostPaths } from "../../src/host/HostPaths.ts"
+import { decodeEntry, decodeMetadata, getText } from "../../src/journal/decodeEntry.ts"
 import { Journal, layerJournalctl } from "../../src/journal/Journal.ts"
-import { decodeEntry, decodeMetadata, getText } from "../../src/journal/JournalEntry.ts"
 
 const hasJournalctl = spawnSync("journalctl", ["--version"]).status === 0
 const archive = new URL("../../../../examples/sample-host/sample-host.tar.gz", import.meta.url).pathname

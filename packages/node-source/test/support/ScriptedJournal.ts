@@ -1,8 +1,8 @@
 /** A `Journal` that a test controls. */
 import { Context, Effect, Layer, Option, PubSub, Stream } from "effect"
+import { getText } from "../../src/journal/decodeEntry.ts"
+import type { RawEntry } from "../../src/journal/decodeJournalExport.ts"
 import { Journal, JournalFailure } from "../../src/journal/Journal.ts"
-import { getText } from "../../src/journal/JournalEntry.ts"
-import type { RawEntry } from "../../src/journal/JournalExport.ts"
 import { rawEntry } from "./fixtures.ts"
 
 export class JournalScript extends Context.Service<JournalScript, {

@@ -1,6 +1,6 @@
 /** Raw data of real crashes, from test/fixtures. */
 import { readFileSync } from "node:fs"
-import { JournalExportParser, type RawEntry } from "../../src/journal/JournalExport.ts"
+import { JournalExportParser, type RawEntry } from "../../src/journal/decodeJournalExport.ts"
 
 const path = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
 

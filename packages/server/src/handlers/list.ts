@@ -6,7 +6,7 @@ import {
   type CoreSummary,
   type CurrentPrincipal,
   encodeCore,
-  type ListQuery,
+  type ListParameters,
   needsHeavyFields,
   PartialList,
   type Problem
@@ -64,27 +64,29 @@ const joinNames = (nodes: ReadonlyArray<string>): string => {
 }
 
 /** `GET /apiv1/cores`: returns an array of cores. */
-export const list = Effect.fnUntraced(function*({ strict = false, ...query }: typeof ListQuery.Type): Effect.fn.Return<
-  HttpServerResponse.HttpServerResponse,
-  Problem,
-  CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
-> {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const source = yield* CoreSource
-  const result = yield* source.list(query)
-  const { unreachable } = result
-  if (strict && unreachable.length > 0) {
-    return yield* new PartialList({
-      nodes: unreachable,
-      detail: `${unreachable.length} unreachable ${unreachable.length === 1 ? "node" : "nodes"}: ${
-        joinNames(unreachable)
-      }.`
+export const list = Effect.fnUntraced(
+  function*({ strict = false, ...query }: typeof ListParameters.Type): Effect.fn.Return<
+    HttpServerResponse.HttpServerResponse,
+    Problem,
+    CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
+  > {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const source = yield* CoreSource
+    const result = yield* source.list(query)
+    const { unreachable } = result
+    if (strict && unreachable.length > 0) {
+      return yield* new PartialList({
+        nodes: unreachable,
+        detail: `${unreachable.length} unreachable ${unreachable.length === 1 ? "node" : "nodes"}: ${
+          joinNames(unreachable)
+        }.`
+      })
+    }
+    return toJsonArrayResponse(yield* encodeCores(result, query), {
+      "cache-control": "no-cache",
+      "koredump-resource-version": result.resourceVersion,
+      ...(unreachable.length === 0 ? {} : { "koredump-unreachable": joinNames(unreachable) }),
+      ...(result.continue === undefined ? {} : { link: formatNextLink(request.url, result.continue) })
     })
   }
-  return toJsonArrayResponse(yield* encodeCores(result, query), {
-    "cache-control": "no-cache",
-    "koredump-resource-version": result.resourceVersion,
-    ...(unreachable.length === 0 ? {} : { "koredump-unreachable": joinNames(unreachable) }),
-    ...(result.continue === undefined ? {} : { link: formatNextLink(request.url, result.continue) })
-  })
-})
+)

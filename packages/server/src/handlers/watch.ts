@@ -5,7 +5,7 @@ import {
   NotAcceptable,
   type Problem,
   problemToJson,
-  type WatchQuery
+  type WatchParameters
 } from "@koredump/core"
 import { Effect, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -70,7 +70,7 @@ const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
  * later one is an ERROR event, which ends the stream.
  */
 export const watch = Effect.fnUntraced(
-  function*({ resourceVersion, ...filter }: typeof WatchQuery.Type): Effect.fn.Return<
+  function*({ resourceVersion, ...filter }: typeof WatchParameters.Type): Effect.fn.Return<
     HttpServerResponse.HttpServerResponse,
     Problem,
     ConcurrencyLimits | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope

@@ -2,9 +2,9 @@ import { Cache, Duration, Effect, Equal, Exit, Hash } from "effect"
 import { createHash } from "node:crypto"
 
 /** How long a positive answer is cached: revoked permissions and tokens keep working for this long. */
-export const acceptedTtl = Duration.seconds(10)
+const acceptedTtl = Duration.seconds(10)
 /** How long a negative answer is cached. */
-export const rejectedTtl = Duration.seconds(3)
+const rejectedTtl = Duration.seconds(3)
 
 /** A cache key: the digest of the subject. The cache never keeps the subject itself, which may be a token. */
 class ReviewKey<Subject> {

@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { decodeJournalExport, JournalExportParser, type RawEntry } from "../../src/journal/JournalExport.ts"
+import { decodeJournalExport, JournalExportParser, type RawEntry } from "../../src/journal/decodeJournalExport.ts"
 import { fixtureBytes, fixtureCases, fixtureEntries, fixtureText, parseAll, rawText } from "../support/fixtures.ts"
 
 const limits = { fieldBytes: 64, entryBytes: 256 }
-const bytesOf = (text: string) => new TextEncoder().encode(text)
+const toBytes = (text: string) => new TextEncoder().encode(text)
 const text = (entry: RawEntry) => Object.fromEntries([...entry.keys()].map((name) => [name, rawText(entry, name)]))
 
 const binary = (name: string, value: Uint8Array, length = value.length) => {
-  const head = bytesOf(`${name}\n`)
+  const head = toBytes(`${name}\n`)
   const bytes = new Uint8Array(head.length + 8 + value.length + 1)
   bytes.set(head)
   new DataView(bytes.buffer).setBigUint64(head.length, BigInt(length), true)
@@ -33,7 +33,7 @@ describe("JournalExport", () => {
     assert.strictEqual(fixtureEntries.length, fixtureCases.size)
     for (const [i, entry] of fixtureEntries.entries()) {
       for (const [name, value] of Object.entries<string | Array<number>>(expected[i])) {
-        const bytes = typeof value === "string" ? bytesOf(value) : Uint8Array.from(value)
+        const bytes = typeof value === "string" ? toBytes(value) : Uint8Array.from(value)
         assert.deepStrictEqual([...entry.get(name)!], [...bytes], name)
       }
     }
@@ -58,9 +58,9 @@ describe("JournalExport", () => {
   it("skips values above the limit and continues after them", () => {
     const large = new Uint8Array(1000).fill(10)
     const input = join(
-      bytesOf(`A=1\nLINE=${"x".repeat(1000)}\nB=2\n`),
+      toBytes(`A=1\nLINE=${"x".repeat(1000)}\nB=2\n`),
       binary("BINARY", large),
-      bytesOf("C=3\n\nD=4\n\n")
+      toBytes("C=3\n\nD=4\n\n")
     )
     for (const chunk of [input.length, 1, 7, 100]) {
       assert.deepStrictEqual(parse(input, chunk), [{ A: "1", B: "2", C: "3" }, { D: "4" }])
@@ -68,23 +68,23 @@ describe("JournalExport", () => {
   })
 
   it("limits all values of an entry together", () => {
-    const input = bytesOf(Array.from({ length: 10 }, (_, i) => `F${i}=${"x".repeat(60)}\n`).join("") + "\n")
+    const input = toBytes(Array.from({ length: 10 }, (_, i) => `F${i}=${"x".repeat(60)}\n`).join("") + "\n")
     assert.deepStrictEqual(parse(input).map((entry) => Object.keys(entry)), [["F0", "F1", "F2", "F3"]])
   })
 
   it("keeps the first value of a field, values with =, and empty values", () => {
-    assert.deepStrictEqual(parse(bytesOf("A=x=y\nA=2\nE=\n\n\n\n")), [{ A: "x=y", E: "" }])
-    assert.deepStrictEqual(parse(join(binary("B", bytesOf("a\nb")), bytesOf("\n"))), [{ B: "a\nb" }])
+    assert.deepStrictEqual(parse(toBytes("A=x=y\nA=2\nE=\n\n\n\n")), [{ A: "x=y", E: "" }])
+    assert.deepStrictEqual(parse(join(binary("B", toBytes("a\nb")), toBytes("\n"))), [{ B: "a\nb" }])
   })
 
   it.each<readonly [string, Uint8Array]>([
-    ["a line that is not a field", bytesOf("No journal files were found.\n\n")],
-    ["a name that never ends", bytesOf("A".repeat(100))],
-    ["an end inside an entry", bytesOf("A=1\n")],
-    ["an end inside a line", bytesOf("A=1\n\nB")],
-    ["an end inside a value", binary("B", bytesOf("abc"), 50)],
-    ["an end inside a value above the limit", binary("B", bytesOf("abc"), 500)],
-    ["a value that is longer than its length", join(binary("B", bytesOf("abc"), 2), bytesOf("\n"))],
+    ["a line that is not a field", toBytes("No journal files were found.\n\n")],
+    ["a name that never ends", toBytes("A".repeat(100))],
+    ["an end inside an entry", toBytes("A=1\n")],
+    ["an end inside a line", toBytes("A=1\n\nB")],
+    ["an end inside a value", binary("B", toBytes("abc"), 50)],
+    ["an end inside a value above the limit", binary("B", toBytes("abc"), 500)],
+    ["a value that is longer than its length", join(binary("B", toBytes("abc"), 2), toBytes("\n"))],
     ["an impossible length", binary("B", new Uint8Array(0), Number.MAX_SAFE_INTEGER * 2)]
   ])("rejects %s", (_, input) => {
     for (const chunk of [input.length, 1]) {
@@ -95,7 +95,7 @@ describe("JournalExport", () => {
   it.effect("emits the complete entries of a stream that ends inside an entry, then fails", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
-      const failure = yield* Stream.make(bytesOf("A=1\n\nB"), bytesOf("=2\n")).pipe(
+      const failure = yield* Stream.make(toBytes("A=1\n\nB"), toBytes("=2\n")).pipe(
         decodeJournalExport(limits),
         Stream.runForEach((entry) => Effect.sync(() => seen.push(text(entry)))),
         Effect.flip

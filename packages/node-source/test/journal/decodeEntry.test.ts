@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decodeEntry, decodeMetadata, isTrusted, type JournalEntryInfo } from "../../src/journal/JournalEntry.ts"
-import type { RawEntry } from "../../src/journal/JournalExport.ts"
+import { decodeEntry, decodeMetadata, isTrusted, type JournalEntryInfo } from "../../src/journal/decodeEntry.ts"
+import type { RawEntry } from "../../src/journal/decodeJournalExport.ts"
 import { fixtureCases, fixtureEntries, fixtureEntry, fixtureText, rawEntry, withFields } from "../support/fixtures.ts"
 
 const host = { coredumpUid: 995, machine: "riscv64" }

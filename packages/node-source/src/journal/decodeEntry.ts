@@ -15,7 +15,7 @@ import {
 } from "@koredump/core"
 import { Option, Schema } from "effect"
 import { basename } from "node:path"
-import type { RawEntry } from "./JournalExport.ts"
+import type { RawEntry } from "./decodeJournalExport.ts"
 import { isCoredumpWriter } from "./journalTrust.ts"
 
 /** The MESSAGE_ID of entries of systemd-coredump (`SD_MESSAGE_COREDUMP`). */

@@ -12,7 +12,7 @@ const maxConcurrentReviews = 32
 const reviewTimeout = "10 seconds"
 
 /** A kind of review in the Kubernetes API. */
-export interface ReviewKind {
+interface ReviewKind {
   readonly path: string
   readonly apiVersion: string
   readonly kind: string
@@ -21,7 +21,7 @@ export interface ReviewKind {
 }
 
 /** Requests reviews of one kind. */
-export interface ReviewClient<Status> {
+interface ReviewClient<Status> {
   /** Fails with `NotReady` if the Kubernetes API does not answer: then nobody has access. */
   readonly review: (spec: unknown) => Effect.Effect<Status, NotReady>
   /** Why the last review failed, as a sentence for operators. Undefined if it was answered. */

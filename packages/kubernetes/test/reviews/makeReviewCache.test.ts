@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
-import { makeReviewCache, toDigest } from "../../src/reviews/ReviewCache.ts"
+import { makeReviewCache, toDigest } from "../../src/reviews/makeReviewCache.ts"
 
 const Request = Context.Reference("test/Request", { defaultValue: () => "none" })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import type { KubeApiError } from "../../src/api/KubeApi.ts"
-import { makeReviewClient } from "../../src/reviews/reviewClient.ts"
+import { makeReviewClient } from "../../src/reviews/makeReviewClient.ts"
 import { apiError, fakeApi } from "../support/api.ts"
 
 const kind = (name: string) => ({ path: `/${name}`, apiVersion: "v1", kind: name, resource: name })
