@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from "node:stream"
 import { TruncatedError } from "./errors.ts"
 
-/** A synchronous decoder: takes chunks of input and returns pieces of output. Throws if the input is corrupt. */
+/** A synchronous decoder: accepts chunks of input and returns pieces of output. Throws if the input is corrupt. */
 export interface Codec {
   /** Adds input. */
   feed(chunk: Uint8Array): void
@@ -18,7 +18,7 @@ const SLICE = 8
 
 /**
  * A Node.js stream over a decoder. A few KiB of input can become many MiB of output, so it decodes the next piece only when
- * the reader asks for it; a plain `Transform` would push all output at once.
+ * the reader requests it. A plain `Transform` would push all output without waiting for the reader.
  */
 export class CodecTransform extends Transform {
   #codec: Codec | undefined

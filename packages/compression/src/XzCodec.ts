@@ -83,7 +83,7 @@ export class XzCodec implements Codec {
       }
       const result = this.#exports.get_next_output(this.#context)
       words = this.#words()
-      // The decoder continues with further streams by itself. Only `finish` may see the end.
+      // The decoder continues with further streams by itself. Only `finish` expects the end.
       if (result !== OK && result !== BUF_ERROR) throw new CorruptError(messages[result] ?? `xz error ${result}`)
       const size = words[OUT_POS]!
       this.#full = size === words[SIZE]!

@@ -8,7 +8,10 @@ import { CorruptError, TruncatedError } from "./errors.ts"
  * Node.js 24 may drop or reject a second frame.
  */
 export class ZstdTransform extends Transform {
+  /** Decompresses the current frame. */
   #inner: ZstdDecompress | undefined
+  /** Decompresses the rest of the last complete frame. */
+  #draining: ZstdDecompress | undefined
   #failed: ((error: Error) => void) | undefined
   /** The current header: `#have` of `#need` bytes. */
   readonly #head = new Uint8Array(18)
@@ -65,8 +68,6 @@ export class ZstdTransform extends Transform {
       inner.end(piece)
     })
   }
-
-  #draining: ZstdDecompress | undefined
 
   #open(): ZstdDecompress {
     const inner = createZstdDecompress({ chunkSize: 128 * 1024 })

@@ -7,7 +7,7 @@ const entries = {
 }
 
 describe("the package's boundaries", () => {
-  it("states every public entry", async () => {
+  it("lists every public entry", async () => {
     assert.deepStrictEqual(Object.keys(entries), await publicEntries("core"))
   })
 

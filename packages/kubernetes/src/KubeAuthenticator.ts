@@ -8,7 +8,7 @@ import { makeReviewClient } from "./reviews/makeReviewClient.ts"
 export interface KubeAuthenticatorOptions {
   /** A token must have one of these audiences. */
   readonly audiences: ReadonlyArray<string>
-  /** Whether tokens for the Kubernetes API itself are accepted too. Ordinary tokens of users are. */
+  /** Whether tokens for the Kubernetes API itself are also accepted. Users usually have such tokens. */
   readonly acceptApiServerAudience: boolean
 }
 
@@ -52,7 +52,7 @@ const make = Effect.fnUntraced(function*(options: KubeAuthenticatorOptions) {
 
   const authenticate = Effect.fnUntraced(function*(token: Redacted.Redacted) {
     const status = yield* review({ token: Redacted.value(token), audiences: options.audiences })
-    // A Kubernetes API without support for audiences returns none, and has checked the token for itself.
+    // A Kubernetes API without support for audiences returns none: it has checked the token against its own audience.
     if (status.audiences?.some((audience) => options.audiences.includes(audience)) === true) {
       return toPrincipal(status)
     }

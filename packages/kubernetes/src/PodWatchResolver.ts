@@ -6,6 +6,7 @@ import { PodIndex } from "./pods/PodIndex.ts"
 import { toPodInfo } from "./pods/podInfo.ts"
 import { watchPods } from "./pods/watchPods.ts"
 
+/** Settings of a pod resolver that watches pods. */
 export interface PodWatchResolverOptions {
   /** The name of the Kubernetes node. */
   readonly nodeName: string

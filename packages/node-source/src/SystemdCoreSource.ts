@@ -93,7 +93,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   )
 })
 
-/** The cores of a host, with a journal of the caller's choice. For tests. */
+/** Like {@link layerSystemdCoreSource}, with the `Journal` in the context. For tests. */
 export const layerSystemdCoreSourceNoJournal = (
   options: SystemdCoreSourceOptions = {}
 ): Layer.Layer<CoreSource | SystemdHost, never, Journal | FileSystem.FileSystem> =>
@@ -103,7 +103,7 @@ export const layerSystemdCoreSourceNoJournal = (
  * The cores that systemd-coredump stores on this host, or on a host whose file system is mounted.
  *
  * If a `PodResolver` is provided, cores have the names of their pods. Without one, they have only the IDs from the cgroup.
- * The layer is available at once. Until `SystemdHost.ready` completes, requests fail with `NotReady`.
+ * The layer is available immediately. Until `SystemdHost.ready` completes, requests fail with `NotReady`.
  */
 export const layerSystemdCoreSource = (
   options: SystemdCoreSourceOptions = {}

@@ -23,7 +23,7 @@ export interface SystemdCoreSourceOptions {
   readonly namespaceRegex?: RegExp | undefined
   /** The directory where the pod identities of cores are stored. Default: they are not stored */
   readonly stateDir?: string | undefined
-  /** Reading starts when this effect completes. Default: at once */
+  /** Reading starts when this effect completes. Default: immediately */
   readonly begin?: Effect.Effect<void>
 }
 

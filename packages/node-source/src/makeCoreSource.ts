@@ -18,7 +18,7 @@ import { removeCore } from "./host/removeCore.ts"
 import { decodeMetadata } from "./journal/decodeEntry.ts"
 import { Journal } from "./journal/Journal.ts"
 
-/** What the `CoreSource` of a host answers from. */
+/** The parts that the `CoreSource` of a host is made of. */
 interface MakeCoreSourceOptions {
   readonly paths: HostPaths
   readonly node: string

@@ -39,7 +39,7 @@ describe("SystemdCoreSource", () => {
     }
   })
 
-  it.live("shows a core at once, and the fields of its journal entry later", () =>
+  it.live("shows a core immediately, and the fields of its journal entry later", () =>
     Effect.gen(function*() {
       const dir = yield* CoresDir
       const journal = yield* JournalScript
@@ -246,7 +246,7 @@ describe("SystemdCoreSource", () => {
       mkdirSync(dir)
       yield* storeFile(dir, toCoreId({ pid: 2 }), content)
       yield* waitForCores((cores) => cores[0]?.COREDUMP_PID === 2)
-      // A directory that is created again at once may get the same inode number.
+      // A directory that is created again immediately may get the same inode number.
       rmSync(dir, { recursive: true })
       mkdirSync(dir)
       yield* storeFile(dir, toCoreId({ pid: 3 }), content)

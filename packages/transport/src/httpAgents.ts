@@ -41,16 +41,16 @@ const makeSecureAgent = (ca: string | undefined, serverName: string | undefined)
     ...(serverName === undefined ? {} : { servername: serverName })
   })
 
-/** Lets running requests finish, and prevents that their connections are reused. */
+/** Lets running requests finish, and prevents the reuse of their connections. */
 const retireAgent = (agent: SecureAgent): void => {
   agent.maxFreeSockets = 0
   for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? [])) socket.destroy()
 }
 
 /**
- * Makes the agents of the Node.js HTTP client. When the CA file changes, new connections use the new CA certificates; if
- * the new file is not usable, that is logged and the old certificates stay. The number of connections is not limited here,
- * because a queue in the agent would let watches, which never end, block all other requests.
+ * Makes the agents of the Node.js HTTP client. When the CA file changes, new connections use the new CA certificates. If
+ * the new file is not usable, the failure is logged and the old certificates stay. The number of connections is not
+ * limited here, because watches, which never end, would block all other requests in the queue of the agent.
  *
  * Fails if the CA file is not usable now.
  */

@@ -67,7 +67,7 @@ export const readBody: ReadBody = (response, { connectionLost, idleMillis, timed
     for (;;) {
       let done = copyAvailable(into)
       if (done > 0) {
-        // Larger blocks cost less: add what the next turn of the event loop brings, without waiting for data.
+        // Larger blocks cost less: add the bytes that arrive by the next turn of the event loop.
         while (done < into.length) {
           await nextTurn()
           const bytes = copyAvailable(into.subarray(done))

@@ -46,8 +46,8 @@ const formatWait = (error: CircuitBreaker.CircuitBreakerError): string =>
     : "running"
 
 /**
- * Limits the concurrent requests and downloads of a node. After some failures in a row, requests fail at once for a
- * while: callers need not wait for a node that is down, and the node is not overloaded when it comes back.
+ * Limits the concurrent requests and downloads of a node. After some failures in a row, requests fail immediately for
+ * a while: callers do not wait for a node that is down, and the node is not overloaded when it recovers.
  *
  * `node` is the node's name, and `key` identifies its circuit.
  */
@@ -94,7 +94,7 @@ export const withNodeLimits = (
   const limitDownload = (stream: Stream.Stream<Uint8Array, Problem>) =>
     Stream.scoped(Stream.unwrap(Effect.as(downloadSlot, stream)))
 
-  // A watch with an event shows that the node is back: a new circuit forgets its failures.
+  // An event in a watch shows that the node is back: a new circuit has no failures.
   const onWatchEvent = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuitKey()), () => undefined)).pipe(
     Effect.map((state) => {
       if (state?._tag !== "Closed") circuitCount += 1

@@ -45,7 +45,7 @@ const toParams = (query: CoresQuery): ReadonlyArray<readonly [string, string]> =
 export const toCoreFilter = (filter: CoresFilter): Effect.Effect<CoreFilter, InvalidQuery> =>
   Effect.suspend(() => decodeCoreFilter(toParams(filter)))
 
-/** Converts a query, see {@link toCoreFilter}. `continue` is not checked: only the server knows its format. */
+/** Converts a query, see {@link toCoreFilter}. `continue` is not checked: its format depends on the server. */
 export const toCoreQuery = ({ continue: start, ...query }: CoresQuery): Effect.Effect<CoreQuery, InvalidQuery> =>
   Effect.suspend(() =>
     Effect.map(

@@ -58,7 +58,7 @@ export interface WatchQuery extends CoresFilter {
   readonly shown?: ReadonlyArray<CoreSummary> | undefined
 }
 
-// The ID is not checked here: the server knows which cores exist.
+// The ID is not checked here: the server rejects cores that do not exist.
 const toCoreRef = ({ id, node }: CoreName): CoreRef => ({ node, id: id as CoreRef["id"] })
 
 const pageSize = 500

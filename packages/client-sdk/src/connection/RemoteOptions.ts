@@ -23,7 +23,7 @@ export interface RemoteOptions {
    * Default: 3
    */
   readonly retries?: number
-  /** Longest `Retry-After` to wait for. If the server asks for more, the request fails at once. Default: 30 seconds */
+  /** Longest `Retry-After` to wait for. If the server requests more, the request fails immediately. Default: 30 seconds */
   readonly maxRetryAfter?: Duration.Input
   /** Timeout from the start of a request until its response headers. Default: 30 seconds */
   readonly timeout?: Duration.Input

@@ -18,8 +18,8 @@ interface ServerRequest {
 }
 
 /**
- * HTTP to one koredump server: URL, token, retries, timeouts and size limits. Every failure is a problem. It does not
- * know what requests and responses mean, `RemoteCoreSource` does.
+ * HTTP to one koredump server: URL, token, retries, timeouts and size limits. Every failure is a problem. The
+ * meaning of requests and responses is defined in `RemoteCoreSource`.
  */
 export interface ServerConnection {
   /** Sends a request and retries it. Succeeds with a 2xx response; its body can be read while the scope is open. */

@@ -1,4 +1,4 @@
-/** Problems for everything that can go wrong between the client and a server. */
+/** Problems for all failures between the client and a server. */
 import {
   BadRequest,
   errorCode,

@@ -7,7 +7,7 @@ export interface FailedAttempt {
   readonly problem: Problem
   /** Whether another attempt may succeed. */
   readonly isTransient: boolean
-  /** How long the server asked to wait. */
+  /** The delay that the server requested. 0 if it requested none. */
   readonly retryAfterMillis: number
 }
 
@@ -20,17 +20,17 @@ export const permanentFailure = (problem: Problem): FailedAttempt => ({
 
 const transientStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
-/** Whether a response with this status may be another one a little later. */
+/** Whether a request with this response status can succeed a little later. */
 export const isTransientStatus = (status: number): boolean => transientStatuses.has(status)
 
-/** Milliseconds from `now` that a `Retry-After` header (seconds or a date) asks for. 0 if it is missing or invalid. */
+/** Parses a `Retry-After` header (seconds or a date). Returns milliseconds from `now`, 0 if it is missing or invalid. */
 export const parseRetryAfter = (value: string | undefined, now: number): number => {
   if (value === undefined) return 0
   const millis = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
   return Number.isNaN(millis) ? 0 : Math.max(0, millis)
 }
 
-/** Backoff between attempts, or longer if the server asked to wait longer. */
+/** Backoff between attempts, or the delay that the server requested, if it is longer. */
 export const retrySchedule = exponentialBackoff("200 millis", "30 seconds").pipe(
   Schedule.setInputType<FailedAttempt>(),
   Schedule.passthrough,

@@ -12,7 +12,7 @@ export interface DownloadedFile {
 
 /** Where the bytes of a download go: a new file, or an existing file that must have the same content. */
 export interface DownloadTarget {
-  /** Number of bytes, from the start, that are there already. Write those that follow. */
+  /** Number of bytes from the start that exist already. Write the bytes after them. */
   readonly resumedFrom: number
   /** Whether all bytes are there, so that none need to be written. */
   readonly isComplete: boolean
@@ -22,7 +22,7 @@ export interface DownloadTarget {
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DownloadError>
   /** Call it after the last byte. Fails if bytes are missing. */
   readonly finish: Effect.Effect<DownloadedFile, DownloadError>
-  /** Forgets what is there: the core has changed. */
+  /** Deletes the bytes when the scope closes, because the core has changed. */
   readonly discard: Effect.Effect<void>
 }
 
@@ -35,6 +35,6 @@ export interface DownloadTargetOptions {
   readonly size: number | undefined
   /** Modification time in seconds since 1970. */
   readonly modified: number
-  /** Size of another file with the same modification time. An existing file of this size is not taken for this one. */
+  /** Size of another file with the same modification time. An existing file of this size does not count as this one. */
   readonly otherSize?: number | undefined
 }

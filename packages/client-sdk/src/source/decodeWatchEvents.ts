@@ -5,7 +5,7 @@ import type { ServerConnection } from "../connection/ServerConnection.ts"
 
 const maxLineBytes = 1024 * 1024
 
-/** Skipped events after which a watch fails: the server speaks another protocol. */
+/** After this many skipped events, a watch fails: the server uses another protocol. */
 const maxSkippedEvents = 1000
 
 const decodeEvent = Schema.decodeUnknownOption(CoreEvent)

@@ -7,7 +7,7 @@ import { corePath, urls } from "./urls.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
 
-/** What the headers of a download say about the file. `undefined` if a required header is missing or invalid. */
+/** The properties of the file in the headers of a download. `undefined` if a required header is missing or invalid. */
 const parseFileHeaders = (headers: Response["headers"]) => {
   const etag = headers["etag"] ?? ""
   const length = headers["content-length"] ?? ""

@@ -392,7 +392,7 @@ describe("changes", () => {
       assert.match(yield* failWatch("x".repeat(2_000_000)), /LineTooLarge/)
     }))
 
-  it.live("skips events that only a newer server knows, and logs that once", () =>
+  it.live("skips events that only a newer server sends, and logs that once", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const logged: Array<unknown> = []

@@ -6,14 +6,14 @@ import { type AccessTarget, allCoredumps, nodeCoredumps, requiredPermission } fr
 /** Largest number of requests to the authorizer at a time. */
 const concurrency = 32
 
-/** With more decisions than this, denials are dropped. They are requested again if needed. */
+/** With more decisions than this, denials are dropped, and requested again if needed. */
 const maxDecisions = 10_000
 
 const toKey = ({ namespace, resource }: AccessTarget) => namespace === undefined ? resource : `${resource}/${namespace}`
 const everywhere = toKey(allCoredumps)
 const onNodes = toKey(nodeCoredumps)
 
-/** Names that no namespace has. */
+/** Names for targets that are not namespaces. No namespace can have these names. */
 const nameOfAll = "*"
 const nameOfNodes = "@"
 
@@ -28,7 +28,7 @@ export interface AccessDecision {
 
 /**
  * The access decisions for one caller and one permission. Requests as few decisions as possible, and each only once:
- * first for all cores, then, without permission for all namespaces, for each namespace. What is undecided is denied.
+ * first for all cores, then, without permission for all namespaces, for each namespace. Targets without a decision are denied.
  */
 export class AccessDecisions {
   readonly #isAllowed: (target: AccessTarget) => Effect.Effect<boolean, NotReady>
@@ -48,7 +48,7 @@ export class AccessDecisions {
     return this.#allowsKey(onNodes)
   }
 
-  /** Whether any target is allowed, of those decided so far. */
+  /** Whether at least one of the targets decided so far is allowed. */
   get any(): boolean {
     return this.names.length > 0
   }
@@ -104,7 +104,7 @@ export class AccessDecisions {
     return this.decideNamespaces([...names].filter((name) => name !== nameOfAll && name !== nameOfNodes))
   }
 
-  /** Decides on all of the cores. */
+  /** Decides on all of these cores. */
   decideCores(cores: Iterable<CoreSummary>): Effect.Effect<void, NotReady> {
     return Effect.suspend(() => {
       const namespaces = new Set<string>()

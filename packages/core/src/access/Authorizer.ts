@@ -2,7 +2,7 @@ import { Context, Effect, Layer } from "effect"
 import type { NotReady } from "../model/Problem.ts"
 import type { Principal } from "./Authenticator.ts"
 
-/** What a caller wants to do, in the terms of a Kubernetes SubjectAccessReview on API group `koredump.dev`. */
+/** An action of a caller, in the terms of a Kubernetes SubjectAccessReview for API group `koredump.dev`. */
 export interface AccessRequest {
   readonly verb: "list" | "watch" | "get" | "delete"
   /** `coredumps` are cores of pods. `nodecoredumps` (cluster-scoped) are cores that belong to no pod. */
@@ -14,8 +14,8 @@ export interface AccessRequest {
 }
 
 /**
- * Makes access decisions. Fails with `NotReady` if the decision cannot be made at the moment; the request is rejected
- * then. `authorizeCoreSource` applies the decisions to lists, watches and downloads.
+ * Makes access decisions. Fails with `NotReady` if the decision cannot be made at the moment. The request is then
+ * rejected. `authorizeCoreSource` applies the decisions to lists, watches and downloads.
  */
 export class Authorizer extends Context.Service<Authorizer, {
   readonly isAllowed: (principal: Principal, request: AccessRequest) => Effect.Effect<boolean, NotReady>

@@ -53,12 +53,12 @@ export class CallerAccess {
     )
   }
 
-  /** Decisions for many cores. */
+  /** Makes the decisions on many cores: each target is decided only once. */
   makeDecisions(permission: Permission): AccessDecisions {
     return new AccessDecisions((target) => this.isAllowed(permission, target))
   }
 
-  /** The problem of a missing permission. */
+  /** Makes the problem of a missing permission. */
   forbidden(permission: Permission, target: AccessTarget): Forbidden {
     const request = describeRequest({ ...permission, ...target })
     return new Forbidden({ detail: `User "${this.#principal.username}" has no permission to ${request}.` })

@@ -7,15 +7,15 @@ import { isNewerVersion } from "../source/ResourceVersion.ts"
 
 /** Options of a {@link WatchView}. */
 interface WatchViewOptions {
-  /** Whether the caller may see the core. */
+  /** Whether the caller can see the core. */
   readonly isVisible: (core: CoreSummary) => boolean
-  /** Whether to remember what is shown. Without it, the watch must end when permissions change. */
+  /** Whether to track the cores that were shown. If not, the watch must end when permissions change. */
   readonly tracksShown: boolean
   /** Resource version of the source from which the first connection resumes. */
   readonly since?: string | undefined
 }
 
-type CoreEventOfCore = Exclude<CoreChange, { readonly type: "BOOKMARK" }>
+type ChangeOfCore = Exclude<CoreChange, { readonly type: "BOOKMARK" }>
 
 /**
  * What a caller with limited permissions sees of a watch. A core that becomes visible is ADDED, a core that becomes
@@ -25,7 +25,7 @@ export class WatchView {
   readonly #isVisible: (core: CoreSummary) => boolean
   readonly #shown: Map<string, CoreSummary> | undefined
   readonly #diff: ReplayDiff<string, Set<string>>
-  /** The version of the list that `#shown` was taken from, until the watch reaches it. */
+  /** The version of the list given to `load`. Undefined when the watch has reached it. */
   #listedVersion: string | undefined
 
   constructor({ isVisible, tracksShown, since }: WatchViewOptions) {
@@ -49,7 +49,7 @@ export class WatchView {
     return this.#listedVersion === undefined
   }
 
-  /** Takes the visible cores of a current list as shown: a caller who resumes sees them after the changes up to it. */
+  /** Marks the visible cores of a current list as shown: a caller who resumes has them after the changes up to that list. */
   load({ cores, resourceVersion }: CoreList): void {
     for (const core of cores) if (this.#isVisible(core)) this.#shown?.set(refKey(core), core)
     if (resourceVersion !== this.since) this.#listedVersion = resourceVersion
@@ -108,7 +108,7 @@ export class WatchView {
     })
   }
 
-  #toVisibleChange(event: CoreEventOfCore): ReadonlyArray<CoreChange> {
+  #toVisibleChange(event: ChangeOfCore): ReadonlyArray<CoreChange> {
     const { object, type } = event
     const key = refKey(object)
     const before = this.#findBefore(event, key)
@@ -123,7 +123,7 @@ export class WatchView {
   }
 
   /** The core as the caller saw it before this event. Undefined if it was hidden or did not exist. */
-  #findBefore(event: CoreEventOfCore, key: string): CoreSummary | undefined {
+  #findBefore(event: ChangeOfCore, key: string): CoreSummary | undefined {
     if (event.type === "ADDED") return undefined
     // `#shown` is ahead of a watch that resumes, so what the source reports takes precedence.
     const reported = event.type === "DELETED" ? event.object : event.previous

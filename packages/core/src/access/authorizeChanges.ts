@@ -58,7 +58,7 @@ const toCores = (events: ReadonlyArray<CoreChange>): ReadonlyArray<CoreSummary> 
     event.type === "BOOKMARK" ? [] : event.previous === undefined ? [event.object] : [event.object, event.previous]
   )
 
-/** The current cores, for a watch that resumes. Fails with `expired` if the caller sees another part of the cores now. */
+/** The current cores, for a watch that resumes. Fails with `expired` if the caller now sees another part of the cores. */
 const requireSameScope = Effect.fnUntraced(function*(
   source: Source,
   access: CallerAccess,
@@ -93,7 +93,7 @@ const showVisible = (view: WatchView, decisions: AccessDecisions) =>
       )
   )
 
-/** Connects to the source again whenever decisions change: its replay shows what is different. Ends with the source. */
+/** Connects to the source again whenever decisions change: its replay contains the difference. Ends when the source ends. */
 const reconnectOnChange = (
   source: Source,
   filter: ChangesOptions["filter"],
@@ -101,7 +101,7 @@ const reconnectOnChange = (
   decisions: AccessDecisions,
   changedDecisions: Effect.Effect<ReadonlyArray<AccessDecision>, NotReady>
 ): Stream.Stream<CoreChange, Problem> => {
-  // Applied between two connections, when no event is in progress that the old decisions apply to.
+  // Applied between two connections: by then, all events under the old decisions have been handled.
   let changed: ReadonlyArray<AccessDecision> = []
   const applyOrExpire = (decided: ReadonlyArray<AccessDecision>) =>
     Effect.suspend(() => {
@@ -134,7 +134,7 @@ const reconnectOnChange = (
  * - Other callers see cores by namespace. When their permissions change, the source replays the current cores, and the
  *   caller gets the difference to what was shown.
  *
- * The first two kinds of watch do not remember what they have shown. When permissions change, they end with
+ * The first two kinds of watch do not track what they have shown. When permissions change, they end with
  * `ResourceVersionExpired`, and the client lists again. A watch of any kind also fails with it when it resumes from a
  * version at which the caller saw another part of the cores.
  */

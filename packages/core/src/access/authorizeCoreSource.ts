@@ -8,7 +8,7 @@ import type { Authorizer } from "./Authorizer.ts"
 import { CallerAccess, type Permission, permissions } from "./CallerAccess.ts"
 import { nodeCoredumps } from "./requiredPermission.ts"
 
-/** The caller, and what decides on its permissions. */
+/** The caller, and the authorizer that decides on its permissions. */
 export interface AuthorizeOptions {
   readonly principal: Principal
   readonly authorizer: Authorizer["Service"]
@@ -20,14 +20,14 @@ export interface AuthorizeOptions {
 }
 
 /**
- * The source as a caller may see it. The rule of `requiredPermission` decides on every operation, so list, watch,
+ * The source, limited to the permissions of a caller. The rule of `requiredPermission` decides on every operation, so list, watch,
  * metadata, download and deletion cannot differ.
  *
  * **Details**
  *
- * - A list contains the cores that the caller may list, see `authorizeList`.
- * - A core that the caller may neither get nor list does not exist for the caller (`CoreNotFound`). A visible core that
- *   the caller may not download or delete is `Forbidden`.
+ * - A list contains the cores that the caller can list, see `authorizeList`.
+ * - A core that the caller can neither get nor list does not exist for the caller (`CoreNotFound`). A visible core that
+ *   the caller cannot download or delete is `Forbidden`.
  * - `COREDUMP_ENVIRON` requires permission to download the core.
  * - If access decisions cannot be made, every operation fails with `NotReady`.
  */
@@ -37,7 +37,7 @@ export const authorizeCoreSource = (
 ): CoreSource["Service"] => {
   const access = new CallerAccess(principal, authorizer)
 
-  /** Checks a permission for a core, given what the list shows of it. */
+  /** Checks a permission for a core by its summary. */
   const requirePermission = (permission: Permission, ref: CoreRef) =>
     Effect.flatMap(
       source.list({ id: [ref.id], node: [ref.node], state: "any" }),

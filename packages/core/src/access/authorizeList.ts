@@ -29,7 +29,7 @@ const withScope = (list: CoreList, decisions: AccessDecisions): CoreList => ({
 })
 
 /**
- * Lists the cores that a caller may list. Without any permission, the list is empty and names no nodes. If the query has
+ * Lists the cores that a caller can list. Without any permission, the list is empty and names no nodes. If the query has
  * namespaces and none of them is allowed, it fails with `Forbidden`.
  */
 export const authorizeList = (

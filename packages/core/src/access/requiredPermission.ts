@@ -12,7 +12,7 @@ export const allCoredumps: AccessTarget = { resource: "coredumps" }
 export const nodeCoredumps: AccessTarget = { resource: "nodecoredumps" }
 
 /**
- * What a caller needs permission for to see a core: the same rule for list, watch, metadata, download and deletion.
+ * The target for which a caller needs permission. The rule is the same for list, watch, metadata, download and deletion.
  *
  * A core belongs to the node only if its cgroup proves that the process ran in no pod. Otherwise it might belong to a pod
  * in any namespace, so it requires permission for all namespaces.

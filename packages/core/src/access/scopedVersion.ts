@@ -1,12 +1,12 @@
 /**
- * Resource versions for callers who see only a part of the cores. The scope says which part: when a watch resumes, it
- * shows whether permissions have changed since. Callers who see all cores get the versions of the source.
+ * Resource versions for callers who see only a part of the cores. The scope identifies this part: when a watch
+ * resumes, it shows whether permissions have changed. Callers who see all cores get the versions of the source.
  */
 import type { CoreSummary } from "../model/Core.ts"
 import { addScope, isNewerVersion, splitScope } from "../source/ResourceVersion.ts"
 import type { AccessDecisions } from "./AccessDecisions.ts"
 
-/** The permission that a scope was decided by. */
+/** The permission that decided on a scope. */
 type ScopeVerb = "list" | "watch"
 
 /** A resource version of the source, with the scope of the caller. */

@@ -1,5 +1,5 @@
 /**
- * The cores of a cluster as one source. Each node has a watch that feeds one index, which answers lists and watches: only
+ * The cores of a cluster as one source. The watches of all nodes update one index, which answers lists and watches. Only
  * requests for one core wait for a node. A node that comes, goes, hangs or sends garbage changes only its own cores.
  */
 import { Context, Effect, Layer, Metric, Schedule, Semaphore, Stream } from "effect"
@@ -29,7 +29,7 @@ export interface ClusterCoreSourceOptions {
   readonly maxCoresPerNode?: number
   /** Maximum size of the summaries of one node's cores, bytes of JSON. Default: 64 MiB. */
   readonly maxBytesPerNode?: number
-  /** Changes per second that one node may send for long. Bursts may have `maxCoresPerNode` changes. Default: 100. */
+  /** Changes per second that one node can send. A burst can have `maxCoresPerNode` changes. Default: 100. */
   readonly maxChangesPerSecond?: number
   /** Number of nodes that sync at the same time. Default: 64. */
   readonly maxSyncing?: number
@@ -57,7 +57,7 @@ const measureNodes = (nodes: ClusterNodes) =>
     }
   })
 
-/** The source over the index. `discovered` fails as long as the nodes are not known. */
+/** The source over the index. `discovered` fails until the nodes are discovered. */
 const makeSource = (
   index: CoreIndex,
   nodes: ClusterNodes,
@@ -169,8 +169,8 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
 })
 
 /**
- * The cores of all nodes of the node directory. The layer is built at once. Until the nodes are discovered, requests fail
- * with `NotReady`.
+ * The cores of all nodes of the node directory. The layer is available immediately. Until the nodes are discovered,
+ * requests fail with `NotReady`.
  */
 export const layerClusterCoreSource = (
   options: ClusterCoreSourceOptions = {}

@@ -35,7 +35,7 @@ export class ClusterNode {
   #state: NodeStatus["state"] = "syncing"
   #since: number
   #lastContact: number | undefined
-  /** Since when the server has been waiting for the next event. */
+  /** When the server started to wait for the next event. Undefined if it does not wait. */
   #waitingSince: number | undefined
   #failure: NodeFailed | NodeTimeout | undefined
   #statusDueAt = 0
@@ -69,7 +69,7 @@ export class ClusterNode {
   }
 
   /**
-   * The node is at this address, and a connection begins. A node that was ready stays ready meanwhile: in a rollout, the
+   * Sets the address, because a connection to it starts. A node that was ready stays ready meanwhile: in a rollout, the
    * new node agent starts before the old one ends. If the new one sends nothing, the node becomes unreachable as usual.
    */
   updateAddress(address: NodeAddress, now: number): void {
@@ -86,12 +86,12 @@ export class ClusterNode {
     this.markUnreachable(new NodeFailed({ node: this.name, detail: "The node agent on this node is gone." }), now)
   }
 
-  /** The server waits for the next event from now on. */
+  /** The server starts to wait for the next event. */
   startWaiting(now: number): void {
     this.#waitingSince = now
   }
 
-  /** The server does not wait for the node: it handles events, or there is no connection. */
+  /** The server stops waiting: it handles events, or there is no connection. */
   stopWaiting(): void {
     this.#waitingSince = undefined
   }
@@ -101,22 +101,23 @@ export class ClusterNode {
     return this.#waitingSince !== undefined && now - this.#waitingSince >= silenceTimeout
   }
 
-  /** Since when the status of the node is to be requested. Undefined while it is up to date or cannot be requested. */
+  /** When the next status request was due. Undefined if none is due, or if the node is not ready. */
   statusDueSince(now: number): number | undefined {
     return this.#state === "ready" && now >= this.#statusDueAt ? this.#statusDueAt : undefined
   }
 
+  /** The next status request is due in a minute. */
   onStatusRequested(now: number): void {
     this.#statusDueAt = now + statusInterval
   }
 
-  /** The node has sent an event, at least a heartbeat. */
+  /** The node has sent an event, such as a heartbeat. */
   onContact(now: number): void {
     this.#lastContact = now
     if (this.#state === "unreachable") this.#enter("syncing", now)
   }
 
-  /** The index has all cores of the node. Returns whether that is new. */
+  /** The index has all cores of the node. Returns whether the node was not ready before. */
   markReady(now: number): boolean {
     this.#failure = undefined
     if (this.#state !== "ready" || this.#isMoving) {
@@ -138,7 +139,7 @@ export class ClusterNode {
     return this.#enter("unreachable", now)
   }
 
-  /** Why the node is degraded although its watch works. Returns whether the node was not degraded before. */
+  /** Sets why the node is degraded although its watch works. Returns whether the node was not degraded before. */
   setDegradedReason(reason: string | undefined): boolean {
     const isNew = reason !== undefined && this.#degradedReason === undefined
     this.#degradedReason = reason
@@ -151,7 +152,7 @@ export class ClusterNode {
     return this.#showsAllCores
   }
 
-  /** Takes over what the node reports about itself. Nodes are not trusted, so texts are limited. */
+  /** Stores the status that the node reports. Nodes are not trusted, so texts are limited. */
   updateStatus({ agentVersion, corePattern, warnings = [] }: NodeStatus): void {
     this.#reported = {
       ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, maxWarnings).map(limitText) }),

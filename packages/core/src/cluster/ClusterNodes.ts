@@ -48,16 +48,16 @@ interface ClusterNodesOptions {
   readonly sync: (node: ClusterNode) => Effect.Effect<void>
 }
 
-/** The nodes of a cluster by name, those included that left the cluster less than five minutes ago. */
+/** The nodes of a cluster by name, including those that left the cluster less than five minutes ago. */
 export interface ClusterNodes {
   readonly get: (name: string) => ClusterNode | undefined
   readonly values: () => Iterable<ClusterNode>
   readonly size: () => number
-  /** Takes over a new list of nodes: starts the sync of new nodes, and ends the sync of those that left. */
+  /** Applies a new list of nodes: starts the sync of new nodes, and ends the sync of those that left. */
   readonly update: (addresses: ReadonlyArray<NodeAddress>) => Effect.Effect<void>
 }
 
-/** Starts without nodes. */
+/** Makes the nodes of a cluster. There are none until the first `update`. */
 export const makeClusterNodes = Effect.fnUntraced(function*(
   { index, limits, readiness, sync }: ClusterNodesOptions
 ): Effect.fn.Return<ClusterNodes, never, Scope.Scope> {

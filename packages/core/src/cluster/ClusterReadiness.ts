@@ -1,13 +1,13 @@
 import { Context, Deferred, Effect } from "effect"
 
-/** Whether the cluster server can serve: what a readiness probe asks. */
+/** Whether the cluster server is ready to serve, for readiness probes. */
 export class ClusterReadiness extends Context.Service<ClusterReadiness, {
   /**
    * Completes when every node that was discovered first has synced or failed once, but at most 30 seconds after the
    * discovery: one node that never finishes must not keep the cores of the others from users.
    */
   readonly ready: Effect.Effect<void>
-  /** Why the cluster is not ready yet. Undefined from when `ready` completes, whatever happens later. */
+  /** Why the cluster is not ready yet. Undefined after `ready` has completed, whatever happens later. */
   readonly waiting: Effect.Effect<string | undefined>
   /** Why the list of nodes may be stale. Undefined if it is up to date. */
   readonly degradedReason: Effect.Effect<string | undefined>

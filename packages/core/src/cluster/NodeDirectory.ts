@@ -1,4 +1,4 @@
-/** Discovery of nodes and connections to them: what a cluster source is built from. */
+/** Discovery of nodes and connections to them: the services that a cluster source needs. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { Problem } from "../model/Problem.ts"
 import type { CoreSource } from "../source/CoreSource.ts"

@@ -9,7 +9,7 @@ const reconnects = Metric.counter("koredump_cluster_reconnects_total", {
   incremental: true
 })
 
-/** A node that rejects the resource version it sent itself needs a full replay: it would reject that version again. */
+/** A node that rejects a resource version that it sent itself needs a full replay: it would reject this version again. */
 const versionErrors: ReadonlySet<Problem["_tag"]> = new Set(["InvalidQuery", "BadRequest"])
 
 /** Records the failures of one node's connection. */

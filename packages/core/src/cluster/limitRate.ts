@@ -1,15 +1,15 @@
 import { Duration, Effect } from "effect"
 import { RateLimiter } from "effect/persistence"
 
-/** Changes that one node may send. */
+/** Changes that one node can send. */
 export interface ChangeRate {
-  /** For a long time. */
+  /** The sustained rate. */
   readonly perSecond: number
-  /** At once. */
+  /** The size of a burst. */
   readonly burst: number
 }
 
-/** Events without effect that a node may send for each change: a node that restarts sends all of its cores again. */
+/** Events without effect that a node can send for each change: a node that restarts sends all of its cores again. */
 const idleEventsPerChange = 16
 /** Idle events are counted in batches: most arrays have one event, and checking the limit each time is expensive. */
 const idleBatch = 256

@@ -5,14 +5,14 @@ import type { ClusterNode } from "./ClusterNode.ts"
 import { limitText, toNodeFailure } from "./toClusterProblem.ts"
 
 const maxConcurrentRequests = 8
-/** After a start the status of every node is due at once. This limit keeps their lists and watches fast. */
+/** After a start, the status of every node is due at the same time. This limit keeps their lists and watches fast. */
 const maxRequestsPerSecond = 50
 const statusTimeout = Duration.seconds(5)
 
 /** An unfiltered watch omits hidden cores silently. A watch that names a namespace fails if they are hidden. */
 const anyNamespace = "default"
 
-/** What it means that the node rejects requests although its watch works. */
+/** Why a node is degraded if it rejects requests although its watch works. */
 const toDegradedReason = (name: string, problem: Problem): string =>
   problem._tag === "Forbidden"
     ? `Some cores of the node are hidden: ${limitText(problem.message)}`

@@ -15,7 +15,7 @@ export type RequestNode = <A, R>(
   send: (source: CoreSource["Service"], nodeRef: CoreRef) => Effect.Effect<A, Problem, R>
 ) => Effect.Effect<A, Problem, R>
 
-/** Requests to nodes. Fails at once if the node is unreachable. */
+/** Makes the function that sends requests to nodes. Requests to an unreachable node fail immediately. */
 export const makeRequestNode = (getNode: (name: string) => ClusterNode | undefined): RequestNode => {
   const connect = (name: string) =>
     Effect.suspend(() => {

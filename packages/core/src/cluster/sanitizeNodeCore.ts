@@ -1,6 +1,6 @@
 import { type CoreSummary, isHeavyField, parseTimestamp, type UnversionedCore } from "../model/Core.ts"
 
-/** What the cluster server keeps of a core besides its summary. */
+/** Properties of a core that the cluster server keeps in addition to its summary. */
 export interface NodeCoreInfo {
   /** Size of the summary, bytes of JSON. */
   readonly jsonBytes: number
@@ -35,7 +35,7 @@ const countBytes = (json: string, max: number): number =>
   json.length * 3 <= max ? json.length : encoder.encode(json).length
 
 /**
- * Converts a core summary from a node, which is not trusted, to what the index may hold: with the node name of the node
+ * Converts a core summary from a node, which is not trusted, to a core for the index: with the node name of the node
  * directory, without heavy fields. Undefined if the summary exceeds `maxBytes` or has no valid time.
  */
 export const sanitizeNodeCore = (node: string, core: CoreSummary, maxBytes: number): SanitizedCore | undefined => {

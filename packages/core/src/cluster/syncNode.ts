@@ -21,7 +21,7 @@ export interface SyncOptions {
   readonly onAnswered: (node: ClusterNode) => void
 }
 
-/** How long a node that does not finish its sync may keep its slot. */
+/** How long a node that does not finish its sync can keep its slot. */
 const slotTimeout = "1 second"
 
 const firstRetry = "500 millis"
@@ -100,7 +100,7 @@ export const syncNode = (node: ClusterNode, options: SyncOptions): Effect.Effect
       return wasStable
     })
 
-    // A source of an earlier address.
+    // Reset what an earlier address has left.
     node.source = undefined
     node.stopWaiting()
     return Effect.repeat(attempt, { schedule: backoff, until: (wasStable) => wasStable }).pipe(

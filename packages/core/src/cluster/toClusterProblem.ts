@@ -42,7 +42,7 @@ export const toClusterProblem = ({ id, node }: CoreRef, problem: Problem): Probl
   }
 }
 
-/** Why a node is unreachable. */
+/** Converts the problem of a node to the reason why it is unreachable. */
 export const toNodeFailure = (node: string, problem: Problem): NodeFailed | NodeTimeout => {
   if (problem._tag === "NodeTimeout") return new NodeTimeout({ node, detail: limitText(problem.message) })
   return new NodeFailed({ node, detail: failureText(problem) })

@@ -1,12 +1,12 @@
 import { type Cause, Effect } from "effect"
 
-/** Logs a failure that lasts once, not at every attempt. */
+/** Logs a failure once while it lasts, not at every attempt. */
 export interface FailureLog {
-  /** Logs the failure, unless the last report had the same reason. A cause is for unexpected failures. */
+  /** Logs the failure, unless the last report had the same reason. Pass a cause for unexpected failures. */
   readonly failed: (reason: string, cause?: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Ends the failure. Logs the recovery if there was a failure and a message for it. */
   readonly recovered: Effect.Effect<void>
-  /** The reason of the failure that lasts. */
+  /** The reason of the current failure. Undefined if there is none. */
   readonly reason: () => string | undefined
 }
 

@@ -18,9 +18,9 @@ export interface ReloadOptions<A, E, R> {
 
 /**
  * Reads a value now and again at intervals for as long as the scope is open. Files are read, not watched: that works
- * alike for a Kubernetes volume (which swaps a symbolic link), an editor's rename and a network file system.
+ * equally for a Kubernetes volume (which swaps a symbolic link), an editor's rename and a network file system.
  *
- * Returns a function that gives the value in use. Fails if the first read fails.
+ * Returns a function that returns the value in use. Fails if the first read fails.
  */
 export const reload = Effect.fnUntraced(
   function*<A, E extends { readonly message: string }, R>(

@@ -23,8 +23,8 @@ type Bookmark = Extract<CoreEvent, { readonly type: "BOOKMARK" }>
 
 /**
  * An event inside this process. A `MODIFIED` event from an index has the core as it was before in `previous`, so that a
- * filter of the stream can tell whether the core was visible. `previous` is not part of the wire form: encoding a
- * `CoreEvent` drops it, because a client must not see a core for which it lacks permission.
+ * filter of the stream can check whether the core was visible. `previous` is not part of the wire form: encoding a
+ * `CoreEvent` drops it, because a client must not see a core without permission for it.
  */
 export type CoreChange = Bookmark | (Exclude<CoreEvent, Bookmark> & { readonly previous?: CoreSummary })
 

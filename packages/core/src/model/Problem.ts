@@ -30,7 +30,7 @@ export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthor
   title: "Authentication required"
 }) {}
 
-/** The caller is authenticated and lacks a permission. */
+/** The caller is authenticated, but has no permission. */
 export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
   type: problemType("forbidden"),
   status: 403,
@@ -107,14 +107,14 @@ export class RangeNotSatisfiable extends HttpApiError.Problem<RangeNotSatisfiabl
   title: "Range not satisfiable"
 }, { size: Schema.Int }) {}
 
-/** The limit of concurrent downloads is reached. The header `Retry-After` says when to retry. */
+/** The limit of concurrent downloads is reached. The header `Retry-After` contains the delay before a retry. */
 export class TooManyDownloads extends HttpApiError.Problem<TooManyDownloads>()("TooManyDownloads", {
   type: problemType("too-many-downloads"),
   status: 429,
   title: "Too many concurrent downloads"
 }) {}
 
-/** The limit of concurrent watches is reached. The header `Retry-After` says when to retry. */
+/** The limit of concurrent watches is reached. The header `Retry-After` contains the delay before a retry. */
 export class TooManyWatches extends HttpApiError.Problem<TooManyWatches>()("TooManyWatches", {
   type: problemType("too-many-watches"),
   status: 429,
@@ -142,7 +142,7 @@ export class NodeFailed extends HttpApiError.Problem<NodeFailed>()("NodeFailed",
   title: "Upstream request failed"
 }, { node: optionalString }) {}
 
-/** A list with `strict=true` lacks the cores of some nodes. */
+/** The cores of some nodes are missing from a list with `strict=true`. */
 export class PartialList extends HttpApiError.Problem<PartialList>()("PartialList", {
   type: problemType("partial-list"),
   status: 502,

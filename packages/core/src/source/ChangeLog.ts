@@ -12,7 +12,7 @@ export interface LoggedChange {
 
 /** The newest changes of an index, for watches. */
 export class ChangeLog {
-  /** Distinguishes this log from all others: their resource versions are expired here, never misinterpreted. */
+  /** Distinguishes this log from all others: a resource version of another log is expired here. */
   readonly #epoch: string
   readonly #maxChanges: number
   /** The last change has the sequence number `#sequence`. */
@@ -44,7 +44,7 @@ export class ChangeLog {
       : undefined
   }
 
-  /** Appends a change and wakes all who wait for one. */
+  /** Appends a change and wakes all watches that wait for one. */
   append(before: CoreSummary | undefined, after: CoreSummary | undefined): void {
     this.#sequence += 1
     this.#changes.push({ sequence: this.#sequence, before, after })

@@ -10,7 +10,7 @@ import {
   textsParameter
 } from "./queryParameter.ts"
 
-/** One condition of a {@link CoreFilter}: everything that the REST API, the index and the command line know about it. */
+/** One condition of a {@link CoreFilter}: its form in the REST API, in the index and on the command line. */
 interface FilterField<S extends Schema.Top> {
   /** Text form in a URL and typed form. Its description is for the API documentation. */
   readonly schema: S
@@ -70,7 +70,7 @@ const containsText = (core: CoreSummary, text: string): boolean => {
   )
 }
 
-/** The conditions of a filter, by name of the query parameter. The only definition of each. */
+/** The conditions of a filter, by name of the query parameter. Each is defined only here. */
 export const filterFields = {
   id: stringField("Filter by core ID (repeatable)", "ID", (core) => core.id),
   namespace: stringField("Filter by namespace (repeatable)", "NAMESPACE", (core) => core.namespace),

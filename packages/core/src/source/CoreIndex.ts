@@ -28,8 +28,8 @@ const overtaken = Metric.counter("koredump_watches_overtaken_total", {
 })
 
 /**
- * The index of cores in memory. It versions changes, and answers lists and watches. A source (of a host, of a cluster)
- * feeds it and answers from it, so a list waits for no disk and no node. Methods that change the index are synchronous:
+ * The index of cores in memory. It versions changes, and answers lists and watches. The source of a host or of a cluster
+ * updates it and answers from it, so a list does not wait for a disk or a node. Methods that change the index are synchronous:
  * a change is visible when they return.
  */
 export class CoreIndex {
@@ -45,6 +45,7 @@ export class CoreIndex {
     this.#onEvict = options.onEvict
   }
 
+  /** Makes an empty index. Its resource versions are expired in every other index. */
   static readonly make = (options: CoreIndexOptions = {}): Effect.Effect<CoreIndex> =>
     Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (n) => new CoreIndex(n.toString(36), options))
 
@@ -94,21 +95,21 @@ export class CoreIndex {
     for (const core of this.#cores.findMissingBefore(time)) this.remove(core)
   }
 
-  /** The page of the matching cores that a query asks for. `unreachable` is empty. */
+  /** The page of matching cores that the query selects. `unreachable` is empty. */
   list(query: CoreQuery = {}): CoreList {
     return { ...this.#cores.list(query), resourceVersion: this.resourceVersion, unreachable: [] }
   }
 
   /**
    * The changes of the cores that match the filter: a core that starts to match is ADDED, one that no longer matches is
-   * DELETED. A watch holds only its position in the log. If it falls behind by more than the log holds, it fails with
+   * DELETED. A watch stores only its position in the log. If it falls behind by more than the log contains, it fails with
    * `ResourceVersionExpired`.
    */
   changes({ filter = {}, since }: ChangesOptions = {}): Stream.Stream<CoreChange, ResourceVersionExpired> {
     return Stream.suspend(() => {
       if (since === undefined) return this.#replay(filter)
       const sequence = this.#log.toSequence(since)
-      // The BOOKMARK confirms at once that the watch can resume.
+      // This BOOKMARK confirms immediately that the watch can resume.
       return sequence === undefined
         ? Stream.fail(expired)
         : Stream.concat(Stream.succeed(this.#toBookmark(sequence)), this.#follow(sequence, filter))

@@ -1,4 +1,4 @@
-/** Orders of cores, and the opaque text of `continue` that says where the next page starts. */
+/** Orders of cores, and the opaque text of `continue`: the position where the next page starts. */
 import { Option, Result, Schema } from "effect"
 import { Base64Url } from "effect/encoding"
 import { type CoreSummary, parseTimestamp } from "../model/Core.ts"

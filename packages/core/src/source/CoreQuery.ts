@@ -73,7 +73,7 @@ const Fields = Schema.Struct(queryParameters)
  */
 export interface CoreQuery extends Schema.Struct.Type<typeof queryParameters> {}
 
-/** Whether the query asks for fields that are not part of a core summary. */
+/** Whether the query selects fields that are not part of a core summary. */
 export const needsHeavyFields = ({ fields }: CoreQuery): boolean =>
   fields === "all" || (fields !== undefined && fields.some(isHeavyField))
 

@@ -104,9 +104,9 @@ export class CoreSource extends Context.Service<CoreSource, {
   /** Deletes the core file. The journal entry remains: a core that has one is in state `missing` afterwards. */
   readonly remove: (ref: CoreRef) => Effect.Effect<void, Problem>
   /**
-   * The changes since `since`, without end. The first BOOKMARK follows the replay (with `since`: it comes at once), then
-   * one at least every {@link heartbeatInterval} as heartbeat. Fails with `ResourceVersionExpired` if it
-   * cannot continue without a gap.
+   * The changes since `since`, without end. The first BOOKMARK follows the replay (with `since`: it comes immediately),
+   * then one at least every {@link heartbeatInterval} as heartbeat. Fails with `ResourceVersionExpired` if it cannot
+   * continue without a gap.
    */
   readonly changes: (options?: ChangesOptions) => Stream.Stream<CoreChange, Problem>
   /** Returns the status of each node. */

@@ -74,7 +74,7 @@ export class OrderedCores {
     return found
   }
 
-  /** The page of the matching cores that a query asks for. */
+  /** The page of matching cores that the query selects. */
   list(query: CoreQuery): CorePage {
     const candidates = this.#findCandidates(query)
     const entries = query.sort === "size"

@@ -4,13 +4,13 @@ import type { CoreEvent } from "../model/CoreEvent.ts"
 interface ReplayDiffOptions {
   /** Resource version from which the first connection resumes. Default: none, it replays the current cores. */
   readonly since?: string | undefined
-  /** A longer resource version is not kept: the next connection replays. Default: no limit. */
+  /** A longer resource version is not stored: the next connection replays. Default: no limit. */
   readonly maxVersionLength?: number
 }
 
 /**
  * The state of a watch that can reconnect. A connection resumes from a resource version, or replays the current cores:
- * they come as ADDED, up to the first BOOKMARK. A core that the consumer knows and that the replay leaves out is gone.
+ * they come as ADDED, up to the first BOOKMARK. If the consumer has a core and the replay does not, the core is gone.
  *
  * `Replayed` collects the cores of the current replay, for example a `Set` of their keys.
  */
@@ -34,7 +34,7 @@ export class ReplayDiff<Key, Replayed extends { has(key: Key): boolean }> {
     return this.#since
   }
 
-  /** What the current replay has had so far. Undefined outside of a replay. */
+  /** The cores of the current replay so far. Undefined outside of a replay. */
   get replayed(): Replayed | undefined {
     return this.#replayed
   }

@@ -1,6 +1,6 @@
 /**
  * Resource versions: `EPOCH-SEQUENCE`. The epoch identifies one index, the sequence counts its changes. For a caller who
- * sees only a part of the cores, the version also has a scope: `EPOCH-SEQUENCE~SCOPE`. Only this module knows the format.
+ * sees only a part of the cores, the version also has a scope: `EPOCH-SEQUENCE~SCOPE`. The format is defined only here.
  */
 
 /** A version of one index. */

@@ -77,7 +77,7 @@ export const decodeInteger = (text: string): number | undefined => /^\d{1,10}$/.
 
 const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
-/** `90m`, `3d`, `1h30m` in microseconds. NaN for other text. */
+/** Parses `90m`, `3d` or `1h30m`. Returns microseconds, or NaN for other text. */
 export const parseDurationMicros = (text: string): number => {
   if (!/^(?:\d+(?:\.\d+)?[smhdw])+$/.test(text)) return Number.NaN
   let seconds = 0

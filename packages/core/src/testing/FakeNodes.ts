@@ -18,9 +18,11 @@ export class FakeNodes extends Context.Service<FakeNodes, {
   readonly cores: (name: string) => Effect.Effect<FakeCores["Service"]>
   /** The node neither sends events nor answers requests until `resume`. */
   readonly hang: (name: string) => Effect.Effect<void>
+  /** Ends `hang`. */
   readonly resume: (name: string) => Effect.Effect<void>
   /** Running watches and all requests fail with this problem until `heal`. */
   readonly fail: (name: string, problem: Problem) => Effect.Effect<void>
+  /** Ends `fail`. */
   readonly heal: (name: string) => Effect.Effect<void>
   /** Restarts the node agent with these cores: running watches fail, and earlier resource versions are expired. */
   readonly restart: (name: string, cores: ReadonlyArray<FakeCore>) => Effect.Effect<void>
@@ -134,7 +136,7 @@ const make = Effect.fnUntraced(function*(names: ReadonlyArray<string> | undefine
     }),
     cores: Effect.fnUntraced(function*(name) {
       const { cores } = yield* find(name)
-      return cores ?? (yield* Effect.die(new Error(`node ${name} has a source of its own`)))
+      return cores ?? (yield* Effect.die(new Error(`node ${name} has its own source`)))
     }),
     hang: (name) => Effect.flatMap(find(name), ({ answering }) => answering.close),
     resume: (name) => Effect.flatMap(find(name), ({ answering }) => answering.open),

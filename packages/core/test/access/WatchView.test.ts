@@ -21,7 +21,7 @@ const applyAll = (events: ReadonlyArray<CoreChange>, tracksShown: boolean) => {
 }
 
 describe.each([true, false])("WatchView (tracks what it has shown: %s)", (tracksShown) => {
-  it("keeps a previous state that the caller may see", () => {
+  it("keeps a previous state that the caller can see", () => {
     const event: CoreChange = { type: "MODIFIED", object: core("shop", "a-2"), previous: core("shop") }
     assert.deepStrictEqual(applyAll([event], tracksShown), [event])
   })

@@ -179,7 +179,7 @@ describe("authorizeCoreSource: lists", () => {
       assert.deepStrictEqual<unknown>(Array.isArray(comms) ? comms.toSorted() : comms, expected)
     }).pipe(Effect.provide(layers(rules))))
 
-  it.effect("names unreachable nodes only to callers who may see cores", () =>
+  it.effect("names unreachable nodes only to callers who can see cores", () =>
     Effect.gen(function*() {
       yield* putAll
       const source = yield* CoreSource
@@ -234,7 +234,7 @@ describe("authorizeCoreSource: lists", () => {
       assert.strictEqual(cores[0]?.id, a.id)
     }).pipe(Effect.provide(layers([viewer("a"), viewer("new")]))))
 
-  it.effect("returns the list of the source to a caller who may see all cores", () =>
+  it.effect("returns the list of the source to a caller who can see all cores", () =>
     Effect.gen(function*() {
       yield* putAll
       const list = yield* (yield* CoreSource).list({})

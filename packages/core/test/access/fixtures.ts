@@ -31,7 +31,7 @@ export const makeCore = (place: Place, core: FakeCore = {}): FakeCore => ({
   fields: { ...places[place], COREDUMP_ENVIRON: "SECRET=1", ...core.fields }
 })
 
-/** The source as `ann` may see it. */
+/** The source, limited to the permissions of `ann`. */
 export const authorized = (options: Partial<AuthorizeOptions> = {}) =>
   Effect.gen(function*() {
     const source = yield* CoreSource

@@ -106,7 +106,7 @@ describe("the state of a node", () => {
 })
 
 describe("the status of a node", () => {
-  it.effect("is due at once when the node is ready, then once a minute", () =>
+  it.effect("is due immediately when the node is ready, then once a minute", () =>
     Effect.gen(function*() {
       const node = yield* makeNode
       assert.isUndefined(node.statusDueSince(0))

@@ -20,7 +20,7 @@ const toEvent = ([type, resourceVersion, id]: Exclude<Step, string>): CoreEvent 
     ? { type, object: { resourceVersion } }
     : { type, object: { id, resourceVersion } as CoreSummary }
 
-/** Runs the steps like a consumer that knows the cores a, b and c. */
+/** Runs the steps like a consumer that has the cores a, b and c. */
 const runSteps = (steps: ReadonlyArray<Step>, since?: string): Outcome => {
   const diff = new ReplayDiff<string, Set<string>>(() => new Set(), { since, maxVersionLength: 10 })
   let gone: ReadonlyArray<string> = []

@@ -18,7 +18,7 @@ export interface KubeConfigOptions {
   readonly context?: string | undefined
 }
 
-/** What the next request needs. */
+/** TLS settings and headers for the next request. */
 export interface KubeCredentials {
   readonly tls: Pick<AgentOptions, "ca" | "cert" | "key" | "servername">
   /** Creates the connections if the kubeconfig has a proxy. */

@@ -39,7 +39,7 @@ export class KubeApi extends Context.Service<KubeApi, {
   /** The namespace of the service account or of the context of the kubeconfig. */
   readonly namespace: string | undefined
   readonly get: (path: string, query?: KubeQuery) => Effect.Effect<unknown, KubeApiError>
-  /** Only for requests that may be sent twice, such as reviews and tokens. */
+  /** Only for requests that are safe to send twice, such as reviews and tokens: it retries if the connection is lost. */
   readonly create: (path: string, body: unknown) => Effect.Effect<unknown, KubeApiError>
   /** Starts a watch. The stream of its events ends when the Kubernetes API ends the watch. */
   readonly watch: (

@@ -5,9 +5,10 @@ interface IndexedPod extends Omit<PodInfo, "containers"> {
   readonly containers: Map<string, ContainerInfo>
 }
 
-/** Container IDs that are kept for one pod. A pod that crashes all the time has a new one every 5 minutes. */
+/** Container IDs that are kept for one pod. A pod that crashes continuously has a new one every 5 minutes. */
 const maxContainers = 1000
 
+/** Limits of a {@link PodIndex}. */
 interface PodIndexOptions {
   /** How long a deleted pod is kept, in milliseconds. */
   readonly retention: number

@@ -50,7 +50,7 @@ export class PodWatchPosition {
     return this.#useCache ? "0" : undefined
   }
 
-  /** The watch was stable: the next list may come from the cache again. */
+  /** The watch was stable: the next list can come from the cache again. */
   onStable(): void {
     this.#useCache = this.#cached
   }

@@ -13,8 +13,8 @@ export interface PodSelection {
   readonly labelSelector?: string
   readonly fieldSelector?: string
   /**
-   * Whether the first list may come from the cache of the Kubernetes API. Use this for watches on every node, because it
-   * costs the database of the cluster nothing. The watch brings newer changes.
+   * Whether the first list can come from the cache of the Kubernetes API. Use this for watches on every node, because it
+   * does not read from the database of the cluster. The watch then sends newer changes.
    */
   readonly cached?: boolean
 }
@@ -33,14 +33,14 @@ export interface PodListener {
 
 const backoff = exponentialBackoff("200 millis", "5 seconds")
 /**
- * Duration of a watch, in seconds. Random, so that nodes do not reconnect all at once. Short, because only the end of the
+ * Duration of a watch, in seconds. Random, so that nodes do not all reconnect at the same time. Short, because only the end of the
  * watch shows that the connection still works.
  */
 const watchSeconds = { min: 60, max: 120 }
-/** How many seconds late the watch may end. */
+/** How many seconds late the watch can end. */
 const endTolerance = 10
 
-const noEnd = new KubeApiError({ reason: "timeout", message: "The pod watch did not end in time." })
+const notEnded = new KubeApiError({ reason: "timeout", message: "The pod watch did not end in time." })
 
 const toPath = (namespace: string | undefined) =>
   namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
@@ -106,7 +106,7 @@ export const watchPods = Effect.fnUntraced(function*(
       }),
       Effect.timeoutOrElse({
         duration: Duration.seconds(timeoutSeconds + endTolerance),
-        orElse: () => Effect.fail(noEnd)
+        orElse: () => Effect.fail(notEnded)
       })
     )
     position.onEnded(hasEvents)

@@ -174,7 +174,7 @@ describe("watchPods", () => {
       assert.strictEqual(received.at(-1), "working")
     }))
 
-  it.effect("lists again at once, and not from the cache, if its version is expired", () =>
+  it.effect("lists again immediately, and not from the cache, if its version is expired", () =>
     Effect.gen(function*() {
       const expired = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } }
       const { received, requests } = yield* startWatch({

@@ -21,7 +21,7 @@ interface HostCoresOptions {
 }
 
 /**
- * The cores of this host. Takes files, journal entries and pods in any order, merges them and updates the index.
+ * The cores of this host. Merges files, journal entries and pods, which come in any order, and updates the index.
  * Everything is synchronous: after `publish`, a change is visible as soon as the method returns.
  *
  * A stem is a core ID without the extension for its compression. It identifies a crash.
@@ -60,10 +60,12 @@ export class HostCores implements KnownFiles {
     return first === undefined ? undefined : { id: first[0], reason: first[1] }
   }
 
+  /** The core file with this ID. */
   file(id: string): StoredFile | undefined {
     return this.#files.get(id)
   }
 
+  /** The names of all core files. */
   fileNames(): IterableIterator<string> {
     return this.#files.keys()
   }
@@ -73,6 +75,7 @@ export class HostCores implements KnownFiles {
     return this.#entries.get(coreStem(id))
   }
 
+  /** Whether the journal entry of a core is known, by core ID or stem. */
   hasEntry(id: string): boolean {
     return this.entry(id) !== undefined
   }
@@ -87,7 +90,7 @@ export class HostCores implements KnownFiles {
     return this.#entries.has(stem) || this.#getFiles(stem).length > 0
   }
 
-  /** Puts all cores into the index, and from now on each change at once. */
+  /** Puts all cores into the index. Later changes update the index immediately. */
   publish(): void {
     if (this.#isPublished) return
     this.#isPublished = true

@@ -4,15 +4,15 @@ import type { JournalEntryInfo } from "../journal/decodeEntry.ts"
 import { addAnswer, getIdentity, isComplete, type ResolvedPod } from "../pods/ResolvedPod.ts"
 import type { HostCores } from "./HostCores.ts"
 
-/** What a pod tracker works with. */
+/** Options of a pod tracker. */
 interface PodTrackerOptions {
   readonly cores: HostCores
   readonly resolver: PodResolver["Service"]
-  /** Called when more than before is known about the pod of a core. */
+  /** Called when the pod identity of a core has become more complete. */
   readonly onResolved: (stem: string, pod: ResolvedPod) => void
 }
 
-/** Resolves the pods of cores, and updates them when resolvers learn more. */
+/** Resolves the pods of cores, and resolves them again when the resolver reports an update. */
 export interface PodTracker {
   /** Resolves the pod of a new journal entry. */
   readonly onEntry: (entry: JournalEntryInfo) => void

@@ -10,7 +10,7 @@ import { readJournal } from "../journal/readJournal.ts"
 import type { HostCores } from "./HostCores.ts"
 import type { PodTracker } from "./PodTracker.ts"
 
-/** What the readers of a host work with. */
+/** Options of {@link followHost}. */
 interface FollowHostOptions {
   readonly paths: HostPaths
   readonly cores: HostCores

@@ -29,7 +29,7 @@ const interval = "10 seconds"
 /** Longer than the initial read of a large journal takes. */
 const sweepInterval = "2 minutes"
 
-/** Removes what is too old and updates the metrics, every 10 seconds. Never ends. */
+/** Removes entries that are too old and updates the metrics, every 10 seconds. Never ends. */
 export const runMaintenance = (
   { awaited, cores, index, maxMissingAgeMillis, pods }: MaintenanceOptions
 ): Effect.Effect<never> => {

@@ -18,7 +18,7 @@ export interface UnreadableCore {
   readonly reason: string
 }
 
-/** What {@link HostWarnings} needs to know. */
+/** Options of {@link HostWarnings}. */
 interface HostWarningsOptions {
   readonly coredumpDir: string
   readonly stateDir: string | undefined
@@ -37,8 +37,11 @@ export class HostWarnings {
     cores: makeFailureLog({ failed: "Core file not readable" })
   }
 
+  /** Receives the failures of the journal. */
   readonly journal: FailureListener
+  /** Receives the failures of the coredump directory. */
   readonly directory: FailureListener
+  /** Receives the failures of the state directory. */
   readonly state: FailureListener
 
   constructor(options: HostWarningsOptions) {
@@ -63,6 +66,7 @@ export class HostWarnings {
     return [...this.#warnings.values()]
   }
 
+  /** Whether a part of the host does not work at present. */
   hasFailed(part: HostPart): boolean {
     return this.#warnings.has(part)
   }

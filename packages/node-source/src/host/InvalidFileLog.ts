@@ -20,6 +20,7 @@ export class InvalidFileLog {
     this.#options = options
   }
 
+  /** Logs the file, unless it was logged before or the limit is reached. */
   report(name: string, reason: string): void {
     const { onInvalid, onLimit, run } = this.#options
     if (this.#names.has(name) || this.#names.size > maxNames) return

@@ -25,7 +25,7 @@ export interface DirectoryListener extends FailureListener {
   readonly onScanned: () => void
 }
 
-/** What a directory watch works with. */
+/** The inputs and outputs of a directory watch. */
 interface CoreDirectoryOptions {
   readonly paths: HostPaths
   readonly known: KnownFiles

@@ -12,15 +12,18 @@ export class AwaitedEntries {
   /** Completes when at least one entry is awaited. */
   readonly whenAwaited: Effect.Effect<void> = Effect.asVoid(this.#latch.await)
 
+  /** Whether no entry is awaited. */
   get isEmpty(): boolean {
     return this.#deadlines.size === 0
   }
 
+  /** Awaits the entry of a core. */
   add(id: string, now: number): void {
     this.#deadlines.set(id, now + maxWaitMillis)
     this.#latch.openUnsafe()
   }
 
+  /** The entry was read, or is not awaited any longer. */
   delete(id: string): void {
     if (this.#deadlines.delete(id) && this.isEmpty) this.#latch.closeUnsafe()
   }

@@ -29,7 +29,7 @@ const fieldName = /^[A-Z0-9_]{1,64}$/
 
 const ascii = new TextDecoder("latin1")
 
-/** An incremental parser: takes chunks of any size and returns the entries that each chunk completes. */
+/** An incremental parser: accepts chunks of any size and returns the entries that each chunk completes. */
 export class JournalExportParser {
   readonly #limits: ExportLimits
   /** Bytes of a field that is not complete yet. */

@@ -4,7 +4,7 @@
  */
 import { isPodCgroup } from "@koredump/core"
 
-/** The writer of an entry, as reported by journald. Undefined: the process ended before journald could look. */
+/** The writer of an entry, as reported by journald. A field is undefined if the process ended before journald read it. */
 export interface Writer {
   readonly uid: number | undefined
   readonly exe: string | undefined
@@ -44,7 +44,7 @@ export const isCoredumpWriter = (
   if (exe !== undefined && !coredumpExe.test(exe)) return false
   const isSystemUid = uid === 0 || (systemUid === undefined ? uid <= maxSystemUid : uid === systemUid)
   if (unit !== undefined && coredumpUnit.test(unit)) return isSystemUid || uid === crashedUid
-  // Without a cgroup the writer ended before journald could look, and may have been in a pod.
+  // Without a cgroup, the writer ended before journald read its cgroup, and may have been in a pod.
   if (exe === undefined || cgroup === undefined || !isSystemUid) return false
   // Without a passwd file any system service has a matching UID, so require a cgroup that contains no services.
   return uid === 0 || systemUid !== undefined || cgroup === "/" || cgroup === "/init.scope"

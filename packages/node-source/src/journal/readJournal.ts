@@ -14,7 +14,7 @@ export interface JournalListener extends FailureListener {
   readonly onInitialRead: () => void
 }
 
-/** What the journal reader works with. */
+/** The inputs and outputs of the journal reader. */
 interface JournalReaderOptions {
   readonly host: HostInfo
   /** While this is not empty, the reader polls the journal. It deletes entries that it has reported. */
@@ -94,7 +94,7 @@ export const readJournal = Effect.fnUntraced(function*({ awaited, host, listener
     )
     yield* Metric.update(restarts, 1)
     if ((yield* Clock.currentTimeMillis) - startedAt >= stableAfter) return
-    return yield* failure ?? new JournalFailure({ message: "journalctl failed: exited at once" })
+    return yield* failure ?? new JournalFailure({ message: "journalctl failed: exited immediately" })
   })
 
   // journald notifies followers too late for a core that has just been stored, so the journal is polled while an entry

@@ -78,7 +78,7 @@ const readStateFile = (path: string): string | undefined => {
   try {
     const stats = fstatSync(fd)
     if (!stats.isFile()) throw new InvalidFile("not a regular file")
-    // The namespace in the file decides which callers can read the core, so nobody else may write it.
+    // The namespace in the file decides which callers can read the core, so files of other users are not trusted.
     if (stats.uid !== process.geteuid!()) throw new InvalidFile("owned by another user")
     if (stats.size > maxBytes) throw new InvalidFile("too large")
     const buffer = Buffer.alloc(stats.size)

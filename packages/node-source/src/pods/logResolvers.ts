@@ -1,6 +1,6 @@
 /**
  * Pod resolvers that use the names that the kubelet gives to logs. The kubelet removes the link to a container log within
- * seconds after the container ends, and the log directory of a pod together with the pod. So names are remembered.
+ * seconds after the container ends, and the log directory of a pod together with the pod. So names are kept in memory.
  */
 import type { PodIdentity, PodResolver } from "@koredump/core"
 import { Effect, Equal, type FileSystem, PubSub, type Scope, Stream } from "effect"

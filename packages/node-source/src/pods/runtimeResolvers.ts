@@ -122,7 +122,7 @@ export const conmonResolver = (
   paths: Pick<HostPaths, "proc">,
   owner = 0
 ): Effect.Effect<PodResolver["Service"]> =>
-  // At startup there are requests for many cores at once, which share one scan.
+  // At startup there are concurrent requests for many cores, which share one scan.
   Effect.map(
     Effect.cachedWithTTL(Effect.uninterruptible(scanMonitors(paths.proc, owner)), "250 millis"),
     (scanned) => ({

@@ -7,7 +7,7 @@ const unknown: PodIdentity = {}
 /** Answers with an empty identity if the resolver fails or takes longer than 500 ms. The failure is logged once. */
 export const withFallback = (name: string, resolver: PodResolver["Service"]): PodResolver["Service"] => {
   const log = makeFailureLog({ failed: "Pod resolver failed" })
-  // A resolver that fails now and then has different reasons: only the first one is logged.
+  // An unreliable resolver fails for varying reasons, so only the first one is logged.
   const fail = (reason: string) =>
     Effect.suspend(() => log.reason() === undefined ? log.failed(reason) : Effect.void).pipe(
       Effect.annotateLogs({ resolver: name }),

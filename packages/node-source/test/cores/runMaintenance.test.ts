@@ -124,7 +124,7 @@ describe("sweepState", () => {
 })
 
 describe("runSweeps", () => {
-  it.effect("sweeps every two minutes, and not at once", () =>
+  it.effect("sweeps every two minutes, and not at the start", () =>
     Effect.gen(function*() {
       const { cores } = yield* makeCores
       let sweeps = 0

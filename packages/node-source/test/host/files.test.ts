@@ -71,7 +71,7 @@ describe("watchDirectory", () => {
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect.each(["EMFILE", "ENOSPC"])(
-    "says what to do if the inotify limit is reached (%s)",
+    "explains what to do if the inotify limit is reached (%s)",
     (code) =>
       Effect.gen(function*() {
         assert.strictEqual(

@@ -13,7 +13,7 @@ const line = (uid: string, id: string) => `:memory:/kubepods/burstable/pod${uid}
 const pod = (lines: ReadonlyArray<string>) =>
   read(withFields(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") }))
 
-describe("JournalEntry", () => {
+describe("decodeEntry", () => {
   it("trusts every real entry, with and without passwd", () => {
     for (const coredumpUid of [995, undefined]) {
       for (const entry of fixtureEntries) assert.isTrue(isTrusted(entry, { ...host, coredumpUid }))

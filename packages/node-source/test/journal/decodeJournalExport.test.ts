@@ -27,7 +27,7 @@ const parse = (bytes: Uint8Array, chunk = bytes.length) => {
   return entries.map(text)
 }
 
-describe("JournalExport", () => {
+describe("JournalExportParser", () => {
   it("parses real entries to the same values as the JSON output of journalctl", () => {
     const expected = fixtureText("journal.json").trim().split("\n").map((line) => JSON.parse(line))
     assert.strictEqual(fixtureEntries.length, fixtureCases.size)

@@ -70,7 +70,7 @@ describe("readJournal", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("backs off if journalctl exits at once", () =>
+  it.effect("backs off if journalctl exits immediately", () =>
     Effect.gen(function*() {
       const { listener } = record()
       let starts = 0

@@ -14,7 +14,7 @@ export class PodScript extends Context.Service<PodScript, {
 
 const toKey = ({ containerId, podUid }: PodCgroup) => `${podUid}/${containerId}`
 
-/** `answer` turns an identity into an answer, given the number of earlier queries. Default: answers at once */
+/** `answer` turns an identity into an answer, given the number of earlier queries. Default: answers immediately */
 export const layerScriptedPods = (
   known: ReadonlyArray<readonly [PodCgroup, PodIdentity]> = [],
   answer: (identity: PodIdentity, queries: number) => Effect.Effect<PodIdentity> = Effect.succeed

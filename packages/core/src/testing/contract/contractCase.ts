@@ -33,13 +33,16 @@ export const check = (condition: boolean, message: string) =>
 export const checkEqual = (actual: unknown, expected: unknown, what: string) =>
   check(Equal.equals(actual, expected), `${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`)
 
+/** Encodes text as UTF-8. */
 export const encodeText = (text: string) => new TextEncoder().encode(text)
 
+/** Decodes UTF-8 text. */
 export const decodeText = (chunks: ReadonlyArray<Uint8Array>) =>
   new TextDecoder().decode(Uint8Array.from(chunks.flatMap((chunk) => [...chunk])))
 
 /** A second in microseconds, the unit of crash times. */
 export const second = 1_000_000
+/** A crash time. */
 export const noon = 1_700_000_000 * second
 
 /** Whether the list has the core with a file that can be opened. */

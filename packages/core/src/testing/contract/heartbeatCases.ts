@@ -5,9 +5,9 @@ import { type ChangesOptions, CoreSource, heartbeatInterval } from "../../source
 import { FakeCores } from "../FakeCoreSource.ts"
 import { check, type ContractCase, contractCase, encodeText } from "./contractCase.ts"
 
-/** Time that an event may take from the source to the watcher, whatever the test clock says. */
+/** Real time that an event can take from the source to the watcher, whatever the time of the test clock is. */
 const deliveryTimeout = "3 seconds"
-/** Enough to detect heartbeats that stop, and bearable for a source that runs on the real clock. */
+/** Enough to detect heartbeats that stop, and short enough for the real clock. */
 const liveRounds = 2
 const testClockRounds = 60
 
@@ -62,7 +62,7 @@ const checkHeartbeats = (
     }
   }).pipe(Effect.scoped)
 
-/** Cases for heartbeats: a client must be able to tell a quiet watch from a broken one. */
+/** Cases for heartbeats: a client must be able to distinguish a quiet watch from a broken one. */
 export const heartbeatCases: ReadonlyArray<ContractCase> = [
   contractCase("a watch sends a BOOKMARK every 5 seconds while nothing happens", function*() {
     const source = yield* CoreSource
