@@ -6,12 +6,12 @@ const entries = {
   "@koredump/core/testing": ["@koredump/core", "effect"]
 }
 
-describe("the package's boundaries", () => {
+describe("package boundaries", () => {
   it("lists every public entry", async () => {
     assert.deepStrictEqual(Object.keys(entries), await publicEntries("core"))
   })
 
-  it.each(Object.entries(entries))("%s runs in a browser and takes in only what it must", async (entry, packages) => {
+  it.each(Object.entries(entries))("%s runs in a browser and bundles only these packages", async (entry, packages) => {
     assert.deepStrictEqual(await bundle(entry, "browser"), { packages, builtins: [] })
   })
 })

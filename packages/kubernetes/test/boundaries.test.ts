@@ -5,12 +5,12 @@ const entries = {
   "@koredump/kubernetes": ["@koredump/core", "@koredump/kubernetes"]
 }
 
-describe("the package's boundaries", () => {
+describe("package boundaries", () => {
   it("lists every public entry", async () => {
     assert.deepStrictEqual(Object.keys(entries), await publicEntries("kubernetes"))
   })
 
-  it.each(Object.entries(entries))("%s takes in only what it must", async (entry, ours) => {
+  it.each(Object.entries(entries))("%s bundles only these packages of koredump", async (entry, ours) => {
     const { packages } = await bundle(entry, "node")
     assert.deepStrictEqual(packages.filter((name) => name.startsWith("@koredump/")), ours)
     assert.include(packages, "@kubernetes/client-node")

@@ -13,7 +13,7 @@ const entries = {
   ]
 }
 
-describe("the package's boundaries", () => {
+describe("package boundaries", () => {
   it("lists every public entry", async () => {
     assert.deepStrictEqual(Object.keys(entries), await publicEntries("node-source"))
   })

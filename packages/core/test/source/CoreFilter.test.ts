@@ -47,7 +47,7 @@ describe("matchesFilter", () => {
     assert.deepStrictEqual(Object.keys(CoreFilter.fields), Object.keys(filterFields))
   })
 
-  it.each(Object.entries(cases))("compares the field %s with its own field of the core", (name, [matching, other]) => {
+  it.each(Object.entries(cases))("compares the condition %s with its field of the core", (name, [matching, other]) => {
     assert.isTrue(matchesFilter({ [name]: matching }, core))
     assert.isFalse(matchesFilter({ [name]: other }, core))
     const without = Schema.decodeSync(CoreSummary)({

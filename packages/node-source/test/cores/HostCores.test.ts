@@ -158,7 +158,7 @@ describe("HostCores", () => {
       assert.isTrue(cores.hasEntry(makeFile(3).id))
     }))
 
-  it.effect("remembers hidden crashes up to the limit, and removes the oldest ones", () =>
+  it.effect("keeps hidden crashes up to the limit, and removes the oldest ones", () =>
     Effect.gen(function*() {
       const { cores, listPids } = yield* makePublished({ isVisible: () => false, maxCores: 10 })
       for (let pid = 1; pid <= 30; pid++) cores.putEntry(makeEntry(pid))

@@ -245,7 +245,7 @@ describe("the namespace filter", () => {
       assert.deepStrictEqual(events, ["ADDED 5", "ADDED 3"])
     }).pipe(Effect.provide(layerHost({ namespaceRegex: /^(?:shop)$/u }, pods))))
 
-  it.live("remembers hidden cores up to the limit, and removes the oldest ones", () =>
+  it.live("keeps hidden cores up to the limit, and removes the oldest ones", () =>
     Effect.gen(function*() {
       const journal = yield* JournalScript
       const script = yield* PodScript

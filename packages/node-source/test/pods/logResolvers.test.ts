@@ -48,7 +48,7 @@ describe("containerLogsResolver", () => {
       assert.deepInclude(yield* Stream.runHead(updates), { value: podUid })
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.live("remembers removed containers", () =>
+  it.live("keeps removed containers", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const path = link(directory)
@@ -105,7 +105,7 @@ describe("containerLogsResolver", () => {
 })
 
 describe("podLogsResolver", () => {
-  it.live("finds pods, including static pods, and remembers them", () =>
+  it.live("finds pods, including static pods, and keeps removed ones", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       mkdirSync(join(directory, `shop_web-0_${podUid}`))
