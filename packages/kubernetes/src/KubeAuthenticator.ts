@@ -13,7 +13,7 @@ export interface KubeAuthenticatorOptions {
 }
 
 /** OIDC tokens with many groups are long. */
-const maxTokenLength = 16 * 1024
+const maxOidcTokenLength = 16 * 1024
 const capacity = 10_000
 
 const strings = Schema.Array(Schema.String)
@@ -71,7 +71,7 @@ const make = Effect.fnUntraced(function*(options: KubeAuthenticatorOptions) {
     authenticate: (token) =>
       Effect.suspend(() => {
         const text = Redacted.value(token)
-        if (!isBearerToken(text, maxTokenLength)) return Effect.fail(rejected)
+        if (!isBearerToken(text, maxOidcTokenLength)) return Effect.fail(rejected)
         return Effect.filterOrFail(
           cached(toDigest(text), token),
           (principal) => principal !== undefined,

@@ -120,15 +120,15 @@ export class AccessDecisions {
    * Requests decisions again, and returns those that have changed. Does not apply them. With `allowed`, denials of
    * namespaces are not checked.
    */
-  review(which: "allowed" | "all"): Effect.Effect<ReadonlyArray<AccessDecision>, NotReady> {
+  recheck(which: "allowed" | "all"): Effect.Effect<ReadonlyArray<AccessDecision>, NotReady> {
     return Effect.suspend(() => {
-      const reviewed = [...this.#decisions.values()].filter(({ isAllowed, target }) =>
+      const rechecked = [...this.#decisions.values()].filter(({ isAllowed, target }) =>
         isAllowed || which === "all" || target.namespace === undefined
       )
       return Effect.map(
-        Effect.forEach(reviewed, ({ target }) => this.#isAllowed(target), { concurrency }),
+        Effect.forEach(rechecked, ({ target }) => this.#isAllowed(target), { concurrency }),
         (answers) =>
-          reviewed.flatMap(({ isAllowed, target }, i) =>
+          rechecked.flatMap(({ isAllowed, target }, i) =>
             answers[i] === isAllowed ? [] : [{ target, isAllowed: !isAllowed }]
           )
       )

@@ -11,7 +11,7 @@ import { WatchView } from "./WatchView.ts"
 type Source = CoreSource["Service"]
 
 /** Denials are checked only in every fifth round: there may be many more hidden namespaces than visible ones. */
-const roundsPerFullReview = 5
+const roundsPerFullCheck = 5
 
 /** Retries access decisions for a while, so that a watch survives a short outage of the authorizer. */
 const withRetries = <A>(decision: Effect.Effect<A, NotReady>): Effect.Effect<A, NotReady> =>
@@ -35,7 +35,7 @@ const awaitChangedDecisions = (
   recheck: Duration.Input
 ): Effect.Effect<ReadonlyArray<AccessDecision>, NotReady> => {
   let round = 0
-  return Effect.suspend(() => withRetries(decisions.review(++round % roundsPerFullReview === 0 ? "all" : "allowed")))
+  return Effect.suspend(() => withRetries(decisions.recheck(++round % roundsPerFullCheck === 0 ? "all" : "allowed")))
     .pipe(
       Effect.delay(recheck),
       Effect.repeat({ until: (changed) => changed.length > 0 })

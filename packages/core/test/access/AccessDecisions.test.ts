@@ -17,7 +17,7 @@ describe("AccessDecisions", () => {
         yield* decisions.decideNamespaces(Array.from({ length: 1000 }, (_, n) => `other-${i}-${n}`))
       }
       requests = 0
-      assert.deepStrictEqual(yield* decisions.review("all"), [])
+      assert.deepStrictEqual(yield* decisions.recheck("all"), [])
       assert.isAbove(requests, 1)
       assert.isAtMost(requests, 10_000)
       assert.isTrue(decisions.allowsNamespace("a"))
