@@ -101,7 +101,7 @@ export class ClusterNode {
     return this.#waitingSince !== undefined && now - this.#waitingSince >= silenceTimeout
   }
 
-  /** When the next status request was due. Undefined if none is due, or if the node is not ready. */
+  /** When the next status request was due. Undefined before it is due, or if the node is not ready. */
   statusDueSince(now: number): number | undefined {
     return this.#state === "ready" && now >= this.#statusDueAt ? this.#statusDueAt : undefined
   }
