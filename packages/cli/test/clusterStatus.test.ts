@@ -63,7 +63,7 @@ describe("status of a cluster", () => {
       const value = JSON.parse(stdout)
       assert.isFalse(value.usable)
       assert.deepInclude(value.kubernetes, { release: "koredump", nodePods: { total: 1, ready: 0 } })
-      assert.strictEqual(value.troubles[0].what, "not ready: ImagePullBackOff")
+      assert.strictEqual(value.problems[0].problem, "not ready: ImagePullBackOff")
     }))
 
   it.live("explains why the pods are not shown, and does not query Kubernetes for this host", () =>

@@ -9,7 +9,7 @@ import { formatBytes } from "../text/units.ts"
 import { checkCorePattern, type CorePatternSupport } from "./checkCorePattern.ts"
 import type { Deployment, PodCount } from "./Deployment.ts"
 import type { Issue } from "./nodeIssues.ts"
-import type { UnknownDeployment } from "./queryKubernetes.ts"
+import type { UnavailableDeployment } from "./queryKubernetes.ts"
 import type { ServerStatus } from "./queryServerStatus.ts"
 
 /** Everything that `status` shows. */
@@ -23,7 +23,7 @@ export interface StatusReport {
   /** The error if the server is not usable. */
   readonly status: ServerStatus | CommandError
   /** Undefined without a connection to the Kubernetes API. */
-  readonly kubernetes?: Deployment | UnknownDeployment | undefined
+  readonly kubernetes?: Deployment | UnavailableDeployment | undefined
 }
 
 const maxNames = 5
@@ -51,9 +51,9 @@ const formatTally = (values: ReadonlyArray<string>): string =>
 
 const nodeStates = ["ready", "syncing", "unreachable"] as const
 
-const formatNodeStates = ({ nodes, noNodesReason }: ServerStatus): string =>
+const formatNodeStates = ({ nodes, nodesUnavailableReason }: ServerStatus): string =>
   nodes === undefined
-    ? noNodesReason!
+    ? nodesUnavailableReason!
     : nodes.length === 0
     ? "none"
     : `${nodes.length}: ${
@@ -91,8 +91,8 @@ const formatCharts = (charts: ReadonlyArray<string>): string => {
 
 const toKubernetesFields = (kubernetes: StatusReport["kubernetes"]): ReadonlyArray<Field> => {
   if (kubernetes === undefined) return []
-  if ("unknownReason" in kubernetes) {
-    return [["Kubernetes", `not shown: ${escapeHidden(withoutPeriod(kubernetes.unknownReason))}`]]
+  if ("unavailableReason" in kubernetes) {
+    return [["Kubernetes", `not shown: ${escapeHidden(withoutPeriod(kubernetes.unavailableReason))}`]]
   }
   const { apiPods, charts, namespace, nodePods, releases, server } = kubernetes
   const location: Field = ["Kubernetes", `${escapeHidden(server)}, namespace ${namespace}`]
@@ -157,7 +157,7 @@ export const formatStatus = (report: StatusReport, color: boolean): string => {
 }
 
 const toKubernetesValue = (kubernetes: NonNullable<StatusReport["kubernetes"]>): unknown => {
-  if ("unknownReason" in kubernetes) return { lacking: kubernetes.unknownReason }
+  if ("unavailableReason" in kubernetes) return { unavailableReason: kubernetes.unavailableReason }
   const { apiPods, charts, namespace, nodePods, releases, server } = kubernetes
   return {
     server,
@@ -171,31 +171,31 @@ const toKubernetesValue = (kubernetes: NonNullable<StatusReport["kubernetes"]>):
 
 const toIssueValue = ({ description, hint, ...subjects }: Issue): unknown => ({
   ...subjects,
-  what: description,
-  ...(hint === undefined ? {} : { advice: hint })
+  problem: description,
+  ...(hint === undefined ? {} : { hint })
 })
 
 /** The status as a value for JSON and YAML. Scripts use its keys. */
 export const toStatusValue = (report: StatusReport): unknown => {
   const { kubernetes, server, serverVersion, status, version } = report
-  const troubles = collectIssues(report).map(toIssueValue)
+  const problems = collectIssues(report).map(toIssueValue)
   return {
     ...(server === undefined ? {} : { server }),
     ...(serverVersion === undefined ? {} : { serverVersion }),
     version,
     ...(kubernetes === undefined ? {} : { kubernetes: toKubernetesValue(kubernetes) }),
     ...(status instanceof CommandError
-      ? { usable: false, error: status.message, troubles }
+      ? { usable: false, error: status.message, problems }
       : {
         usable: true,
-        ...(status.nodes === undefined ? { nodesLacking: status.noNodesReason } : {
+        ...(status.nodes === undefined ? { nodesUnavailableReason: status.nodesUnavailableReason } : {
           nodes: status.nodes.map((node) => ({ ...node, corePatternSupported: toPatternSupport(node) })),
           nodesByState: Object.fromEntries(tally(status.nodes.map(({ state }) => state)))
         }),
         unreachable: status.unreachable,
         cores: status.cores,
         bytes: status.bytes,
-        troubles
+        problems
       })
   }
 }

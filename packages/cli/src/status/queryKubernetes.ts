@@ -6,9 +6,9 @@ import { ServiceAccountDirectory } from "../connection/findToken.ts"
 import { type KubeconfigOptions, readKubeContext } from "../connection/readKubeContext.ts"
 import { type Deployment, KoredumpPods, toDeployment } from "./Deployment.ts"
 
-/** The pods are not known. */
-export interface UnknownDeployment {
-  readonly unknownReason: string
+/** The pods of koredump could not be listed. */
+export interface UnavailableDeployment {
+  readonly unavailableReason: string
 }
 
 interface ErrorWithMessage {
@@ -20,13 +20,15 @@ const timeout = "3 seconds"
 /** Never fails: the status is useful without the pods, too. */
 const withReason = (
   query: Effect.Effect<Deployment, ErrorWithMessage>
-): Effect.Effect<Deployment | UnknownDeployment> =>
+): Effect.Effect<Deployment | UnavailableDeployment> =>
   query.pipe(
-    Effect.catch(({ message }) => Effect.succeed<UnknownDeployment>({ unknownReason: message })),
+    Effect.catch(({ message }) => Effect.succeed<UnavailableDeployment>({ unavailableReason: message })),
     Effect.timeoutOrElse({
       duration: timeout,
       orElse: () =>
-        Effect.succeed<UnknownDeployment>({ unknownReason: `The Kubernetes API did not answer within ${timeout}.` })
+        Effect.succeed<UnavailableDeployment>({
+          unavailableReason: `The Kubernetes API did not answer within ${timeout}.`
+        })
     })
   )
 
@@ -72,7 +74,7 @@ export const queryKubernetes = ({ get, server }: KubeApi["Service"], namespace: 
  */
 export const prepareKubernetesQuery = Effect.fnUntraced(
   function*(connection: Connection): Effect.fn.Return<
-    Option.Option<Effect.Effect<Deployment | UnknownDeployment>>,
+    Option.Option<Effect.Effect<Deployment | UnavailableDeployment>>,
     ErrorWithMessage,
     FileSystem.FileSystem | Scope.Scope
   > {
@@ -82,5 +84,7 @@ export const prepareKubernetesQuery = Effect.fnUntraced(
       ? Option.some(queryKubernetes(yield* connect(connection), connection.koredumpNamespace))
       : Option.none()
   },
-  Effect.catch(({ message }) => Effect.succeedSome(Effect.succeed<UnknownDeployment>({ unknownReason: message })))
+  Effect.catch(({ message }) =>
+    Effect.succeedSome(Effect.succeed<UnavailableDeployment>({ unavailableReason: message }))
+  )
 )

@@ -8,10 +8,10 @@ import { findNodeIssues, type Issue } from "./nodeIssues.ts"
 export interface ServerStatus {
   /** Response time in milliseconds. */
   readonly millis: number
-  /** Undefined if the server does not show them. */
+  /** Undefined if they could not be listed. */
   readonly nodes: ReadonlyArray<NodeStatus> | undefined
-  /** Why there are no nodes. Undefined if there are. */
-  readonly noNodesReason: string | undefined
+  /** Why the nodes could not be listed. Undefined if they were. */
+  readonly nodesUnavailableReason: string | undefined
   readonly unreachable: ReadonlyArray<string>
   readonly cores: number
   readonly bytes: number
@@ -21,8 +21,8 @@ export interface ServerStatus {
 const sumBy = <A>(values: ReadonlyArray<A>, toNumber: (value: A) => number) =>
   values.reduce((sum, value) => sum + toNumber(value), 0)
 
-/** Whether a server that does not show its nodes may still show cores. After other problems it is not asked again. */
-const mayShowCores = (problem: Problem) =>
+/** Whether cores can be listed although listing the nodes failed. After other problems, this is not tried. */
+const canListCores = (problem: Problem) =>
   problem._tag === "Forbidden" || problem._tag === "RouteNotFound" || problem._tag === "NodeFailed"
 
 /** Requests the status. Fails if the server does not answer. */
@@ -36,7 +36,7 @@ export const queryServerStatus = Effect.gen(function*(): Effect.fn.Return<Server
     return {
       millis,
       nodes,
-      noNodesReason: undefined,
+      nodesUnavailableReason: undefined,
       unreachable: nodes.filter(({ state }) => state === "unreachable").map(({ name }) => name),
       cores: sumBy(nodes, ({ cores }) => cores),
       bytes: sumBy(nodes, ({ bytes }) => bytes),
@@ -44,12 +44,12 @@ export const queryServerStatus = Effect.gen(function*(): Effect.fn.Return<Server
     }
   }
   const problem = result.failure
-  if (!mayShowCores(problem)) return yield* toCommandError(problem)
+  if (!canListCores(problem)) return yield* toCommandError(problem)
   const list = yield* Effect.mapError(source.list({ state: "any" }), toCommandError)
   return {
     millis,
     nodes: undefined,
-    noNodesReason: problem._tag === "Forbidden"
+    nodesUnavailableReason: problem._tag === "Forbidden"
       ? "hidden: you need the permission \"list\" on nodecoredumps"
       : "not available from this server",
     unreachable: list.unreachable,

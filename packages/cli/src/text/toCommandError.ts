@@ -35,7 +35,11 @@ export const toCommandError = (problem: Problem): CommandError => {
     case "InvalidQuery":
       return usage(text.replace(/^Parameter (?=\S)/, "Option --"), "See: koredumpctl list --help")
     case "Unauthorized":
-      return notAllowed(`Authentication required (401). ${text}`, "Pass a valid token with --token or KOREDUMP_TOKEN.")
+      // The title alone would only repeat the beginning of the message.
+      return notAllowed(
+        `Authentication required (401). ${problem.detail === undefined ? "The server requires a valid token." : text}`,
+        "Pass a valid token with --token or KOREDUMP_TOKEN."
+      )
     case "Forbidden":
       return notAllowed(`Forbidden (403). ${text}`, "Ask your administrator for this permission.")
     case "DeletionDisabled":
@@ -49,7 +53,7 @@ export const toCommandError = (problem: Problem): CommandError => {
       )
     case "RouteNotFound":
       return failed(
-        `The server does not support this request (404). ${text}`,
+        `The server does not support this request (404).${problem.detail === undefined ? "" : ` ${text}`}`,
         "Check the URL and the version of the server."
       )
     case "NodeFailed":

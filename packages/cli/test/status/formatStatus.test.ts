@@ -7,7 +7,7 @@ import { pod } from "../pods.ts"
 const serverStatus: StatusReport["status"] = {
   millis: 12,
   nodes: [],
-  noNodesReason: undefined,
+  nodesUnavailableReason: undefined,
   unreachable: [],
   cores: 0,
   bytes: 0,
@@ -91,7 +91,7 @@ Problems:
     ],
     [
       "an unavailable Kubernetes API",
-      { unknownReason: "The Kubernetes API https://k answered 403: \u001b[31mno." },
+      { unavailableReason: "The Kubernetes API https://k answered 403: \u001b[31mno." },
       /\n +Kubernetes: not shown: The Kubernetes API https:\/\/k answered 403: \\x1b\[31mno\n +Nodes:/
     ],
     [
@@ -109,11 +109,11 @@ Problems:
   })
 })
 
-const podTrouble = {
+const podProblem = {
   pods: ["node-2"],
   nodes: ["worker-2"],
-  what: "not ready: ImagePullBackOff",
-  advice: "See: kubectl describe pod -n koredump node-2"
+  problem: "not ready: ImagePullBackOff",
+  hint: "See: kubectl describe pod -n koredump node-2"
 }
 
 describe("toStatusValue", () => {
@@ -130,14 +130,16 @@ describe("toStatusValue", () => {
       serverVersion: "0.4.0",
       version: "0.5.0",
       kubernetes,
-      troubles: [{ nodes: ["worker-1"], what: "unreachable" }, podTrouble]
+      problems: [{ nodes: ["worker-1"], problem: "unreachable" }, podProblem]
     })
     assert.deepInclude(toStatusValue(report(deployment, { status: error })), {
       usable: false,
       kubernetes,
-      troubles: [podTrouble]
+      problems: [podProblem]
     })
-    assert.deepInclude(toStatusValue(report({ unknownReason: "No." })), { kubernetes: { lacking: "No." } })
+    assert.deepInclude(toStatusValue(report({ unavailableReason: "No." })), {
+      kubernetes: { unavailableReason: "No." }
+    })
     assert.notProperty(toStatusValue(report(undefined)), "kubernetes")
   })
 })

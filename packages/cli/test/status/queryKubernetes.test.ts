@@ -42,7 +42,7 @@ describe("queryKubernetes", () => {
       const query = yield* Effect.forkChild(queryKubernetes(makeApi(() => Effect.never), "koredump"))
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual(yield* Fiber.join(query), {
-        unknownReason: "The Kubernetes API did not answer within 3 seconds."
+        unavailableReason: "The Kubernetes API did not answer within 3 seconds."
       })
     }))
 
@@ -50,10 +50,10 @@ describe("queryKubernetes", () => {
     Effect.gen(function*() {
       const message = `The Kubernetes API ${server} answered 403: pods is forbidden.`
       const forbidden = makeApi(() => Effect.fail(new KubeApiError({ reason: "forbidden", message })))
-      assert.deepStrictEqual(yield* queryKubernetes(forbidden, "koredump"), { unknownReason: message })
+      assert.deepStrictEqual(yield* queryKubernetes(forbidden, "koredump"), { unavailableReason: message })
       for (const response of [{}, { items: [{}] }, { items: [{ ...pod("a"), status: "odd" }] }, null, "text"]) {
         assert.deepStrictEqual(yield* queryKubernetes(makeApi(() => Effect.succeed(response)), "koredump"), {
-          unknownReason: `The response of the Kubernetes API at ${server} is invalid.`
+          unavailableReason: `The response of the Kubernetes API at ${server} is invalid.`
         })
       }
     }))
