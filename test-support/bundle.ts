@@ -9,7 +9,7 @@ import { listEntries, readPackage, root } from "./packages.ts"
 const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
 
 /** The contents of a bundle. */
-export interface Bundle {
+interface Bundle {
   /** Names of the packages in the bundle, sorted. */
   readonly packages: ReadonlyArray<string>
   /** Modules of Node.js that the bundle imports, sorted, without `node:`. */

@@ -26,6 +26,7 @@ export const withServer = <A, E>(
 export const json = (response: ServerResponse, body: unknown, status = 200, headers: Record<string, string> = {}) =>
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
 
+/** A core. */
 export const ref: CoreRef = {
   node: "node-1",
   id: "core.crashme.0.0123456789abcdef0123456789abcdef.4242.1700000000000000" as CoreRef["id"]
@@ -40,6 +41,7 @@ export const summary: CoreSummary = {
   resourceVersion: "a-1"
 }
 
+/** The `ETag` header of that core. */
 export const etag = "\"bytes-1\""
 
 /** The `Last-Modified` header of that core. */

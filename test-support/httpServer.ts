@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type ServerOptions } from "node:https"
 import type { AddressInfo } from "node:net"
 
+/** Answers a request. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const listening = (scheme: string, create: () => Server): Effect.Effect<string, never, Scope.Scope> =>

@@ -225,13 +225,13 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
       ...set("tls.mode=cert-manager", `tls.extraNames={${extraNames.join(",")}}`)
     )
     const specs = parseAllDocuments(manifests).map((document) => (document.toJS() as { readonly spec: Section }).spec)
-    const specOf = (secretName: string) => specs.find((spec) => spec["secretName"] === secretName)!
-    assert.deepStrictEqual(specOf("koredump-cluster-tls")["ipAddresses"], ["10.1.2.3", "fd00::a1"])
-    assert.deepStrictEqual((specOf("koredump-cluster-tls")["dnsNames"] as ReadonlyArray<string>).slice(0, 2), [
+    const findSpec = (secretName: string) => specs.find((spec) => spec["secretName"] === secretName)!
+    assert.deepStrictEqual(findSpec("koredump-cluster-tls")["ipAddresses"], ["10.1.2.3", "fd00::a1"])
+    assert.deepStrictEqual((findSpec("koredump-cluster-tls")["dnsNames"] as ReadonlyArray<string>).slice(0, 2), [
       "cores.example.com",
       "koreapi"
     ])
-    assert.notProperty(specOf("koredump-node-tls"), "ipAddresses")
+    assert.notProperty(findSpec("koredump-node-tls"), "ipAddresses")
   })
 
   it.each(["generated", "cert-manager", "openshift"])(

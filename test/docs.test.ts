@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 
 /** All matches of the pattern's first group, sorted, without duplicates. */
-const allOf = (text: string, pattern: RegExp): ReadonlyArray<string> =>
+const findAll = (text: string, pattern: RegExp): ReadonlyArray<string> =>
   [...new Set(Array.from(text.matchAll(pattern), (match) => match[1]!))].toSorted()
 
 const sources = globSync("packages/*/src/**/*.ts", { cwd: root }).map(read).join("\n")
@@ -48,7 +48,7 @@ describe("flags", () => {
       ])
       return stdout.slice(stdout.indexOf("\nFLAGS\n"), stdout.indexOf("\nGLOBAL FLAGS\n"))
     }))
-    flags = allOf(helps.join("\n"), /^ {2}(--[a-z-]+)/gm)
+    flags = findAll(helps.join("\n"), /^ {2}(--[a-z-]+)/gm)
   }, 60_000)
 
   it("in the help and in the settings table are the same", () => {
@@ -56,20 +56,20 @@ describe("flags", () => {
     const settings = section(read("docs/operations.md"), "Settings")
     const rows = settings.split("\n").filter((line) => line.startsWith("| `--"))
     const named = rows.map((row) => row.split(" | ")[0]!).join("\n")
-    assert.deepStrictEqual(allOf(named, /(--[a-z-]+)/g), flags)
+    assert.deepStrictEqual(findAll(named, /(--[a-z-]+)/g), flags)
   })
 })
 
 describe("metrics", () => {
-  const metrics = allOf(sources, /Metric\.\w+\(\s*"(\w+)"/g)
+  const metrics = findAll(sources, /Metric\.\w+\(\s*"(\w+)"/g)
 
   it("in the sources and in the table are the same", () => {
     assert.include(metrics, "koredump_cores")
-    assert.deepStrictEqual(allOf(section(monitoring, "Metrics"), /^\| `(koredump_\w+)` \|/gm), metrics)
+    assert.deepStrictEqual(findAll(section(monitoring, "Metrics"), /^\| `(koredump_\w+)` \|/gm), metrics)
   })
 
   it("have the alerts of the table", () => {
-    assert.deepStrictEqual(allOf(monitoring, /^\| `(Koredump\w+)` \|/gm), allOf(rule, /alert: (\w+)/g))
+    assert.deepStrictEqual(findAll(monitoring, /^\| `(Koredump\w+)` \|/gm), findAll(rule, /alert: (\w+)/g))
   })
 })
 
@@ -80,20 +80,20 @@ describe("log messages", () => {
     ([, literal, other]) => ({ literal, other })
   )
   // `makeFailureLog` and `reload` log the messages that their callers pass.
-  const passed = allOf(sources, /\b(?:failed|recovered|reloaded): "([A-Z][^"]+)"/g)
+  const passed = findAll(sources, /\b(?:failed|recovered|reloaded): "([A-Z][^"]+)"/g)
   const messages = [...new Set([...calls.flatMap(({ literal }) => literal ?? []), ...passed])].toSorted()
 
   it("are those of the log reference", () => {
     assert.include(messages, "Server listening")
     assert.deepStrictEqual(
-      allOf(read("docs/operations/log.md"), /^\| `([^`]+)` \| (?:INFO|WARN|ERROR|FATAL)/gm),
+      findAll(read("docs/operations/log.md"), /^\| `([^`]+)` \| (?:INFO|WARN|ERROR|FATAL)/gm),
       messages
     )
   })
 
   it("are string literals without variable parts", () => {
     const others = calls.flatMap(({ other }) => other ?? [])
-    // The messages that `makeFailureLog` and `reload` were given.
+    // The messages that the callers of `makeFailureLog` and `reload` pass.
     assert.deepStrictEqual(others.toSorted(), ["failed", "failed", "messages.reloaded", "recovered"])
   })
 })
@@ -119,8 +119,8 @@ describe("values", () => {
   it.each(["docs/cluster.md", "docs/security.md", ...globSync("docs/operations/*.md", { cwd: root })])("%s", (page) => {
     const text = read(page)
     const named = [
-      ...allOf(text, /--set ([\w.]+)=/g),
-      ...allOf(text, /`(\w+(?:\.\w+)+)(?:[:=] ?[^`\n]*)?`/g).filter((path) => isValue(path.split(".")[0]!))
+      ...findAll(text, /--set ([\w.]+)=/g),
+      ...findAll(text, /`(\w+(?:\.\w+)+)(?:[:=] ?[^`\n]*)?`/g).filter((path) => isValue(path.split(".")[0]!))
     ]
     assert.deepStrictEqual(named.filter((path) => !isValue(path)), [])
   })
@@ -146,7 +146,7 @@ describe("links", () => {
   it("are checked in all pages", () => assert.include(pages, "docs/operations.md"))
 
   it("lead from operations.md to all pages of operations", () => {
-    const linked = allOf(read("docs/operations.md"), /\]\((operations\/[\w-]+\.md)\)/g)
+    const linked = findAll(read("docs/operations.md"), /\]\((operations\/[\w-]+\.md)\)/g)
     assert.deepStrictEqual(linked, globSync("operations/*.md", { cwd: join(root, "docs") }).toSorted())
   })
 })

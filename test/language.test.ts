@@ -1,4 +1,4 @@
-/** Phrases that readers stumble over do not come back: docs/glossary.md and CONTRIBUTING.md say how to write instead. */
+/** Prevents the return of phrases that readers stumble over. CONTRIBUTING.md and docs/glossary.md describe the style. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"

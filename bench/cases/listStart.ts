@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { memoryOf, startNginx, startNode, temporaryDirectory, timed, token, until } from "../support/processes.ts"
+import { readMemory, startNginx, startNode, temporaryDirectory, timed, token, until } from "../support/processes.ts"
 import { type Benchmark, type Figure, figure, percentile } from "../support/Result.ts"
 import { coredumpDir, makeCores, makeHost, makeJournal } from "../support/sampleCores.ts"
 
@@ -48,12 +48,12 @@ export const listStart: Benchmark = {
       let list: Uint8Array | undefined
       await until(async () => (list = await get(`${node.url}/apiv1/cores?state=any`)).length > 0)
       starts.push((performance.now() - started) / 1000)
-      const { peak, resident } = memoryOf(node.pid)
+      const { peak, resident } = readMemory(node.pid)
       peaks.push(peak)
       residents.push(resident)
-      const known = (JSON.parse(Buffer.from(list!).toString()) as ReadonlyArray<{ readonly state: string }>)
+      const present = (JSON.parse(Buffer.from(list!).toString()) as ReadonlyArray<{ readonly state: string }>)
         .filter(({ state }) => state === "present").length
-      if (known !== count) throw new Error(`only ${known} of ${count} cores are listed with journal fields`)
+      if (present !== count) throw new Error(`only ${present} of ${count} cores are listed with journal fields`)
     }
     await using node = await startNode(host.path)
     const url = `${node.url}/apiv1/cores`

@@ -55,16 +55,16 @@ export const streamMemory: Benchmark = {
       if (status !== 0) throw new Error("zstd not found. Run: apt-get install zstd")
     }
     await using node = await startNode(host.path)
-    const urlOf = (name: string, query: string) => `${node.url}/apiv1/cores/download/${name}${query}`
-    await until(async () => (await curl(urlOf(small, ""))).bytes > 0, 100)
+    const makeUrl = (name: string, query: string) => `${node.url}/apiv1/cores/download/${name}${query}`
+    await until(async () => (await curl(makeUrl(small, ""))).bytes > 0, 100)
     // Warm up the server with requests of each kind.
     for (let i = 0; i < 10; i++) {
-      await curl(urlOf(small, ""))
-      await curl(urlOf(smallZst, "?decompress=true"))
+      await curl(makeUrl(small, ""))
+      await curl(makeUrl(smallZst, "?decompress=true"))
     }
     const served = async (name: string, query: string): Promise<Run> => {
       const sampling = sampleMemory(node.pid)
-      const { bytes, seconds } = await curl(urlOf(name, query))
+      const { bytes, seconds } = await curl(makeUrl(name, query))
       const most = sampling.stop()
       const expected = name === small || name === smallZst ? 1024 * 1024 : size
       if (bytes !== expected) throw new Error(`${name}: ${bytes} of ${expected} bytes`)
@@ -100,10 +100,10 @@ export const streamMemory: Benchmark = {
     }))
     // Measure the small core only once, so that memory that a round leaves in the server counts as growth.
     const base: Array<Memory> = []
-    for (const [, ofSmall] of ways) base.push((await ofSmall()).most)
+    for (const [, runSmall] of ways) base.push((await runSmall()).most)
     for (let i = 0; i < (quick ? 1 : 3); i++) {
-      for (const [which, [, , ofLarge]] of ways.entries()) {
-        const { most, seconds } = await ofLarge()
+      for (const [which, [, , runLarge]] of ways.entries()) {
+        const { most, seconds } = await runLarge()
         found[which]!.resident.push(most.resident - base[which]!.resident)
         found[which]!.anonymous.push(most.anonymous - base[which]!.anonymous)
         found[which]!.rate.push(size / 1e6 / seconds)

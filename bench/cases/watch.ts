@@ -20,11 +20,11 @@ class Watcher implements AsyncDisposable {
   constructor(url: string, keep: boolean) {
     this.lines = keep ? [] : undefined
     this.#request = get(url, { agent: false, headers: { authorization: `Bearer ${token}` } }, (response) => {
-      response.setEncoding("utf8").on("data", (text: string) => this.#take(text)).on("error", () => {})
+      response.setEncoding("utf8").on("data", (text: string) => this.#onText(text)).on("error", () => {})
     }).on("error", () => {})
   }
 
-  #take(text: string): void {
+  #onText(text: string): void {
     this.bytes += text.length
     const lines = (this.#rest + text).split("\n")
     this.#rest = lines.pop()!

@@ -1,7 +1,7 @@
 /** The results of a benchmark: figures with their baselines from the same run. */
 
 /** Values of a baseline or a ratio: the median, and all rounds. */
-export interface Rounds {
+interface Rounds {
   readonly median: number
   readonly rounds: ReadonlyArray<number>
 }
@@ -33,7 +33,7 @@ export const percentile = (values: ReadonlyArray<number>, share: number): number
 /** The median. */
 export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
 
-const ofRounds = (rounds: ReadonlyArray<number>): Rounds => ({ median: median(rounds), rounds })
+const toRounds = (rounds: ReadonlyArray<number>): Rounds => ({ median: median(rounds), rounds })
 
 /** Makes a figure from measured rounds. */
 export const figure = (name: string, unit: string, rounds: ReadonlyArray<number>, more: {
@@ -44,10 +44,10 @@ export const figure = (name: string, unit: string, rounds: ReadonlyArray<number>
   const measured: Figure = {
     name,
     unit,
-    ...ofRounds(rounds),
+    ...toRounds(rounds),
     ...(baseline === undefined ? {} : {
-      baseline: { name: baseline.name, ...ofRounds(baseline.rounds) },
-      ratio: ofRounds(
+      baseline: { name: baseline.name, ...toRounds(baseline.rounds) },
+      ratio: toRounds(
         baseline.rounds.length === rounds.length
           ? rounds.map((value, i) => value / baseline.rounds[i]!)
           : [median(rounds) / median(baseline.rounds)]

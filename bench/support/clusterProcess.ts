@@ -34,7 +34,7 @@ export interface ClusterRun {
 
 const [nodeCount = 0, coresEach = 0] = process.argv.slice(2).map(Number)
 
-const coreOf = (node: number, n: number): UnversionedCore => {
+const makeCore = (node: number, n: number): UnversionedCore => {
   const pid = 1000 + n
   const seconds = 1_795_000_000 + n * nodeCount + node
   return {
@@ -109,7 +109,7 @@ const memory = () => {
   return process.memoryUsage().rss / 1024 / 1024
 }
 
-const change = (index: CoreIndex) => (n: number) => index.put({ ...coreOf(7, 0), title: `SIGSEGV in f${n} (worker)` })
+const change = (index: CoreIndex) => (n: number) => index.put({ ...makeCore(7, 0), title: `SIGSEGV in f${n} (worker)` })
 
 const run = Effect.gen(function*() {
   const nodes = new Map<string, CoreIndex>()
@@ -118,7 +118,7 @@ const run = Effect.gen(function*() {
     const index = yield* CoreIndex.make()
     nodes.set(`node-${node}`, index)
     for (let n = 0; n < coresEach; n++) {
-      const core = coreOf(node, n)
+      const core = makeCore(node, n)
       all.push(core)
       index.put(core)
     }

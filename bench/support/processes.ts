@@ -10,7 +10,7 @@ import { createInterface } from "node:readline"
 const packages = join(import.meta.dirname, "../../packages")
 
 /** The built programs. */
-export const serverMain = join(packages, "server/dist/main.js")
+const serverMain = join(packages, "server/dist/main.js")
 export const cliMain = join(packages, "cli/dist/main.js")
 
 /** A temporary directory that is deleted with its scope or the process. */
@@ -54,7 +54,7 @@ const end = async (child: ChildProcess) => {
 }
 
 /** A running server. */
-export interface Running extends AsyncDisposable {
+interface Running extends AsyncDisposable {
   readonly url: string
   readonly pid: number
 }
@@ -199,7 +199,7 @@ export interface Memory {
 }
 
 /** Current memory of a process. Zeros if it has ended. */
-export const memoryOf = (pid: number): Memory => {
+export const readMemory = (pid: number): Memory => {
   let status = ""
   try {
     status = readFileSync(`/proc/${pid}/status`, "latin1")
@@ -214,7 +214,7 @@ export const memoryOf = (pid: number): Memory => {
 export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
   let most: Memory = { resident: 0, anonymous: 0, peak: 0 }
   const look = () => {
-    const now = memoryOf(pid)
+    const now = readMemory(pid)
     most = {
       resident: Math.max(most.resident, now.resident),
       anonymous: Math.max(most.anonymous, now.anonymous),

@@ -74,13 +74,13 @@ export const createSbom = (installed: Sbom, subject: Component, bundled: Readonl
   const outer = installed.metadata.component["bom-ref"]
   const bundles = new Set(bundled.map((component) => component["bom-ref"]))
   bundles.delete(ref)
-  const known = installed.dependencies.filter((dependency) => dependency.ref !== outer && dependency.ref !== ref)
-  const own = installed.dependencies.find((dependency) => dependency.ref === ref)?.dependsOn ?? []
+  const others = installed.dependencies.filter((dependency) => dependency.ref !== outer && dependency.ref !== ref)
+  const installedDependencies = installed.dependencies.find((dependency) => dependency.ref === ref)?.dependsOn ?? []
   return {
     ...installed,
     serialNumber: `urn:uuid:${randomUUID()}`,
     metadata: { ...installed.metadata, component: subject },
     components: [...components.values()].toSorted(byRef),
-    dependencies: [{ ref, dependsOn: [...new Set([...own, ...bundles])].toSorted() }, ...known]
+    dependencies: [{ ref, dependsOn: [...new Set([...installedDependencies, ...bundles])].toSorted() }, ...others]
   }
 }

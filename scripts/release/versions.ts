@@ -5,7 +5,7 @@ import { type Package } from "../../test-support/packages.ts"
 const kinds = ["dependencies", "devDependencies", "peerDependencies"] as const
 
 /** The used fields of an entry in package-lock.json. */
-export interface LockEntry {
+interface LockEntry {
   readonly version?: string
   readonly integrity?: string
   readonly license?: string

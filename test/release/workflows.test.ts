@@ -20,13 +20,13 @@ const read = (file: string) => readFile(join(root, file), "utf8")
 const workflows = readdirSync(join(root, ".github/workflows")).map((name) =>
   [name, parse(readFileSync(join(root, ".github/workflows", name), "utf8")) as Workflow] as const
 )
-const commandsOf = (job: Job) => (job.steps ?? []).map(({ run = "" }) => run).join("\n")
+const getCommands = (job: Job) => (job.steps ?? []).map(({ run = "" }) => run).join("\n")
 
 describe("workflows", () => {
   it("run scripts that exist", async () => {
     const used = workflows.flatMap(([, { jobs }]) =>
       Object.values(jobs).flatMap((job) =>
-        Array.from(commandsOf(job).matchAll(/npm run ([\w:-]+)/g), ([, name]) => name!)
+        Array.from(getCommands(job).matchAll(/npm run ([\w:-]+)/g), ([, name]) => name!)
       )
     )
     const { scripts } = JSON.parse(await read("package.json")) as { readonly scripts: Readonly<Record<string, string>> }
@@ -37,7 +37,7 @@ describe("workflows", () => {
   it("run every part of .ci/run, those of `test` one by one", async () => {
     const ci = workflows.find(([name]) => name === "ci.yml")![1]
     const run = Object.values(ci.jobs).flatMap((job) => {
-      const part = /^\.ci\/run (.+)$/m.exec(commandsOf(job))?.[1]
+      const part = /^\.ci\/run (.+)$/m.exec(getCommands(job))?.[1]
       return part === "${{ matrix.part }}" ? job.strategy!.matrix.part : part ?? []
     })
     const known = /^known=\((.*)\)$/m.exec(await read(".ci/run"))![1]!.split(" ")
@@ -48,7 +48,7 @@ describe("workflows", () => {
     assert.deepStrictEqual(permissions, { contents: "read" })
     for (const [name, job] of Object.entries(jobs)) {
       if (!Object.values(job.permissions ?? {}).includes("write")) continue
-      assert.notMatch(commandsOf(job), /npm (?:ci|i|install|run|exec)\b|npx|\.ci\/run|docker build/, name)
+      assert.notMatch(getCommands(job), /npm (?:ci|i|install|run|exec)\b|npx|\.ci\/run|docker build/, name)
       const actions = (job.steps ?? []).flatMap(({ uses }) => uses ?? [])
       assert.deepStrictEqual(actions.filter((action) => action.startsWith("docker/build-push-action")), [], name)
     }

@@ -7,7 +7,7 @@ import { ctl, ctlOk } from "./support/Ctl.ts"
 import { sha256, sha256File, tempDir } from "./support/Files.ts"
 import { corePath, download, list, request, type WireCore } from "./support/Http.ts"
 import { coredumpDir, crash, run } from "./support/Pipeline.ts"
-import { type OwnServer, startServer } from "./support/Server.ts"
+import { type StartedServer, startServer } from "./support/Server.ts"
 import { Watch } from "./support/Watch.ts"
 
 const bootId = "0123456789abcdef0123456789abcdef"
@@ -29,7 +29,7 @@ const secret = "root:x:0:0"
 /** The root of a host that has only a coredump directory. */
 let root: Awaited<ReturnType<typeof tempDir>>
 let dir: string
-let server: OwnServer
+let server: StartedServer
 let good: ReadonlyArray<string>
 let cores: ReadonlyArray<WireCore>
 

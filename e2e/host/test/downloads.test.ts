@@ -64,10 +64,10 @@ it("rejects downloads above the limit, and frees slot and file when a download e
     // A complete download, a rejected one meanwhile, another complete one, and one that the reader cancels.
     const running = (await download(server, core, query)).getReader()
     await running.read()
-    const refused = await request(server, corePath("download", core))
-    assert.strictEqual(refused.status, 429)
-    assert.isString(refused.headers.get("retry-after"))
-    assert.include(await refused.json(), { type: "https://koredump.dev/problems/too-many-downloads" })
+    const rejected = await request(server, corePath("download", core))
+    assert.strictEqual(rejected.status, 429)
+    assert.isString(rejected.headers.get("retry-after"))
+    assert.include(await rejected.json(), { type: "https://koredump.dev/problems/too-many-downloads" })
     while (!(await running.read()).done);
     await sha256(await download(server, core, query))
     await (await download(server, core, query)).cancel()

@@ -45,7 +45,7 @@ const forge = async (fields: Readonly<Record<string, string>>, command: Readonly
 }
 
 /** The fields of a real core that a forger could try to change. */
-const lies = (core: WireCore) => ({
+const makeForgedFields = (core: WireCore) => ({
   MESSAGE:
     `Process ${core.COREDUMP_PID} (bank) of user 0 dumped core.\n\nStack trace of thread 1:\n#0  0x1 lie (lies + 0x1)\n`,
   COREDUMP_PID: String(core.COREDUMP_PID),
@@ -98,15 +98,15 @@ const forgers: ReadonlyArray<
   ]
 ]
 
-it.each(forgers)("%s cannot change a core", async (_, forger, facts) => {
+it.each(forgers)("%s cannot change a core", async (_, forger, trustedFields) => {
   await using dir = await tempDir()
   const command = await forger(dir.path)
   const [local, pid] = [inject("local"), await crash("user", "1000")]
   const core = await watch.core(pid)
   const before = await metadata(local, core)
 
-  assert.deepInclude(await forge(lies(core), command), facts)
-  const made = { ...lies(core), COREDUMP_PID: "4000000", COREDUMP_FILENAME: "" }
+  assert.deepInclude(await forge(makeForgedFields(core), command), trustedFields)
+  const made = { ...makeForgedFields(core), COREDUMP_PID: "4000000", COREDUMP_FILENAME: "" }
   await forge(made, command)
   // journald keeps the order, so when the next crash is known, the forged entry was read.
   await watch.core(await crash("deep"))
@@ -123,7 +123,13 @@ it("a forged entry cannot replace the real entry of a pending core", async () =>
   try {
     const pid = await crash("--no-wait", "user", "1000")
     const pending = await watch.core(pid, ["pending"])
-    await forge(lies(pending), ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", program("forge")])
+    await forge(makeForgedFields(pending), [
+      "setpriv",
+      "--reuid=1000",
+      "--regid=1000",
+      "--clear-groups",
+      program("forge")
+    ])
     await pipeline("release")
     const present = await watch.core(pid)
     assert.strictEqual(present.title, "SIGSEGV in deep3 (deep)")

@@ -17,7 +17,7 @@ it(
   async () => {
     const local = inject("local")
     await using watch = await Watch.open(local)
-    const [watched, listed, known]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
+    const [watched, listed, detailed]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
     for (let i = 0; i < crashes; i++) {
       // A unique name, because the event can arrive before the PID is known.
       const comm = `lat-${process.pid}-${i}`
@@ -32,17 +32,20 @@ it(
       watched.push(added.at - complete)
       listed.push(listedAt - complete)
 
-      const facts = await watch.find(({ object }) => object.id === id && object.state === "present", `facts of ${id}`)
+      const present = await watch.find(
+        ({ object }) => object.id === id && object.state === "present",
+        `journal fields of ${id}`
+      )
       const [entry] = await journalEntries(`COREDUMP_FILENAME=${join(coredumpDir, id)}`)
-      known.push(facts.at - Number(entry!["__REALTIME_TIMESTAMP"]) / 1000)
+      detailed.push(present.at - Number(entry!["__REALTIME_TIMESTAMP"]) / 1000)
       await crashing
     }
-    const [inWatch, inList, withFacts] = [quantiles(watched), quantiles(listed), quantiles(known)]
+    const [inWatch, inList, withFields] = [quantiles(watched), quantiles(listed), quantiles(detailed)]
     report(`complete file → watch: ${inWatch.text}`)
     report(`complete file → list (requested after the watch event): ${inList.text}`)
-    report(`journal entry → watch: ${withFacts.text}`)
+    report(`journal entry → watch: ${withFields.text}`)
     assert.isBelow(inWatch.p99, limit)
     assert.isBelow(inList.p99, limit)
-    assert.isBelow(withFacts.p99, limit)
+    assert.isBelow(withFields.p99, limit)
   }
 )

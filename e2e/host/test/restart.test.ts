@@ -24,10 +24,10 @@ it("a restarted server lists the same cores, and old resource versions are expir
   await using second = await startServer("local", [], { port: first.port })
   await using _ready = await Watch.open(second)
   assert.deepStrictEqual((await list(second, "state=any")).map(unversioned), before.map(unversioned))
-  const gone = await request(second, `/apiv1/watch?resourceVersion=${encodeURIComponent(version!)}`)
-  assert.strictEqual(gone.status, 410)
-  assert.strictEqual(gone.headers.get("content-type"), "application/problem+json")
-  assert.include(await gone.json(), { type: "https://koredump.dev/problems/resource-version-expired", status: 410 })
+  const expired = await request(second, `/apiv1/watch?resourceVersion=${encodeURIComponent(version!)}`)
+  assert.strictEqual(expired.status, 410)
+  assert.strictEqual(expired.headers.get("content-type"), "application/problem+json")
+  assert.include(await expired.json(), { type: "https://koredump.dev/problems/resource-version-expired", status: 410 })
 })
 
 it("a watch of the client continues after a restart, with only the changes", async () => {

@@ -5,7 +5,7 @@ import { ctlOk } from "./support/Ctl.ts"
 import { backtrace, tempDir } from "./support/Files.ts"
 import { list, metadata, unversioned, type WireCore } from "./support/Http.ts"
 import { run } from "./support/Pipeline.ts"
-import { type OwnServer, startServer } from "./support/Server.ts"
+import { type StartedServer, startServer } from "./support/Server.ts"
 import { Watch } from "./support/Watch.ts"
 
 const archive = join(import.meta.dirname, "../../../examples/sample-host/sample-host.tar.gz")
@@ -35,7 +35,7 @@ const table = (cores: ReadonlyArray<WireCore>): Array<ReadonlyArray<unknown>> =>
 
 let dir: Awaited<ReturnType<typeof tempDir>>
 let root: string
-let server: OwnServer
+let server: StartedServer
 
 beforeAll(async () => {
   dir = await tempDir()

@@ -1,6 +1,7 @@
 /** Reads the assets of the single executable file. */
 import { getRawAsset } from "node:sea"
 
+/** The bytes of an asset. */
 export const asset = (name: "kubernetes.js" | "program.cache" | "program.js" | "xattr.node"): Buffer<ArrayBuffer> =>
   Buffer.from(getRawAsset(name) as ArrayBuffer)
 

@@ -9,9 +9,14 @@ const exec = promisify(execFile)
 
 /** Supported platforms. npm has no Node.js 24 for others, and macOS requires a signature. */
 export const platforms = ["linux-x64", "linux-arm64"] as const
+
+/** A supported platform. */
 export type Platform = typeof platforms[number]
 
+/** Whether a platform is supported. */
 export const isPlatform = (text: string): text is Platform => (platforms as ReadonlyArray<string>).includes(text)
+
+/** The platform of this process. */
 export const thisPlatform = `${process.platform}-${process.arch}`
 
 /** Downloads a package from the npm registry and extracts one file to `directory`. Returns its path. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { asset } from "./assets.ts"
 
+/** Loads the native addon for extended attributes. */
 export const loadXattrBinding = (): unknown => {
   const addon = asset("xattr.node")
   // Only this user can write to the directory. The file is deleted immediately.

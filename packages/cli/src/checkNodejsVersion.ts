@@ -1,8 +1,8 @@
 /**
- * Checks whether this Node.js is new enough, before anything is loaded that an old Node.js rejects with a syntax error.
- * Therefore this file, and the files that import it statically, use old syntax only.
- *
- * Returns a message for the user, or undefined if the version is new enough for `engines` of package.json.
+ * Checks the version of Node.js against the package's `engines`. Returns an error message if it is too old. The entry
+ * files call this before they load anything else, because old versions report newer syntax as a syntax error. For the same
+ * reason, this file and the files that import it statically must not use newer syntax. koredump-server has a copy of this
+ * function, because a shared package would have to be loaded first.
  */
 export const checkNodejsVersion = (program: string, version: string): string | undefined => {
   const [major, minor] = version.split(".").map(Number) as [number, number]

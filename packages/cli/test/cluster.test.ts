@@ -42,10 +42,10 @@ describe("the program on a cluster", () => {
         /Authentication required \(401\)\. .*\n {2}Pass a valid token with --token or KOREDUMP_TOKEN\.\n$/
       )
       const KUBECONFIG = writeKubeconfig(yield* temporaryDirectory)
-      const refused = yield* run([...list, "--server", url], { env: { KUBECONFIG } })
-      assert.strictEqual(refused.code, 5)
+      const rejected = yield* run([...list, "--server", url], { env: { KUBECONFIG } })
+      assert.strictEqual(rejected.code, 5)
       assert.match(
-        refused.stderr,
+        rejected.stderr,
         /Authentication required \(401\)\. The server rejected the token of the kubeconfig's context "c"\.\n/
       )
       const missing = yield* run([...list, "--server", url, "--kubeconfig", "/nonexistent/x"])
@@ -93,9 +93,9 @@ describe("the program on a cluster", () => {
         ["demo/odd", /Cannot get a token for demo\/odd: the response of the Kubernetes API is invalid\./]
       ]
       for (const [account, message] of refusals) {
-        const refused = yield* listAs(account)
-        assert.strictEqual(refused.code, 5)
-        assert.match(refused.stderr, message)
+        const rejected = yield* listAs(account)
+        assert.strictEqual(rejected.code, 5)
+        assert.match(rejected.stderr, message)
       }
     }))
 

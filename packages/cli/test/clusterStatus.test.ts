@@ -6,9 +6,9 @@ import { run, startServer } from "./processes.ts"
 
 /** A koredump server with one node. */
 const koredump = startServer((request, response) => {
-  const known = request.url === "/apiv1/nodes"
-  response.writeHead(known ? 200 : 404, { "content-type": "application/json", "koredump-version": "0.4.0" })
-    .end(JSON.stringify(known ? [node("worker-1")] : {}))
+  const isNodes = request.url === "/apiv1/nodes"
+  response.writeHead(isNodes ? 200 : 404, { "content-type": "application/json", "koredump-version": "0.4.0" })
+    .end(JSON.stringify(isNodes ? [node("worker-1")] : {}))
 })
 
 /** A Kubernetes API with two pods, or with an error; and a kubeconfig for it. */
@@ -19,9 +19,9 @@ const kubernetes = Effect.fnUntraced(function*(user: object = { token: "user-tok
     const items = request.url?.includes("koredump.service") === true
       ? [pod("api")]
       : [pod("node", { node: "worker-1", why: "ImagePullBackOff" })]
-    const refusal = { kind: "Status", code: status, message: "ann cannot list pods" }
+    const forbidden = { kind: "Status", code: status, message: "ann cannot list pods" }
     response.writeHead(status, { "content-type": "application/json" })
-      .end(JSON.stringify(status === 200 ? { kind: "PodList", items } : refusal))
+      .end(JSON.stringify(status === 200 ? { kind: "PodList", items } : forbidden))
   })
   const path = kubeconfig(yield* temporaryDirectory, {
     current: "c",

@@ -1,7 +1,8 @@
 /**
  * Checks the version of Node.js against the package's `engines`. Returns an error message if it is too old. The entry
  * file calls this before it loads anything else, because old versions report newer syntax as a syntax error. For the same
- * reason, this file and the entry file must not use newer syntax.
+ * reason, this file and the entry file must not use newer syntax. koredumpctl has a copy of this function, because a
+ * shared package would have to be loaded first.
  */
 export const checkNodejsVersion = (program: string, version: string): string | undefined => {
   const [major, minor] = version.split(".").map(Number) as [number, number]

@@ -3,9 +3,9 @@
 import { setFlagsFromString } from "node:v8"
 import { checkNodejsVersion } from "./checkNodejsVersion.ts"
 
-const problem = checkNodejsVersion("koredump-server", process.versions.node)
-if (problem !== undefined) {
-  process.stderr.write(`${problem}\n`)
+const message = checkNodejsVersion("koredump-server", process.versions.node)
+if (message !== undefined) {
+  process.stderr.write(`${message}\n`)
   process.exit(1)
 }
 

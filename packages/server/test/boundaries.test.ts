@@ -16,7 +16,7 @@ const entries = {
 }
 
 describe("the package's boundaries", () => {
-  it("states every public entry", async () => {
+  it("is described for every public entry", async () => {
     assert.deepStrictEqual(await publicEntries("server"), ["@koredump/server"])
   })
 

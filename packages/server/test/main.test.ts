@@ -9,7 +9,7 @@ import { core, makeHost, run, size, start } from "./support/program.ts"
 const startLocal = (root: string, ...args: ReadonlyArray<string>) =>
   start("local", "--root", root, "--node-name", "n1", "--listen", "127.0.0.1:0", ...args)
 
-/** Waits until the server knows the core, and returns the watch. */
+/** Waits until the server lists the core, and returns the watch. */
 const watchCore = async (address: string) => {
   for (;;) {
     const response = await fetch(`${address}/apiv1/watch`)
@@ -117,7 +117,7 @@ describe("a log without a reader", () => {
 })
 
 describe("local over a Unix socket", () => {
-  it("is accessible to its own user only, and replaces the socket of a killed server", async () => {
+  it("is accessible only to the user of the server, and replaces the socket of a killed server", async () => {
     await using host = await makeHost()
     const socketPath = join(host.root, "koredump.sock")
     const args = ["local", "--root", host.root, "--listen", `unix:${socketPath}`]

@@ -8,7 +8,7 @@ import type { Server } from "./Server.ts"
 
 const main = join(import.meta.dirname, "../../../../packages/cli/dist/main.js")
 
-export interface CtlResult {
+interface CtlResult {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string

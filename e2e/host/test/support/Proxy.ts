@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import type { Server } from "./Server.ts"
 
-export interface Proxy extends Server, AsyncDisposable {
+interface Proxy extends Server, AsyncDisposable {
   /** Resolves when a connection has reached the limit and waits. */
   readonly held: Promise<void>
   /** Removes the limit, also for new connections. */

@@ -15,7 +15,7 @@ export interface Server {
 }
 
 /** A server that this process started. */
-export interface OwnServer extends Server, AsyncDisposable {
+export interface StartedServer extends Server, AsyncDisposable {
   readonly port: number
   readonly pid: number
   /** The log lines so far. */
@@ -54,7 +54,7 @@ const ready = async (server: Server): Promise<void> => {
   }
 }
 
-const exitOf = async (child: ChildProcess): Promise<number | string> => {
+const waitForExit = async (child: ChildProcess): Promise<number | string> => {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
   return child.exitCode ?? child.signalCode ?? -1
 }
@@ -72,7 +72,7 @@ export const startServer = async (
     readonly tokenFile?: string
     readonly stripped?: boolean
   } = {}
-): Promise<OwnServer> => {
+): Promise<StartedServer> => {
   const command = [process.execPath, main, mode, "--listen", `127.0.0.1:${options.port ?? 0}`, "--log-format", "json"]
   if (mode === "node") command.push("--ops-listen", "127.0.0.1:0", "--insecure-http")
   if (options.tokenFile !== undefined) command.push("--auth", "token-file", "--token-file", options.tokenFile)
@@ -86,7 +86,7 @@ export const startServer = async (
     child.kill(signal)
     const late = AbortSignal.timeout(graceMillis)
     late.addEventListener("abort", () => child.kill("SIGKILL"))
-    const exit = await exitOf(child)
+    const exit = await waitForExit(child)
     if (late.aborted) throw new Error(`koredump-server did not exit within ${graceMillis} ms after ${signal}`)
     return exit
   }
@@ -98,7 +98,7 @@ export const startServer = async (
       })
     }
   })
-  const ended = exitOf(child).then((code) =>
+  const ended = waitForExit(child).then((code) =>
     Promise.reject(new Error(`koredump-server exited with ${code}:\n${log.join("\n")}`))
   )
   ended.catch(() => {})

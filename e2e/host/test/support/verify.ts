@@ -17,14 +17,14 @@ import { Watch } from "./Watch.ts"
 const heavy = /^(?:COREDUMP_PROC_.*|COREDUMP_OPEN_FDS|COREDUMP_ENVIRON|COREDUMP_PACKAGE_JSON|MESSAGE|stack|crio)$/
 
 /** A core without the fields that lists omit. */
-const summaryOf = (core: WireCore) =>
+const toSummary = (core: WireCore) =>
   Object.fromEntries(Object.entries(unversioned(core)).filter(([key]) => !heavy.test(key)))
 
 const client = (server: Server) =>
   createKoredump({ url: server.url, ...(server.token === undefined ? {} : { token: server.token }) })
 
-/** Waits until a server knows as much about a core as another one. */
-const knows = async (server: Server, core: WireCore): Promise<void> => {
+/** Waits until a server reports a core in the same state. */
+const waitForState = async (server: Server, core: WireCore): Promise<void> => {
   await using watch = await Watch.open(server)
   await watch.core(core.COREDUMP_PID, [core.state])
 }
@@ -38,15 +38,15 @@ const jsonList = async (from: Server | "local", core: WireCore): Promise<Readonl
 export const verifyMetadata = async (core: WireCore): Promise<WireCore> => {
   const [local, node] = [inject("local"), inject("node")]
   await using koredump = client(node)
-  await Promise.all([knows(local, core), knows(node, core)])
-  const known = await metadata(local, core)
-  assert.deepStrictEqual(unversioned(await metadata(node, core)), unversioned(known), "node server")
+  await Promise.all([waitForState(local, core), waitForState(node, core)])
+  const fields = await metadata(local, core)
+  assert.deepStrictEqual(unversioned(await metadata(node, core)), unversioned(fields), "node agent")
   assert.deepStrictEqual(
     unversioned(await koredump.metadata(core) as unknown as WireCore),
-    unversioned(known),
+    unversioned(fields),
     "@koredump/client"
   )
-  const summary = summaryOf(known)
+  const summary = toSummary(fields)
   const [listed, byServer, byHost] = await Promise.all([
     list(local, "state=any"),
     jsonList(node, core),
@@ -57,7 +57,7 @@ export const verifyMetadata = async (core: WireCore): Promise<WireCore> => {
     assert.lengthOf(found, 1, what)
     assert.deepStrictEqual(unversioned(found[0]!), summary, what)
   }
-  return known
+  return fields
 }
 
 /** Checks that the bytes are the same everywhere, stored and decompressed. */
@@ -93,8 +93,8 @@ export const verifyBytes = async (core: WireCore, file: string): Promise<void> =
 /** Checks that a missing core is reported everywhere: 404 with the reason, exit code 4, listed by `koredumpctl list`. */
 export const verifyMissing = async (core: WireCore, reason: RegExp): Promise<void> => {
   const node = inject("node")
-  const known = await verifyMetadata(core)
-  assert.match(String(known.reason), reason)
+  const fields = await verifyMetadata(core)
+  assert.match(String(fields.reason), reason)
   assert.isUndefined((await list(node)).find(({ id }) => id === core.id), "lists contain it only with state=any")
   await using watch = await Watch.open(node, "")
   assert.isUndefined(watch.events.find(({ object }) => object.id === core.id), "watches do not contain it")

@@ -6,7 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { corePath } from "../../../host/test/support/Http.ts"
 import { everything, everythingOnNodes, makeUser, type Rule } from "../support/Access.ts"
 import { type ClusterServer, nodeToken, sees, startCluster } from "../support/ClusterServer.ts"
-import { bytesOf, secretOf, type SimCore, SimNodes } from "../support/SimNodes.ts"
+import { makeBytes, makeSecret, type SimCore, SimNodes } from "../support/SimNodes.ts"
 import { deletePath } from "../support/verify.ts"
 
 // Namespaces that only this test uses.
@@ -32,7 +32,7 @@ interface Permission {
 }
 
 const inShop = (place: Place) => place === "shop"
-const ofPods = (place: Place) => place !== "host"
+const inPods = (place: Place) => place !== "host"
 const onNodes = (place: Place) => place === "host"
 
 const only = (verbs: ReadonlyArray<string>, namespace?: string): Rule => ({
@@ -60,9 +60,9 @@ const permissions: Readonly<Record<string, Permission>> = {
   },
   "see-all": {
     rules: [only(["get", "list", "watch"])],
-    allows: (verb, place) => (verb === "get" || verb === "list" || verb === "watch") && ofPods(place)
+    allows: (verb, place) => (verb === "get" || verb === "list" || verb === "watch") && inPods(place)
   },
-  "all-of-pods": { rules: [everything()], allows: (_, place) => ofPods(place) },
+  "all-of-pods": { rules: [everything()], allows: (_, place) => inPods(place) },
   "all-of-nodes": { rules: [everythingOnNodes], allows: (_, place) => onNodes(place) },
   "all-of-all": { rules: [everything(), everythingOnNodes], allows: () => true },
   "elsewhere": {
@@ -92,12 +92,12 @@ afterAll(async () => {
   await nodes[Symbol.asyncDispose]()
 })
 
-const ask = (token: string, path: string, method = "GET") =>
+const send = (token: string, path: string, method = "GET") =>
   fetch(new URL(path, server.url), { method, headers: { authorization: `Bearer ${token}` } })
 
 /** The IDs in the replay of a watch. */
 const watched = async (token: string): Promise<string> => {
-  const response = await ask(token, "/apiv1/watch?state=any")
+  const response = await send(token, "/apiv1/watch?state=any")
   assert.strictEqual(response.status, 200)
   let text = ""
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -120,19 +120,19 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
   }
 
   it("filters a list", async () => {
-    const response = await ask(token(), "/apiv1/cores?state=any")
+    const response = await send(token(), "/apiv1/cores?state=any")
     assert.strictEqual(response.status, 200)
     assertSilent(await response.text(), "list")
   })
 
   it("filters a list with all fields", async () => {
-    const response = await ask(token(), "/apiv1/cores?state=any&fields=all&limit=100")
+    const response = await send(token(), "/apiv1/cores?state=any&fields=all&limit=100")
     assert.strictEqual(response.status, 200)
     const text = await response.text()
     assertSilent(text, "list")
     for (const place of places) {
       const { id } = ids.get(place)!
-      if (!allows("content", place)) assert.notInclude(text, secretOf(id), place)
+      if (!allows("content", place)) assert.notInclude(text, makeSecret(id), place)
     }
   })
 
@@ -142,36 +142,35 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
 
   describe.each(places)("%s", (place) => {
     const ref = () => ids.get(place)!
-    const may = (verb: Verb) => allows(verb, place)
-    const isVisible = may("get") || may("list")
+    const isAllowed = (verb: Verb) => allows(verb, place)
+    const isVisible = isAllowed("get") || isAllowed("list")
 
     it("protects metadata", async () => {
-      const response = await ask(token(), corePath("metadata", ref()))
+      const response = await send(token(), corePath("metadata", ref()))
       const text = await response.text()
-      assert.strictEqual(response.status, may("get") ? 200 : isVisible ? 403 : 404, text)
-      if (may("get")) assert.include(text, "COREDUMP_PID")
+      assert.strictEqual(response.status, isAllowed("get") ? 200 : isVisible ? 403 : 404, text)
+      if (isAllowed("get")) assert.include(text, "COREDUMP_PID")
       else assert.notInclude(text, "COREDUMP_")
-      if (may("get") && may("content")) assert.include(text, secretOf(ref().id))
-      else assert.notInclude(text, secretOf(ref().id))
+      if (isAllowed("get") && isAllowed("content")) assert.include(text, makeSecret(ref().id))
+      else assert.notInclude(text, makeSecret(ref().id))
     })
 
     it.each(["GET", "HEAD"])("protects downloads: %s", async (method) => {
       const before = nodes.requests.length
-      const response = await ask(token(), corePath("download", ref()), method)
+      const response = await send(token(), corePath("download", ref()), method)
       const text = await response.text()
-      assert.strictEqual(response.status, may("content") ? 200 : isVisible ? 403 : 404, text)
-      if (may("content")) assert.strictEqual(text, method === "GET" ? bytesOf(ref().id) : "")
+      assert.strictEqual(response.status, isAllowed("content") ? 200 : isVisible ? 403 : 404, text)
+      if (isAllowed("content")) assert.strictEqual(text, method === "GET" ? makeBytes(ref().id) : "")
       else {
-        assert.notInclude(text, bytesOf(ref().id))
+        assert.notInclude(text, makeBytes(ref().id))
         assert.isNull(response.headers.get("etag"))
         // The node does not receive a request.
         assert.deepStrictEqual(nodes.since(before).filter(({ path }) => path.includes("download")), [])
       }
     })
 
-    it("rejects a forbidden deletion", async () => {
-      if (may("delete")) return
-      const response = await ask(token(), deletePath(ref()), "DELETE")
+    it.runIf(!isAllowed("delete"))("rejects a forbidden deletion", async () => {
+      const response = await send(token(), deletePath(ref()), "DELETE")
       assert.strictEqual(response.status, isVisible ? 403 : 404, await response.text())
       assert.deepStrictEqual(nodes.requests.filter(({ method }) => method === "DELETE"), [])
     })
@@ -179,13 +178,13 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
 
   it("filters a list of one namespace", async () => {
     for (const [place, namespace] of [["shop", shop], ["bank", bank]] as const) {
-      const response = await ask(token(), `/apiv1/cores?namespace=${namespace}`)
+      const response = await send(token(), `/apiv1/cores?namespace=${namespace}`)
       assert.strictEqual(response.status, allows("list", place) ? 200 : 403, await response.text())
     }
   })
 
   it("nodes", async () => {
-    const response = await ask(token(), "/apiv1/nodes")
+    const response = await send(token(), "/apiv1/nodes")
     const text = await response.text()
     assert.strictEqual(response.status, allows("list", "host") ? 200 : 403, text)
     if (response.status !== 200) { for (const node of names) assert.notInclude(text, node) }
@@ -198,7 +197,7 @@ it("allows deletions with permission", async () => {
       const node = names[0]!
       const id = nodes.crash(node, cores[place])
       await sees(server.url, tokens.get("all-of-all")!, places.length + 1)
-      const response = await ask(tokens.get(name)!, deletePath({ node, id }), "DELETE")
+      const response = await send(tokens.get(name)!, deletePath({ node, id }), "DELETE")
       assert.strictEqual(response.status, 200, `${name} ${place}: ${await response.text()}`)
       await sees(server.url, tokens.get("all-of-all")!, places.length)
     }

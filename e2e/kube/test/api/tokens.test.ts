@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { ctl, ctlOk } from "../../../host/test/support/Ctl.ts"
 import { everything, foreign, makeUser, people, resigned, serviceAccount } from "../support/Access.ts"
 import { type ClusterServer, sees, startCluster } from "../support/ClusterServer.ts"
-import { remove, tokenOf } from "../support/Kube.ts"
+import { remove, requestToken } from "../support/Kube.ts"
 import { type Program, startProgram } from "../support/Program.ts"
 import { SimNodes } from "../support/SimNodes.ts"
 import { client, curl, curlStatus } from "../support/verify.ts"
@@ -49,7 +49,7 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true })
 })
 
-const accepted = async (url: string, token: string) => {
+const verifyAccepted = async (url: string, token: string) => {
   const as = { url, token }
   assert.strictEqual(await curlStatus(as, "/apiv1/cores"), 200)
   await ctlOk(as, ["list", "-o", "json"])
@@ -57,7 +57,7 @@ const accepted = async (url: string, token: string) => {
   assert.isArray((await koredump.list()).cores)
 }
 
-const refused = async (url: string, token: string) => {
+const verifyRejected = async (url: string, token: string) => {
   const as = { url, token }
   for (const path of ["/apiv1/cores", "/apiv1/watch", "/apiv1/nodes", "/apiv1/cores/download/worker-1/core.x"]) {
     const head = await curl(as, path, "-D", "-")
@@ -73,14 +73,14 @@ const refused = async (url: string, token: string) => {
 }
 
 describe("accepts a token", () => {
-  it("for koredump", () => accepted(server.url, good))
+  it("for koredump", () => verifyAccepted(server.url, good))
 
   it("for the Kubernetes API, which is the default audience", async () => {
-    await accepted(server.url, await tokenOf(people, "tokens"))
+    await verifyAccepted(server.url, await requestToken(people, "tokens"))
   })
 
   it("for koredump-node on a node agent", async () => {
-    await accepted(node.url, await tokenOf(people, "tokens", "koredump-node"))
+    await verifyAccepted(node.url, await requestToken(people, "tokens", "koredump-node"))
   })
 })
 
@@ -91,27 +91,27 @@ describe("rejects", () => {
     assert.strictEqual(code, 5, stderr)
   })
 
-  it("an invalid string", () => refused(server.url, "nonsense"))
+  it("an invalid string", () => verifyRejected(server.url, "nonsense"))
 
-  it("a token of another cluster", () => refused(server.url, foreign(good)))
+  it("a token of another cluster", () => verifyRejected(server.url, foreign(good)))
 
   it("a token for another audience", async () => {
-    await refused(server.url, await tokenOf(people, "tokens", "somebody-else"))
+    await verifyRejected(server.url, await requestToken(people, "tokens", "somebody-else"))
   })
 
   it("a token for koredump-node, so that nodes cannot use it", async () => {
-    await refused(server.url, await tokenOf(people, "tokens", "koredump-node"))
+    await verifyRejected(server.url, await requestToken(people, "tokens", "koredump-node"))
   })
 
   it("tokens for koredump and the Kubernetes API on a node agent", async () => {
-    await refused(node.url, good)
-    await refused(node.url, await tokenOf(people, "tokens"))
+    await verifyRejected(node.url, good)
+    await verifyRejected(node.url, await requestToken(people, "tokens"))
   })
 
   it.runIf(process.env["KOREDUMP_KUBE_NODES"] === "1")("an expired token", async () => {
     // A token that is made the same way is accepted before it expires.
-    await accepted(server.url, await resigned(good, () => ({ exp: seconds() + 600 })))
-    await refused(
+    await verifyAccepted(server.url, await resigned(good, () => ({ exp: seconds() + 600 })))
+    await verifyRejected(
       server.url,
       await resigned(good, () => ({ iat: seconds() - 7200, nbf: seconds() - 7200, exp: seconds() - 60 }))
     )
@@ -120,7 +120,7 @@ describe("rejects", () => {
   it("a token of a deleted account", async () => {
     const token = await makeUser("gone", [everything()])
     await remove(serviceAccount(people, "gone"))
-    await refused(server.url, token)
+    await verifyRejected(server.url, token)
   })
 })
 

@@ -73,11 +73,11 @@ describe("uninstalling", { timeout: 120_000 }, () => {
 })
 
 /** Runs a command of an administrator and checks that it prints no warning. */
-const said = async (command: Promise<string | { readonly stdout: string; readonly stderr: string }>) => {
-  const answer = await command
-  const text = typeof answer === "string" ? answer : answer.stdout + answer.stderr
+const runWithoutWarning = async (command: Promise<string | { readonly stdout: string; readonly stderr: string }>) => {
+  const output = await command
+  const text = typeof output === "string" ? output : output.stdout + output.stderr
   assert.notMatch(text, /warning|error/i)
-  if (typeof answer !== "string") assert.strictEqual(answer.stderr, "")
+  if (typeof output !== "string") assert.strictEqual(output.stderr, "")
 }
 
 describe("installing", { timeout: 120_000 }, () => {
@@ -88,11 +88,11 @@ describe("installing", { timeout: 120_000 }, () => {
     const [herToken, hisToken] = [await makeUser("her", []), await makeUser("him", [])]
     await apply(namespace(hers), namespace(his))
     const started = now()
-    await said(helm("install", koredump, chart, "--create-namespace", "--wait"))
+    await runWithoutWarning(helm("install", koredump, chart, "--create-namespace", "--wait"))
     const installed = now() - started
     for (const [space, name] of [[hers, "her"], [his, "him"]] as const) {
       const binding = ["create", "rolebinding", "coredumps", "-n", space, "--clusterrole", "koredump-viewer"]
-      await said(runKubectl(...binding, "--serviceaccount", `${people}:${name}`))
+      await runWithoutWarning(runKubectl(...binding, "--serviceaccount", `${people}:${name}`))
     }
     await apply(podObject(hers, "first", podSpec([crashing("main")])))
     await using forward = await serving("port-forward", "-n", koredump, "svc/koreapi", ":80")
@@ -159,7 +159,7 @@ describe("installing", { timeout: 120_000 }, () => {
     }
   })
 
-  it("has no problems in koredumpctl status", async () => {
+  it("shows all nodes as ready in koredumpctl status", async () => {
     const admin = { url: her.url, token: await makeUser("first-admin", []) }
     await runKubectl(
       "create",

@@ -4,7 +4,7 @@ import { chmod, chown, copyFile, readFile, rename, rm } from "node:fs/promises"
 import { corePath, metadata, request, type WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace } from "../support/Access.ts"
-import { nodePath, nodes, pidOf } from "../support/Cluster.ts"
+import { findPid, nodePath, nodes } from "../support/Cluster.ts"
 import { clusterPods, koreapi, koredump, nodePod } from "../support/Koredump.ts"
 import { apply, kube, type Pod, pods } from "../support/Kube.ts"
 import { type As, curlStatus, isIdentified, verifyCore } from "../support/verify.ts"
@@ -31,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => watch[Symbol.asyncDispose]())
 
 /** Reads the status of a pod's process from the kernel. */
-const processOf = async (pod: Pod) => {
-  const pid = await pidOf(pod.spec.nodeName!, pod.status.containerStatuses![0]!.containerID!)
+const readProcess = async (pod: Pod) => {
+  const pid = await findPid(pod.spec.nodeName!, pod.status.containerStatuses![0]!.containerID!)
   const [status, mounts] = await Promise.all([
     readFile(`/proc/${pid}/status`, "utf8"),
     readFile(`/proc/${pid}/mountinfo`, "utf8")
@@ -55,14 +55,14 @@ const none = "0000000000000000"
 const unprivileged = { capabilities: [none, none, none, none, none], noNewPrivs: "1", seccomp: "2" }
 
 /** Writable mounts of a pod, except devices, kernel file systems, and files of Kubernetes. */
-const writable = (mounts: Awaited<ReturnType<typeof processOf>>["mounts"]) =>
+const writable = (mounts: Awaited<ReturnType<typeof readProcess>>["mounts"]) =>
   mounts.filter(({ path, readOnly }) =>
     !readOnly && !/^\/((dev|proc|sys)(\/|$)|etc\/(hostname|hosts|resolv\.conf)$)/.test(path)
   ).map(({ path }) => path)
 
 describe.each(nodes)("the node agent's pod on %s", (node) => {
   it("is root without capabilities, cannot acquire any, and can write only to its own directories", async () => {
-    const { mounts, uid, ...found } = await processOf(await nodePod(node))
+    const { mounts, uid, ...found } = await readProcess(await nodePod(node))
     assert.deepStrictEqual(found, unprivileged)
     assert.strictEqual(uid, "0")
     // The suite enables deletion.
@@ -73,32 +73,32 @@ describe.each(nodes)("the node agent's pod on %s", (node) => {
   })
 
   it("serves core dumps with fields from the journal and the Kubernetes API", async () => {
-    const known = await verifyCore(as, cores.get(node)!)
-    assert.deepInclude(known, { pod: node, namespace: ns, container: "main", _HOSTNAME: node })
-    assert.isNotEmpty(known.stack?.threads ?? [])
-    assert.match(String(known["MESSAGE"]), /dumped core/)
+    const fields = await verifyCore(as, cores.get(node)!)
+    assert.deepInclude(fields, { pod: node, namespace: ns, container: "main", _HOSTNAME: node })
+    assert.isNotEmpty(fields.stack?.threads ?? [])
+    assert.match(String(fields["MESSAGE"]), /dumped core/)
   })
 })
 
 it("the cluster server's pod is not root and has no writable mounts", async () => {
   const [pod] = await pods(koredump, clusterPods)
-  const { mounts, uid, ...found } = await processOf(pod!)
+  const { mounts, uid, ...found } = await readProcess(pod!)
   assert.deepStrictEqual(found, unprivileged)
   assert.strictEqual(uid, "65532")
   assert.deepStrictEqual(writable(mounts), [])
 })
 
-const pathOf = (name: string) => nodePath("node-1", `var/lib/systemd/coredump/${name}`)
+const toHostPath = (name: string) => nodePath("node-1", `var/lib/systemd/coredump/${name}`)
 
 it("an unreadable file is listed with the reason and the fix", async () => {
   const core = cores.get("node-1")!
   const id = core.id.replace(/^core\.crash\./, "core.foreign.")
-  const file = pathOf(id)
+  const file = toHostPath(id)
   // Like systemd-coredump, rename the file when it is complete.
-  await copyFile(pathOf(core.id), pathOf(".#new"))
-  await chown(pathOf(".#new"), 1000, 1000)
-  await chmod(pathOf(".#new"), 0o600)
-  await rename(pathOf(".#new"), file)
+  await copyFile(toHostPath(core.id), toHostPath(".#new"))
+  await chown(toHostPath(".#new"), 1000, 1000)
+  await chmod(toHostPath(".#new"), 0o600)
+  await rename(toHostPath(".#new"), file)
   try {
     const { object } = await watch.find(({ object }) => object.id === id && object.reason !== undefined, id)
     assert.match(object.reason!, /core file is not readable: permission denied \(owner 1000, mode 600\)/)
@@ -137,10 +137,10 @@ const admitted = async (kind: "daemonsets" | "deployments", name: string, to: st
 describe("Pod Security", () => {
   it("requires the level privileged for the node agent, because of its host paths", async () => {
     assert.strictEqual(await admitted("daemonsets", "koredump-node", "privileged"), "admitted")
-    const refused = await admitted("daemonsets", "koredump-node", "baseline")
-    assert.match(refused, /violates PodSecurity .*baseline:latest.*hostPath volumes/s)
+    const rejected = await admitted("daemonsets", "koredump-node", "baseline")
+    assert.match(rejected, /violates PodSecurity .*baseline:latest.*hostPath volumes/s)
     // Capabilities and root are not among the reasons.
-    assert.notMatch(refused, /capabilities|privileged \(|runAsUser/)
+    assert.notMatch(rejected, /capabilities|privileged \(|runAsUser/)
   })
 
   it("accepts the level restricted for the cluster server", async () => {

@@ -8,7 +8,7 @@ import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace, people } from "../support/Access.ts"
 import { crashInCgroup } from "../support/Cluster.ts"
 import { koreapi, koredump } from "../support/Koredump.ts"
-import { apply, serving, tokenOf } from "../support/Kube.ts"
+import { apply, requestToken, serving } from "../support/Kube.ts"
 import { createAccount, formatPermission, type Permission, readPermissions } from "../support/permissions.ts"
 import { type As, curlStatus, deletePath, isIdentified, verifyCore, verifyHidden } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
@@ -36,7 +36,7 @@ beforeAll(async () => {
   const pod = (name: string) => podObject(ns, name, podSpec([crashing("main")], { node: "node-1" }))
   await apply(namespace(ns), pod("one"), pod("two"))
   for (const service of ["one", "two"]) await crashInCgroup("node-1", `/system.slice/${service}.roles`)
-  const coreOf = async (name: string): Promise<Record<keyof typeof scopes, WireCore>> => {
+  const waitForCore = async (name: string): Promise<Record<keyof typeof scopes, WireCore>> => {
     const ofPod = await watch.find(
       ({ object }) => object["namespace"] === ns && object["pod"] === name && isIdentified(object),
       name
@@ -47,13 +47,13 @@ beforeAll(async () => {
     )
     return { koredump: ofPod.object, "koredump-node": ofNode.object }
   }
-  Object.assign(cores, await coreOf("one"))
-  Object.assign(fetched, await coreOf("two"))
+  Object.assign(cores, await waitForCore("one"))
+  Object.assign(fetched, await waitForCore("two"))
 })
 afterAll(() => watch[Symbol.asyncDispose]())
 
 /** The operations that a user can do with a core, except deletion. */
-const operationsOf = async (as: As, core: WireCore): Promise<ReadonlyArray<string>> => {
+const findOperations = async (as: As, core: WireCore): Promise<ReadonlyArray<string>> => {
   const seen = await Watch.open(as)
   await seen[Symbol.asyncDispose]()
   const list = await (await request(as, "/apiv1/cores")).json() as ReadonlyArray<WireCore>
@@ -66,14 +66,14 @@ const operationsOf = async (as: As, core: WireCore): Promise<ReadonlyArray<strin
 }
 
 /** The operation that a permission is for. */
-const operationOf = ({ resource, verb }: Permission) => resource.endsWith("/content") ? "content" : verb
+const toOperation = ({ resource, verb }: Permission) => resource.endsWith("/content") ? "content" : verb
 
 describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (prefix) => {
   const { namespace } = scopes[prefix]
 
   const user = async (name: string, permissions: ReadonlyArray<Permission>): Promise<As> => {
     await createAccount(name, permissions, namespace)
-    return { url, token: await tokenOf(people, name, "koredump") }
+    return { url, token: await requestToken(people, name, "koredump") }
   }
 
   it.each(roles)("%s grants its operations and has no unnecessary permission", async (role) => {
@@ -82,7 +82,7 @@ describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (
     const permissions = await readPermissions(name)
     const expected = operations[role].filter((ability) => ability !== "delete")
     const whole = await user(name, permissions)
-    assert.deepStrictEqual(await operationsOf(whole, core), expected)
+    assert.deepStrictEqual(await findOperations(whole, core), expected)
     for (const [i, permission] of permissions.entries()) {
       const limited = await user(`${name}-${i}`, permissions.filter((other) => other !== permission))
       if (permission.verb === "delete") {
@@ -93,8 +93,8 @@ describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (
         )
       } else {
         assert.notInclude(
-          await operationsOf(limited, core),
-          operationOf(permission),
+          await findOperations(limited, core),
+          toOperation(permission),
           `without ${formatPermission(permission)}`
         )
       }
@@ -104,7 +104,7 @@ describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (
   })
 
   it("a downloader can download through the Service and kubectl port-forward, and a user without roles cannot", async () => {
-    const as = { url, token: await tokenOf(people, `${prefix}-downloader`, "koredump") }
+    const as = { url, token: await requestToken(people, `${prefix}-downloader`, "koredump") }
     // The other tests deleted their core.
     const core = fetched[prefix]
     await using forward = await serving("port-forward", "-n", koredump, "svc/koreapi", ":80")
@@ -117,8 +117,8 @@ describe.each(Object.keys(scopes) as ReadonlyArray<keyof typeof scopes>)("%s", (
 
   it("grants no access to other cores", async () => {
     const other = fetched[prefix === "koredump" ? "koredump-node" : "koredump"]
-    const as = { url, token: await tokenOf(people, `${prefix}-deleter`, "koredump") }
-    assert.deepStrictEqual(await operationsOf(as, other), [])
+    const as = { url, token: await requestToken(people, `${prefix}-deleter`, "koredump") }
+    assert.deepStrictEqual(await findOperations(as, other), [])
     assert.strictEqual(await curlStatus(as, deletePath(other), "-X", "DELETE"), 404)
   })
 })

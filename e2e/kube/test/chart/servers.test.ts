@@ -11,7 +11,7 @@ import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace, people } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { koreapi, koredump } from "../support/Koredump.ts"
-import { apply, eventually, kube, runKubectl, tokenOf } from "../support/Kube.ts"
+import { apply, eventually, kube, requestToken, runKubectl } from "../support/Kube.ts"
 import { createAccount, formatPermission, type Permission, readPermissions } from "../support/permissions.ts"
 import { type Program, startProgram } from "../support/Program.ts"
 import { type As, curlStatus, deletePath, isIdentified } from "../support/verify.ts"
@@ -26,7 +26,7 @@ let host: WireCore
 
 beforeAll(async () => {
   token = await makeUser("servers", [everything(), everythingOnNodes])
-  nodeToken = await tokenOf(people, "servers", "koredump-node")
+  nodeToken = await requestToken(people, "servers", "koredump-node")
   watch = await Watch.open({ url: await koreapi(), token })
   // Without restarts, so that servers that start later still find the ended container in the Kubernetes API.
   await apply(
@@ -47,7 +47,7 @@ const writeKubeconfig = async (path: string, account: string): Promise<void> => 
   const config = JSON.parse(await runKubectl("config", "view", "--raw", "--flatten", "-o", "json")) as {
     readonly clusters: ReadonlyArray<{ readonly name: string }>
   }
-  const users = [{ name: "account", user: { token: await tokenOf(people, account) } }]
+  const users = [{ name: "account", user: { token: await requestToken(people, account) } }]
   const contexts = [{ name: "account", context: { cluster: config.clusters[0]!.name, user: "account" } }]
   await writeFile(path, JSON.stringify({ ...config, users, contexts, "current-context": "account" }), { mode: 0o600 })
 }
@@ -94,7 +94,7 @@ const shows = async (as: As, core: WireCore, also: (core: WireCore) => boolean =
 }
 
 /** Whether the pod watch works. If it fails, the server logs it. */
-const follows = ({ log }: Program) => async () => !log.some((line) => line.includes("Pod watch failed"))
+const watchesPods = ({ log }: Program) => async () => !log.some((line) => line.includes("Pod watch failed"))
 
 /** The working functions of a node agent that runs with an account. */
 const nodeWorks = (account: string, millis = briefly) =>
@@ -111,11 +111,11 @@ const nodeWorks = (account: string, millis = briefly) =>
       list: () => holds(millis, () => shows(as, pod)),
       // A field that only the Kubernetes API provides.
       identity: () => holds(millis, () => shows(as, pod, (core) => "image_name" in core)),
-      follows: follows(server)
+      watchesPods: watchesPods(server)
     })
   })
 
-const secretOf = async (name: string, key: string): Promise<string> => {
+const readSecret = async (name: string, key: string): Promise<string> => {
   const { data } = await kube<{ readonly data: Readonly<Record<string, string>> }>(
     "GET",
     `/api/v1/namespaces/${koredump}/secrets/${name}`
@@ -127,8 +127,8 @@ const secretOf = async (name: string, key: string): Promise<string> => {
 const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], millis = briefly) =>
   served("cluster", account, async (dir) => {
     const [ca, file] = [join(dir, "ca.crt"), join(dir, "token")]
-    await writeFile(ca, await secretOf("koredump-node-tls", "ca.crt"))
-    await writeFile(file, await tokenOf(people, account, "koredump-node"))
+    await writeFile(ca, await readSecret("koredump-node-tls", "ca.crt"))
+    await writeFile(file, await requestToken(people, account, "koredump-node"))
     return [
       "--allow-delete",
       "--namespace",
@@ -160,7 +160,7 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], mi
         }),
       // If a node hides cores from the cluster server, the cluster server logs it.
       "complete lists": async () => !server.log.some((line) => line.includes("Node degraded")),
-      follows: follows(server),
+      watchesPods: watchesPods(server),
       "delete pod": deletion(pod),
       "delete host": deletion(host)
     })
@@ -170,13 +170,13 @@ const clusterWorks = (account: string, deletes: ReadonlyArray<WireCore> = [], mi
 const needs: Readonly<Record<"node" | "cluster", Readonly<Record<string, ReadonlyArray<string>>>>> = {
   node: {
     "list pods": ["identity"],
-    "watch pods": ["follows"],
+    "watch pods": ["watchesPods"],
     "create tokenreviews": ["list"],
     "create subjectaccessreviews": ["list"]
   },
   cluster: {
     "list pods": ["pod"],
-    "watch pods": ["follows"],
+    "watch pods": ["watchesPods"],
     "create tokenreviews": ["pod"],
     "create subjectaccessreviews": ["pod"],
     "get coredumps": ["get pod"],
@@ -193,23 +193,23 @@ const needs: Readonly<Record<"node" | "cluster", Readonly<Record<string, Readonl
 
 const serverPermissions = async (server: "node" | "cluster") => {
   const everywhere = await readPermissions(`${koredump}-koredump-${server}`)
-  const own = server === "cluster" ? await readPermissions("koredump-cluster", koredump) : []
-  return { everywhere, own }
+  const inNamespace = server === "cluster" ? await readPermissions("koredump-cluster", koredump) : []
+  return { everywhere, inNamespace }
 }
 
 /** Creates an account with all permissions of a server, except one. */
 const account = async (server: "node" | "cluster", name: string, without?: string): Promise<void> => {
-  const { everywhere, own } = await serverPermissions(server)
+  const { everywhere, inNamespace } = await serverPermissions(server)
   const rest = (permissions: ReadonlyArray<Permission>) =>
     permissions.filter((permission) => formatPermission(permission) !== without)
   await createAccount(name, rest(everywhere))
-  if (own.length > 0) await createAccount(name, rest(own), koredump)
+  if (inNamespace.length > 0) await createAccount(name, rest(inNamespace), koredump)
 }
 
-describe.each(["node", "cluster"] as const)("the %s server", (server) => {
+describe.each([["node agent", "node"], ["cluster server", "cluster"]] as const)("the %s", (_, server) => {
   it("has only these permissions", async () => {
-    const { everywhere, own } = await serverPermissions(server)
-    assert.sameMembers([...everywhere, ...own].map(formatPermission), Object.keys(needs[server]))
+    const { everywhere, inNamespace } = await serverPermissions(server)
+    assert.sameMembers([...everywhere, ...inNamespace].map(formatPermission), Object.keys(needs[server]))
   })
 
   it.concurrent.each(Object.entries(needs[server]))("needs to %s", { timeout: 60_000 }, async (permission, what) => {
@@ -225,7 +225,7 @@ describe.each(["node", "cluster"] as const)("the %s server", (server) => {
 describe("with all permissions, everything works", () => {
   it("on the node agent", async () => {
     await account("node", "node-whole")
-    assert.deepStrictEqual([...await nodeWorks("node-whole", patiently)], ["list", "identity", "follows"])
+    assert.deepStrictEqual([...await nodeWorks("node-whole", patiently)], ["list", "identity", "watchesPods"])
   })
 
   it("on the cluster server", async () => {

@@ -1,4 +1,4 @@
-/** Servers that are killed, hang or change their address, and pods that are deleted before their core is known. */
+/** Servers that are killed, hang or change their address, and pods that are deleted before their core is found. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFile } from "node:fs/promises"
 import { setTimeout } from "node:timers/promises"
@@ -7,7 +7,7 @@ import { corePath, list, request, type WireCore } from "../../../host/test/suppo
 import { quantiles, report } from "../../../host/test/support/report.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace } from "../support/Access.ts"
-import { cluster, crashInCgroup, pidOf } from "../support/Cluster.ts"
+import { cluster, crashInCgroup, findPid } from "../support/Cluster.ts"
 import { koreapi, nodePod } from "../support/Koredump.ts"
 import { apply, eventually, type Pod, pod, remove } from "../support/Kube.ts"
 import { type As, client, curl, curlStatus, isIdentified, verifyCore, verifyIdentity } from "../support/verify.ts"
@@ -29,7 +29,7 @@ afterAll(() => watch[Symbol.asyncDispose]())
 const object = (name: string, node: string, options: Parameters<typeof crashing>[1] = {}) =>
   podObject(ns, name, podSpec([crashing("main", options)], { node }))
 
-const known = async (pod: string, millis?: number): Promise<WireCore> =>
+const waitForCore = async (pod: string, millis?: number): Promise<WireCore> =>
   (await watch.find(
     ({ object, type }) => type !== "DELETED" && object["pod"] === pod && isIdentified(object),
     pod,
@@ -38,15 +38,15 @@ const known = async (pod: string, millis?: number): Promise<WireCore> =>
 
 const crash = async (name: string, node: string): Promise<WireCore> => {
   await apply(object(name, node))
-  return known(name, 30_000)
+  return waitForCore(name, 30_000)
 }
 
-const containerOf = (pod: Pod) => pod.status.containerStatuses![0]!
+const getContainer = (pod: Pod) => pod.status.containerStatuses![0]!
 
 /** The PID of a node agent on this machine. */
-const serverOf = async (node: string): Promise<{ readonly pod: Pod; readonly pid: number }> => {
+const findAgent = async (node: string): Promise<{ readonly pod: Pod; readonly pid: number }> => {
   const pod = await nodePod(node)
-  return { pod, pid: await pidOf(node, containerOf(pod).containerID!) }
+  return { pod, pid: await findPid(node, getContainer(pod).containerID!) }
 }
 
 interface NodeState {
@@ -56,7 +56,7 @@ interface NodeState {
 }
 
 /** Waits until a node is in a state, and returns its status. */
-const stateOf = (node: string, state: string): Promise<NodeState> =>
+const waitForNodeState = (node: string, state: string): Promise<NodeState> =>
   eventually(`${node} ${state}`, async () => {
     const nodes = JSON.parse(await curl(as, "/apiv1/nodes")) as ReadonlyArray<NodeState>
     return nodes.find((status) => status.name === node && status.state === state)
@@ -69,22 +69,22 @@ const storm = (node: string, from: number) =>
 describe("a node agent", () => {
   it("that is killed restarts, without lost or repeated events", async () => {
     const from = watch.events.length
-    const { pid, pod } = await serverOf("node-1")
+    const { pid, pod } = await findAgent("node-1")
     process.kill(pid, "SIGKILL")
     await crashInCgroup("node-1", "/system.slice/while-away.service")
     await eventually("another container", async () => {
       const now = await nodePod("node-1")
-      return containerOf(now).restartCount > containerOf(pod).restartCount
+      return getContainer(now).restartCount > getContainer(pod).restartCount
     }, 60_000)
     await watch.find(
       ({ object }) => String(object["COREDUMP_CGROUP"]).endsWith("/while-away.service"),
       "the crash while it was away",
       60_000
     )
-    await stateOf("node-1", "ready")
+    await waitForNodeState("node-1", "ready")
     assert.deepStrictEqual(storm("node-1", from), [])
     // Pod identities are still known after the restart.
-    const core = await known("before-1")
+    const core = await waitForCore("before-1")
     assert.deepInclude(await list(as, "pod=before-1").then(([core]) => core!), { pod: "before-1", container: "main" })
     await verifyCore(as, core)
   })
@@ -93,10 +93,10 @@ describe("a node agent", () => {
     timeout: 120_000
   }, async () => {
     const from = watch.events.length
-    const { pid } = await serverOf("node-1")
+    const { pid } = await findAgent("node-1")
     process.kill(pid, "SIGSTOP")
     try {
-      await stateOf("node-1", "unreachable")
+      await waitForNodeState("node-1", "unreachable")
       const times: Array<number> = []
       for (let i = 0; i < 50; i++) {
         const started = performance.now()
@@ -121,7 +121,7 @@ describe("a node agent", () => {
       assert.deepStrictEqual((await koredump.list()).unreachable, ["node-1"])
       assert.strictEqual(await curlStatus(as, "/apiv1/cores?strict=true"), 502)
 
-      const [here, there] = [await known("before-2"), await known("before-1")]
+      const [here, there] = [await waitForCore("before-2"), await waitForCore("before-1")]
       await verifyCore(as, here)
       assert.include([502, 504], await curlStatus(as, corePath("download", there)))
       // Other nodes still send events.
@@ -129,7 +129,7 @@ describe("a node agent", () => {
     } finally {
       process.kill(pid, "SIGCONT")
     }
-    await stateOf("node-1", "ready")
+    await waitForNodeState("node-1", "ready")
     assert.deepStrictEqual(storm("node-1", from), [])
     await crash("after-stop", "node-1")
   })
@@ -141,19 +141,19 @@ describe("a node agent", () => {
     const replaced = await nodePod("node-1", old)
     assert.notStrictEqual(replaced.status.podIP, old.status.podIP)
     const { address } = await eventually("the new address", async () => {
-      const state = await stateOf("node-1", "ready")
+      const state = await waitForNodeState("node-1", "ready")
       return state.address.includes(`//${replaced.status.podIP}:`) && state
     })
     assert.match(address, /^https:/)
     assert.deepStrictEqual(storm("node-1", from), [])
-    await verifyCore(as, await known("before-1"))
+    await verifyCore(as, await waitForCore("before-1"))
     await verifyCore(as, await crash("after-move", "node-1"))
   })
 })
 
 describe("a pod that is deleted", () => {
   it("before its core is found is still identified", { timeout: 90_000 }, async () => {
-    const { pid } = await serverOf("node-1")
+    const { pid } = await findAgent("node-1")
     const name = "early"
     await apply(object(name, "node-1", { times: 0 }))
     const owner = await eventually("it runs", async () => {
@@ -163,13 +163,13 @@ describe("a pod that is deleted", () => {
     process.kill(pid, "SIGSTOP")
     try {
       const cgroup = `/kubepods/besteffort/pod${owner.metadata.uid}`
-      await crashInCgroup("node-1", `${cgroup}/${containerOf(owner).containerID!.replace("containerd://", "")}`)
+      await crashInCgroup("node-1", `${cgroup}/${getContainer(owner).containerID!.replace("containerd://", "")}`)
       await remove(owner, 0)
       await eventually("it is gone", () => pod(ns, name).then(() => false, () => true))
     } finally {
       process.kill(pid, "SIGCONT")
     }
-    const core = await known(name, 30_000)
+    const core = await waitForCore(name, 30_000)
     assert.deepInclude(core, { namespace: ns, pod_uid: owner.metadata.uid, container: "main" })
   })
 
@@ -180,14 +180,14 @@ describe("a pod that is deleted", () => {
       const found = await pod(ns, name)
       return found.status.phase === "Running" && found
     })
-    const pid = await pidOf("node-2", containerOf(owner).containerID!)
+    const pid = await findPid("node-2", getContainer(owner).containerID!)
     // This state lasts only a few hundred milliseconds, which `eventually` can miss.
     for (const until = performance.now() + 20_000; !(await isDumping(pid));) {
       assert.isBelow(performance.now(), until, "it crashes")
       await setTimeout(2)
     }
     await remove(owner, 0)
-    const core = await known(name, 60_000)
+    const core = await waitForCore(name, 60_000)
     verifyIdentity(core, owner, "main", undefined)
     await eventually("it is gone", () => pod(ns, name).then(() => false, () => true))
     assert.strictEqual((await list(as, `pod=${name}`))[0]?.id, core.id)

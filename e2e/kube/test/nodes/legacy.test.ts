@@ -33,8 +33,8 @@ const get = `curl -sS -H "Authorization: Bearer $token"`
 describe("curl and jq", () => {
   it("read the keys of the newest core", async () => {
     const text = await shell(`${get} "$server/apiv1/cores?namespace=legacy&pod=prog" | jq '.[-1]'`)
-    const known = JSON.parse(text) as WireCore
-    assert.deepInclude(known, {
+    const fields = JSON.parse(text) as WireCore
+    assert.deepInclude(fields, {
       id: core.id,
       node: "node-1",
       ARCH: process.arch === "arm64" ? "aarch64" : "x86_64",
@@ -52,9 +52,9 @@ describe("curl and jq", () => {
       COREDUMP_HOSTNAME: "prog",
       _HOSTNAME: "node-1"
     })
-    assert.isNumber(known.COREDUMP_PID)
-    assert.match(known.COREDUMP_TIMESTAMP, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
-    for (const key of ["_BOOT_ID", "_MACHINE_ID"]) assert.match(String(known[key]), /^[0-9a-f]{32}$/)
+    assert.isNumber(fields.COREDUMP_PID)
+    assert.match(fields.COREDUMP_TIMESTAMP, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
+    for (const key of ["_BOOT_ID", "_MACHINE_ID"]) assert.match(String(fields[key]), /^[0-9a-f]{32}$/)
   })
 
   it("need a token for everything except health", async () => {

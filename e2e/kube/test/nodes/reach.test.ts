@@ -8,7 +8,7 @@ import type { WireCore } from "../../../host/test/support/Http.ts"
 import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, makeUser, namespace, people, serviceAccount } from "../support/Access.ts"
 import { ctlPod, koreapi, koredump } from "../support/Koredump.ts"
-import { apply, eventually, logOf, pod, serving } from "../support/Kube.ts"
+import { apply, eventually, pod, readLog, serving } from "../support/Kube.ts"
 import { type As, isIdentified } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
@@ -26,12 +26,12 @@ beforeAll(async () => {
 
 const forward = () => serving("port-forward", "-n", koredump, "service/koreapi", ":80")
 
-const idOf = (text: string) => (JSON.parse(text) as WireCore).id
+const parseId = (text: string) => (JSON.parse(text) as WireCore).id
 
 describe("through kubectl port-forward", () => {
   it("works with a token", async () => {
     await using server = await forward()
-    assert.strictEqual(idOf(await ctlOk({ url: server.url, token: as.token }, newest)), core.id)
+    assert.strictEqual(parseId(await ctlOk({ url: server.url, token: as.token }, newest)), core.id)
   })
 
   it("works with the token of an exec plugin", async () => {
@@ -54,7 +54,7 @@ describe("through kubectl port-forward", () => {
         "current-context": "e2e"
       })
     )
-    assert.strictEqual(idOf(await ctlOk({ url: server.url }, [...newest, "--kubeconfig", kubeconfig])), core.id)
+    assert.strictEqual(parseId(await ctlOk({ url: server.url }, [...newest, "--kubeconfig", kubeconfig])), core.id)
   })
 
   it("works with a requested token if the kubeconfig has only a certificate", async () => {
@@ -63,7 +63,7 @@ describe("through kubectl port-forward", () => {
     assert.strictEqual(without.code, 5, without.stderr)
     assert.match(without.stderr, /--as-service-account/)
     const text = await ctlOk({ url: server.url }, [...newest, "--as-service-account", `${people}/reach`])
-    assert.strictEqual(idOf(text), core.id)
+    assert.strictEqual(parseId(text), core.id)
   })
 
   it("does not send the token of a kubeconfig unencrypted over a network", async () => {
@@ -82,7 +82,7 @@ it("uses the Service and the token of the pod without options in a pod", async (
     const { phase } = (await pod(people, user)).status
     return phase === "Succeeded" || phase === "Failed"
   })
-  const log = await logOf(people, user)
+  const log = await readLog(people, user)
   assert.strictEqual((await pod(people, user)).status.phase, "Succeeded", log)
-  assert.strictEqual(idOf(log), core.id)
+  assert.strictEqual(parseId(log), core.id)
 })

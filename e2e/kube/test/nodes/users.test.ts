@@ -8,7 +8,7 @@ import { Watch } from "../../../host/test/support/Watch.ts"
 import { everything, everythingOnNodes, makeUser, namespace, people } from "../support/Access.ts"
 import { crashInCgroup, nodePath } from "../support/Cluster.ts"
 import { clusterPods, koreapi, koredump } from "../support/Koredump.ts"
-import { apply, eventually, logOf, pods, tokenOf } from "../support/Kube.ts"
+import { apply, eventually, pods, readLog, requestToken } from "../support/Kube.ts"
 import { startProgram } from "../support/Program.ts"
 import {
   type As,
@@ -32,7 +32,7 @@ let shop: WireCore
 let bank: WireCore
 let host: WireCore
 
-const wholeCoreOf = async (namespace: string): Promise<WireCore> =>
+const waitForCore = async (namespace: string): Promise<WireCore> =>
   (await watch.find(
     ({ object }) => object["namespace"] === namespace && isIdentified(object),
     `a core in ${namespace}`
@@ -57,7 +57,7 @@ beforeAll(async () => {
     podObject("bank", "safe", podSpec([crashing("safe", secret)], { node: "node-2" }))
   )
   await crashInCgroup("node-1", "/system.slice/demo.service")
-  ;[shop, bank] = [await wholeCoreOf("shop"), await wholeCoreOf("bank")]
+  ;[shop, bank] = [await waitForCore("shop"), await waitForCore("bank")]
   host = (await watch.find(
     ({ object }) => String(object["COREDUMP_CGROUP"]).endsWith("/system.slice/demo.service"),
     "a core of the host"
@@ -74,8 +74,8 @@ describe("user A sees only namespace A", () => {
   })
 
   it("in metadata and download", async () => {
-    const known = await verifyCore(alice, shop)
-    assert.include(String(known["COREDUMP_ENVIRON"]), "PASSWORD=hunter2")
+    const fields = await verifyCore(alice, shop)
+    assert.include(String(fields["COREDUMP_ENVIRON"]), "PASSWORD=hunter2")
   })
 
   it("and no other cores", async () => {
@@ -129,9 +129,9 @@ it("a user without permissions gets an empty list, and 404 for all cores", async
 })
 
 it("a user with only koredump-viewer gets neither the bytes nor the environment", async () => {
-  const known = await metadata(viewer, shop)
-  assert.strictEqual(known["pod"], "till")
-  assert.isUndefined(known["COREDUMP_ENVIRON"])
+  const fields = await metadata(viewer, shop)
+  assert.strictEqual(fields["pod"], "till")
+  assert.isUndefined(fields["COREDUMP_ENVIRON"])
   assert.notInclude(await curl(viewer, corePath("metadata", shop)), "hunter2")
   assert.strictEqual(await curlStatus(viewer, corePath("download", shop)), 403)
   assert.strictEqual(await curlStatus(viewer, corePath("download", shop), "--head"), 403)
@@ -159,7 +159,7 @@ it("a node with --namespace-regex hides cores of other and of unknown namespaces
     "ban[jk]"
   ])
   await crashInCgroup("node-2", "/system.slice/demo.service")
-  const token = await tokenOf(people, "bob", "koredump-node")
+  const token = await requestToken(people, "bob", "koredump-node")
   await using filtered = await Watch.open({ url: node.url, token })
   await filtered.find(({ object }) => object["container"] === "safe", "the bank's")
   const namespaces = new Set((await list({ url: node.url, token }, "state=any")).map((core) => core["namespace"]))
@@ -194,15 +194,15 @@ describe("deletion", () => {
     assert.strictEqual(await access(file).then(() => "there", () => "gone"), "gone")
     await watch.find(({ object }) => object.id === core.id && object.state === "missing", "missing")
     assert.deepStrictEqual((await list(alice)).find(({ id }) => id === core.id), undefined)
-    const [known] = await list(alice, `state=missing&pod=${how}`)
-    assert.strictEqual(known?.id, core.id)
+    const [missing] = await list(alice, `state=missing&pod=${how}`)
+    assert.strictEqual(missing?.id, core.id)
     assert.strictEqual(await curlStatus(alice, corePath("download", core)), 404)
   })
 
   it("is in the audit log with user and address", async () => {
     const [server] = await pods(koredump, clusterPods)
     const audit = async () => {
-      const log = await logOf(koredump, server!.metadata.name)
+      const log = await readLog(koredump, server!.metadata.name)
       return log.split("\n").filter((line) => line.includes("audit"))
     }
     const user = `system:serviceaccount:${people}:alice`

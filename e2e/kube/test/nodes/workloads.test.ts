@@ -27,7 +27,7 @@ afterAll(async () => {
 })
 
 /** Waits for the core of a container with its pod identity. */
-const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
+const waitForCore = async (pod: RegExp, container: string): Promise<WireCore> => {
   const { object } = await watch.find(
     ({ object, type }) =>
       type !== "DELETED" && object["namespace"] === ns && pod.test(String(object["pod"])) &&
@@ -39,7 +39,7 @@ const coreOf = async (pod: RegExp, container: string): Promise<WireCore> => {
 }
 
 const prove = async (pattern: RegExp, container: string, workload: string | undefined | RegExp): Promise<Pod> => {
-  const core = await coreOf(pattern, container)
+  const core = await waitForCore(pattern, container)
   const owner = await pod(ns, String(core["pod"]))
   if (workload instanceof RegExp) assert.match(String(core["workload"]), workload)
   verifyIdentity(core, owner, container, workload instanceof RegExp ? String(core["workload"]) : workload)
@@ -122,7 +122,7 @@ describe.concurrent("identifies a crash of", { timeout: 90_000 }, () => {
     const id = owner.status.containerStatuses![0]!.containerID!.replace("containerd://", "")
     const slice = `kubepods-besteffort-pod${owner.metadata.uid.replaceAll("-", "_")}.slice`
     await crashInCgroup("node-2", `/kubepods.slice/kubepods-besteffort.slice/${slice}/${scope.replace("ID", id)}`)
-    const core = await coreOf(new RegExp(`^${pattern}$`), "main")
+    const core = await waitForCore(new RegExp(`^${pattern}$`), "main")
     assert.deepInclude(core, {
       node: "node-2",
       namespace: ns,

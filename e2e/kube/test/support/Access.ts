@@ -1,7 +1,7 @@
 /** Users, their permissions, and valid and invalid tokens. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 import { signingKey } from "./Cluster.ts"
-import { apply, type KubeObject, tokenOf } from "./Kube.ts"
+import { apply, type KubeObject, requestToken } from "./Kube.ts"
 
 /** The namespace of the service accounts that represent users. */
 export const people = "koredump-e2e-people"
@@ -75,7 +75,7 @@ export const makeUser = async (
     serviceAccount(people, name),
     ...grant({ name, namespace: people }, rules)
   )
-  return tokenOf(people, name, audience)
+  return requestToken(people, name, audience)
 }
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -88,7 +88,7 @@ interface Claims {
   readonly [claim: string]: unknown
 }
 
-const claimsOf = (token: string): Claims =>
+const readClaims = (token: string): Claims =>
   JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as Claims
 
 const signed = (token: string, claims: Claims, key: KeyObject): string => {
@@ -98,10 +98,10 @@ const signed = (token: string, claims: Claims, key: KeyObject): string => {
 
 /** A token with changed claims, signed with the key of the cluster. */
 export const resigned = async (token: string, change: (claims: Claims) => Partial<Claims>): Promise<string> => {
-  const claims = claimsOf(token)
+  const claims = readClaims(token)
   return signed(token, { ...claims, ...change(claims) }, createPrivateKey(await signingKey()))
 }
 
 /** The token, signed with the key of another cluster. */
 export const foreign = (token: string): string =>
-  signed(token, claimsOf(token), generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey)
+  signed(token, readClaims(token), generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey)

@@ -8,7 +8,7 @@ import { promisify } from "node:util"
 const script = join(import.meta.dirname, "../../cluster.sh")
 
 /** The state directory of cluster.sh: keys, logs, PIDs. */
-export const stateDir = process.env["KOREDUMP_KUBE_STATE"] ?? join(tmpdir(), "koredump-e2e-kube")
+const stateDir = process.env["KOREDUMP_KUBE_STATE"] ?? join(tmpdir(), "koredump-e2e-kube")
 
 /** The two nodes. */
 export const nodes = ["node-1", "node-2"] as const
@@ -35,7 +35,7 @@ export const crashInCgroup = (node: string, path: string): Promise<void> =>
 export const nodePath = (node: string, path: string): string => join(stateDir, node, path)
 
 /** The PID of a container on this machine. */
-export const pidOf = async (node: string, containerId: string): Promise<number> => {
+export const findPid = async (node: string, containerId: string): Promise<number> => {
   const tasks = await onNode(node, "ctr", "-n", "k8s.io", "tasks", "list")
   const line = tasks.split("\n").find((line) => line.startsWith(containerId.replace("containerd://", "")))
   if (line === undefined) throw new Error(`no task ${containerId} on ${node}:\n${tasks}`)

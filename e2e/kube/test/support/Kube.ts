@@ -62,7 +62,7 @@ const resources: Readonly<Record<string, string>> = {
 }
 
 /** The path of an object. */
-export const pathOf = ({ apiVersion, kind, metadata }: KubeObject): string => {
+export const toPath = ({ apiVersion, kind, metadata }: KubeObject): string => {
   const group = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const namespace = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`
   return `${group}${namespace}/${resources[kind]}/${metadata.name}`
@@ -82,14 +82,14 @@ export const kube = async <A = KubeObject>(method: string, path: string, body?: 
 /** Creates or changes objects, in this order. */
 export const apply = async (...objects: ReadonlyArray<KubeObject>): Promise<void> => {
   for (const object of objects) {
-    await kube("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object, "apply-patch+yaml")
+    await kube("PATCH", `${toPath(object)}?fieldManager=e2e&force=true`, object, "apply-patch+yaml")
   }
 }
 
 /** Deletes an object. With `grace` 0, deletes it immediately. */
 export const remove = async (object: KubeObject, grace?: number): Promise<void> => {
   const query = grace === undefined ? "" : `?gracePeriodSeconds=${grace}`
-  await kube("DELETE", `${pathOf(object)}${query}`, { propagationPolicy: "Background" })
+  await kube("DELETE", `${toPath(object)}${query}`, { propagationPolicy: "Background" })
 }
 
 /** The pods of a namespace. */
@@ -105,7 +105,7 @@ export const pod = (namespace: string, name: string): Promise<Pod> =>
   kube<Pod>("GET", `/api/v1/namespaces/${namespace}/pods/${name}`)
 
 /** The log of a pod's container. */
-export const logOf = async (namespace: string, name: string): Promise<string> => {
+export const readLog = async (namespace: string, name: string): Promise<string> => {
   const path = `/api/v1/namespaces/${namespace}/pods/${name}/log`
   return await (await fetch(new URL(path, process.env["KOREDUMP_KUBE_PROXY"]))).text()
 }
@@ -115,16 +115,16 @@ export const isReady = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined &&
   (status.conditions ?? []).some(({ status, type }) => type === "Ready" && status === "True")
 
-/** Calls `ask` repeatedly until it returns a result. For states without events. */
+/** Calls `attempt` repeatedly until it returns a result. For states without events. */
 export const eventually = async <A>(
   what: string,
-  ask: () => Promise<A | undefined | false>,
+  attempt: () => Promise<A | undefined | false>,
   millis = 30_000
 ): Promise<A> => {
   const until = performance.now() + millis
   let last: unknown
   for (;;) {
-    const answer = await ask().catch((error: unknown) => {
+    const answer = await attempt().catch((error: unknown) => {
       last = error
     })
     if (answer !== undefined && answer !== false) return answer as A
@@ -134,7 +134,7 @@ export const eventually = async <A>(
 }
 
 /** A short-lived token of a service account. Default audience: the Kubernetes API. */
-export const tokenOf = async (namespace: string, name: string, audience?: string): Promise<string> => {
+export const requestToken = async (namespace: string, name: string, audience?: string): Promise<string> => {
   const request = await kube<{ readonly status: { readonly token: string } }>(
     "POST",
     `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,

@@ -25,7 +25,7 @@ interface SimNode {
 }
 
 /** A request that arrived. */
-export interface SimRequest {
+interface SimRequest {
   readonly node: string
   readonly method: string
   readonly path: string
@@ -38,12 +38,12 @@ const heartbeatTicks = 100
 const modified = new Date(1_700_000_000_000).toUTCString()
 
 /** The secret content of a core, which must appear only in permitted responses. */
-export const secretOf = (id: string): string => `SECRET=${Buffer.from(id).toString("base64url")}`
+export const makeSecret = (id: string): string => `SECRET=${Buffer.from(id).toString("base64url")}`
 
 /** The bytes of a core. */
-export const bytesOf = (id: string): string => `the bytes of ${id}`
+export const makeBytes = (id: string): string => `the bytes of ${id}`
 
-const addressOf = (index: number): string => `127.77.${Math.floor(index / 250)}.${1 + index % 250}`
+const toAddress = (index: number): string => `127.77.${Math.floor(index / 250)}.${1 + index % 250}`
 
 /** All simulated node agents of a test. */
 export class SimNodes implements AsyncDisposable {
@@ -58,7 +58,7 @@ export class SimNodes implements AsyncDisposable {
   private constructor(names: ReadonlyArray<string>) {
     this.names = names
     for (const [i, name] of names.entries()) {
-      this.#nodes.set(addressOf(i), { name, cores: new Map(), watchers: new Set() })
+      this.#nodes.set(toAddress(i), { name, cores: new Map(), watchers: new Set() })
     }
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => this.#answer(request, response))
     const nodes = [...this.#nodes.values()]
@@ -84,7 +84,7 @@ export class SimNodes implements AsyncDisposable {
   }
 
   address(name: string): string {
-    return addressOf(this.names.indexOf(name))
+    return toAddress(this.names.indexOf(name))
   }
 
   /** Adds a core to a node and returns its ID. */
@@ -104,7 +104,7 @@ export class SimNodes implements AsyncDisposable {
       id,
       node: name,
       state: "present",
-      size: Buffer.byteLength(bytesOf(id)),
+      size: Buffer.byteLength(makeBytes(id)),
       compression: "zstd",
       COREDUMP_PID: pid,
       COREDUMP_UID: 0,
@@ -161,14 +161,14 @@ export class SimNodes implements AsyncDisposable {
     if (what === undefined) return json(Array.from(node.cores.values(), ({ summary }) => summary))
     const core = node.cores.get(names.at(-1) ?? "")
     if (core === undefined) return void response.writeHead(404).end()
-    if (what === "metadata") return json({ ...core.summary, COREDUMP_ENVIRON: secretOf(core.id) })
+    if (what === "metadata") return json({ ...core.summary, COREDUMP_ENVIRON: makeSecret(core.id) })
     if (what === "delete") {
       node.cores.delete(core.id)
       const object = { ...core.summary, resourceVersion: String(++this.#version) }
       for (const watcher of node.watchers) watcher.write(`${JSON.stringify({ type: "DELETED", object })}\n`)
       return json({})
     }
-    const whole = Buffer.from(bytesOf(core.id))
+    const whole = Buffer.from(makeBytes(core.id))
     const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? []
     const body = start === undefined ? whole : whole.subarray(Number(start), Number(end) + 1)
     response.writeHead(start === undefined ? 200 : 206, {

@@ -7,7 +7,7 @@ import { eventually } from "./Kube.ts"
 import { programs } from "./Program.ts"
 import { type As, client } from "./verify.ts"
 
-export interface ReceivedEvent {
+interface ReceivedEvent {
   readonly at: number
   readonly type: string
   /** ID of the core. A BOOKMARK has none. */

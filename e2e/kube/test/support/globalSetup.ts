@@ -2,7 +2,7 @@
 import type { TestProject } from "vitest/node"
 import { people } from "./Access.ts"
 import { install } from "./Koredump.ts"
-import { kube, type KubeObject, pathOf, serving } from "./Kube.ts"
+import { kube, type KubeObject, serving, toPath } from "./Kube.ts"
 import { objects } from "./listObjects.ts"
 
 declare module "vitest" {
@@ -21,7 +21,7 @@ const cleanUp = async (): Promise<void> => {
   ) {
     const { items } = await kube<{ readonly items: ReadonlyArray<KubeObject> }>("GET", `${rbac}/${plural}`)
     for (const { metadata } of items.filter(({ metadata }) => metadata.name.startsWith(`${people}-`))) {
-      await kube("DELETE", pathOf({ apiVersion: "rbac.authorization.k8s.io/v1", kind, metadata }))
+      await kube("DELETE", toPath({ apiVersion: "rbac.authorization.k8s.io/v1", kind, metadata }))
     }
   }
   const { items } = await kube<{ readonly items: ReadonlyArray<KubeObject> }>("GET", "/api/v1/namespaces")

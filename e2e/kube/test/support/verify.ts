@@ -32,7 +32,7 @@ export const curlStatus = async (as: Server, path: string, ...args: ReadonlyArra
 /** A client of `@koredump/client`. */
 export const client = (as: As) => createKoredump({ url: as.url, token: as.token })
 
-const idsOf = (text: string) => (JSON.parse(text) as ReadonlyArray<WireCore>).map(({ id }) => id)
+const parseIds = (text: string) => (JSON.parse(text) as ReadonlyArray<WireCore>).map(({ id }) => id)
 
 /** The IDs of a list, by each of the three. */
 export const listed = async (as: As, query: Readonly<Record<string, string>>) => {
@@ -47,8 +47,8 @@ export const listed = async (as: As, query: Readonly<Record<string, string>>) =>
   ])
   await watch[Symbol.asyncDispose]()
   return {
-    curl: idsOf(byCurl),
-    koredumpctl: idsOf(byCtl),
+    curl: parseIds(byCurl),
+    koredumpctl: parseIds(byCtl),
     client: byClient.cores.map(({ id }): string => id),
     watch: watch.events.flatMap(({ object, type }) => type === "ADDED" ? [object.id] : [])
   }
@@ -107,11 +107,11 @@ export const verifyHidden = async (as: As, core: WireCore): Promise<void> => {
 export const deletePath = (core: Pick<WireCore, "node" | "id">): string =>
   `/apiv1/cores/delete/${encodeURIComponent(core.node)}/${encodeURIComponent(core.id)}`
 
-const facts = ["namespace", "pod", "pod_uid", "container", "container_id", "image_name", "image_id"]
+const identityFields = ["namespace", "pod", "pod_uid", "container", "container_id", "image_name", "image_id"]
 
 /** Whether the pod identity of a core is complete. */
 export const isIdentified = (core: WireCore): boolean =>
-  core.state === "present" && facts.every((key) => key in core) && /^[0-9a-f-]{36}$/.test(core.pod_uid ?? "")
+  core.state === "present" && identityFields.every((key) => key in core) && /^[0-9a-f-]{36}$/.test(core.pod_uid ?? "")
 
 /** Checks that a core belongs to this container of this pod, and to the restart that its cgroup names. */
 export const verifyIdentity = (core: WireCore, pod: Pod, container: string, workload: string | undefined): void => {

@@ -6,6 +6,7 @@ export interface ServerVersion {
   reported: string | undefined
 }
 
+/** The version of the server that this command uses. */
 export const ServerVersion = Context.Reference<ServerVersion>("@koredump/cli/ServerVersion", {
   defaultValue: () => ({ reported: undefined })
 })

@@ -2,8 +2,8 @@ import type { CoreSummary } from "@koredump/core"
 import { escapeHidden } from "../text/escape.ts"
 
 const joined = (parts: ReadonlyArray<readonly [string, string | number | undefined]>): ReadonlyArray<string> => {
-  const known = parts.filter(([, value]) => value !== undefined)
-  return known.length === 0 ? [] : [known.map(([name, value]) => `${name}: ${value}`).join(" | ")]
+  const shown = parts.filter(([, value]) => value !== undefined)
+  return shown.length === 0 ? [] : [shown.map(([name, value]) => `${name}: ${value}`).join(" | ")]
 }
 
 const text = (value: string | undefined) => value === undefined ? undefined : escapeHidden(value)

@@ -41,8 +41,8 @@ const hints = (core: CoreMetadata, { downloadCommand, root }: InfoOptions): Read
 const text = (value: string | undefined) => value === undefined ? undefined : escapeHidden(value)
 
 const joined = (parts: ReadonlyArray<string | undefined>, separator = ", "): string | undefined => {
-  const known = parts.filter((part) => part !== undefined)
-  return known.length === 0 ? undefined : known.join(separator)
+  const shown = parts.filter((part) => part !== undefined)
+  return shown.length === 0 ? undefined : shown.join(separator)
 }
 
 const labelled = (label: string, value: string | number | undefined) =>

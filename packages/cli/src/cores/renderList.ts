@@ -9,6 +9,8 @@ import { formatBlock } from "./formatBlock.ts"
 
 /** The values of `list -o`. */
 export const listFormats = ["table", "wide", "json", "ndjson", "yaml", "name", "long"] as const
+
+/** An output format of `list`. */
 export type ListFormat = typeof listFormats[number]
 
 /** Options of {@link renderList}. */

@@ -61,14 +61,14 @@ export const findNodeIssues = (nodes: ReadonlyArray<NodeStatus>): ReadonlyArray<
   const issues = new Map<string, { nodes: Array<string>; description: string; hint?: string }>()
   for (const node of nodes) {
     for (const { description, hint } of findIssuesOfNode(node)) {
-      const known = issues.get(description)
-      if (known === undefined) {
+      const existing = issues.get(description)
+      if (existing === undefined) {
         issues.set(description, {
           nodes: [node.name],
           description: withoutPeriod(description),
           ...(hint === undefined ? {} : { hint })
         })
-      } else known.nodes.push(node.name)
+      } else existing.nodes.push(node.name)
     }
   }
   return [...issues.values()]

@@ -95,12 +95,12 @@ describe("toDeployment", () => {
   })
 
   it("ignores pods that are being deleted or have ended", () => {
-    const gone = [
+    const inactive = [
       pod("going", { why: "Error", deletionTimestamp: "2023-11-14T22:13:20Z" }),
       pod("evicted", { why: "Evicted", phase: "Failed" }),
       pod("done", { why: "Completed", phase: "Succeeded" })
     ]
-    const { apiPods, nodePods, releases, issues } = toDeployment(location, gone, [])
+    const { apiPods, nodePods, releases, issues } = toDeployment(location, inactive, [])
     assert.deepStrictEqual({ apiPods, nodePods, releases, issues }, {
       apiPods: { total: 0, ready: 0 },
       nodePods: { total: 0, ready: 0 },

@@ -74,7 +74,7 @@ export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.Http
     const handler = Effect.zipWith(
       readiness,
       accessWarnings,
-      ({ notReady, warnings }, ofAccess) => toResponse({ notReady, warnings: [...warnings, ...ofAccess] })
+      ({ notReady, warnings }, access) => toResponse({ notReady, warnings: [...warnings, ...access] })
     )
     yield* router.add("GET", "/readyz", handler)
   })),

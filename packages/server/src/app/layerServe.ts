@@ -18,7 +18,7 @@ export interface ServeOptions extends AppOptions {
   readonly opsListen?: ListenAddress
   /** Default: plain HTTP. */
   readonly tls?: TlsPair
-  /** How long running downloads may continue at shutdown. */
+  /** How long running downloads can continue at shutdown. */
   readonly gracePeriod: Duration.Input
   /** Runs when the server answers requests at this URL. */
   readonly onListening: (url: string) => Effect.Effect<void>

@@ -28,7 +28,7 @@ const parseHttpDate = (text: string | undefined): number | undefined => {
   return Number.isNaN(millis) ? undefined : toSeconds(millis)
 }
 
-/** Whether the file is unchanged according to `If-Range`, so that a range of it may be sent. */
+/** Whether the file is unchanged according to `If-Range`, so that a range of it can be sent. */
 const isRangeCurrent = (ifRange: string | undefined, file: FileInfo): boolean => {
   if (ifRange === undefined) return true
   if (ifRange.includes("\"")) return ifRange.trim() === file.etag

@@ -29,7 +29,7 @@ import {
   until
 } from "../support/httpServer.ts"
 
-/** Starts a node agent and a cluster server, and waits until the cluster server knows the core. */
+/** Starts a node agent and a cluster server, and waits until the cluster server lists the core. */
 const serveCluster = (settings: Settings = {}, cluster: Partial<ServeOptions> = {}, nodeScope?: Scope.Scope) =>
   Effect.gen(function*() {
     const node = yield* Scope.provide(serve(settings), nodeScope ?? (yield* Effect.scope))

@@ -51,7 +51,7 @@ const startCluster = async (...args: ReadonlyArray<string>) => {
   }
 }
 
-/** Waits until the cluster server knows the core. */
+/** Waits until the cluster server lists the core. */
 const waitForCore = async (request: (path: string) => Promise<Response>) => {
   for (;;) {
     const response = await request("/apiv1/watch")
