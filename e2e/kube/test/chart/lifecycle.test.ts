@@ -16,7 +16,7 @@ import { objects } from "../support/listObjects.ts"
 import { type As, curlStatus, deletePath, isIdentified, listed } from "../support/verify.ts"
 import { crashing, podObject, podSpec } from "../support/Workloads.ts"
 
-const [hers, his] = ["first-hers", "first-his"]
+const [namespaceA, namespaceB] = ["first-a", "first-b"]
 
 // Restore the installation for the other tests.
 afterAll(install, 180_000)
@@ -81,28 +81,28 @@ const runWithoutWarning = async (command: Promise<string | { readonly stdout: st
 }
 
 describe("installing", { timeout: 120_000 }, () => {
-  let her: As
-  let him: As
+  let userA: As
+  let userB: As
 
   it("takes less than a minute until koredumpctl lists the first crash, without a warning", async () => {
-    const [herToken, hisToken] = [await makeUser("her", []), await makeUser("him", [])]
-    await apply(namespace(hers), namespace(his))
+    const [tokenA, tokenB] = [await makeUser("user-a", []), await makeUser("user-b", [])]
+    await apply(namespace(namespaceA), namespace(namespaceB))
     const started = now()
     await runWithoutWarning(helm("install", koredump, chart, "--create-namespace", "--wait"))
     const installed = now() - started
-    for (const [space, name] of [[hers, "her"], [his, "him"]] as const) {
+    for (const [space, name] of [[namespaceA, "user-a"], [namespaceB, "user-b"]] as const) {
       const binding = ["create", "rolebinding", "coredumps", "-n", space, "--clusterrole", "koredump-viewer"]
       await runWithoutWarning(runKubectl(...binding, "--serviceaccount", `${people}:${name}`))
     }
-    await apply(podObject(hers, "first", podSpec([crashing("main")])))
+    await apply(podObject(namespaceA, "first", podSpec([crashing("main")])))
     await using forward = await serving("port-forward", "-n", koredump, "svc/koreapi", ":80")
     const core = await eventually("the first crash", async () => {
-      const { code, stderr, stdout } = await ctl({ url: forward.url, token: herToken }, ["list", "-o", "json"])
+      const { code, stderr, stdout } = await ctl({ url: forward.url, token: tokenA }, ["list", "-o", "json"])
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       return (JSON.parse(stdout) as ReadonlyArray<WireCore>).find((core) => isIdentified(core))
     }, 60_000)
     const took = now() - started
-    assert.deepInclude(core, { namespace: hers, pod: "first", container: "main" })
+    assert.deepInclude(core, { namespace: namespaceA, pod: "first", container: "main" })
     report(
       `helm install --wait: ${(installed / 1000).toFixed(1)} s; to the first pod's crash in koredumpctl list: ${
         (took / 1000).toFixed(1)
@@ -110,17 +110,17 @@ describe("installing", { timeout: 120_000 }, () => {
     )
     assert.isBelow(took, 60_000)
     const url = await koreapi()
-    her = { url, token: herToken }
-    him = { url, token: hisToken }
+    userA = { url, token: tokenA }
+    userB = { url, token: tokenB }
   })
 
   it("shows two users with koredump-viewer in different namespaces exactly their own core dumps", async () => {
-    await apply(podObject(his, "second", podSpec([crashing("main")])))
+    await apply(podObject(namespaceB, "second", podSpec([crashing("main")])))
     await eventually("both crashes", async () => {
-      const seen = await Promise.all([her, him].map((as) => list(as)))
+      const seen = await Promise.all([userA, userB].map((as) => list(as)))
       return seen.every((cores) => cores.length > 0 && cores.every(isIdentified))
     })
-    for (const [as, space, name] of [[her, hers, "first"], [him, his, "second"]] as const) {
+    for (const [as, space, name] of [[userA, namespaceA, "first"], [userB, namespaceB, "second"]] as const) {
       const cores = await list(as)
       assert.deepStrictEqual(cores.map((core) => [core["namespace"], core["pod"]]), [[space, name]])
       for (const ids of Object.values(await listed(as, {}))) assert.deepStrictEqual(ids, [cores[0]!.id])
@@ -129,7 +129,7 @@ describe("installing", { timeout: 120_000 }, () => {
   })
 
   it("deletes nothing by default", async () => {
-    const admin = { url: her.url, token: await makeUser("first-deleter", []) }
+    const admin = { url: userA.url, token: await makeUser("first-deleter", []) }
     await runKubectl(
       "create",
       "clusterrolebinding",
@@ -137,7 +137,7 @@ describe("installing", { timeout: 120_000 }, () => {
       "--clusterrole=koredump-deleter",
       `--serviceaccount=${people}:first-deleter`
     )
-    const { stdout } = await ctl(admin, ["list", "-o", "json", "-n", hers])
+    const { stdout } = await ctl(admin, ["list", "-o", "json", "-n", namespaceA])
     const [core] = JSON.parse(stdout) as ReadonlyArray<WireCore>
     const response = await fetch(new URL(deletePath(core!), admin.url), {
       method: "DELETE",
@@ -160,7 +160,7 @@ describe("installing", { timeout: 120_000 }, () => {
   })
 
   it("shows all nodes as ready in koredumpctl status", async () => {
-    const admin = { url: her.url, token: await makeUser("first-admin", []) }
+    const admin = { url: userA.url, token: await makeUser("first-admin", []) }
     await runKubectl(
       "create",
       "clusterrolebinding",

@@ -15,7 +15,7 @@ export const exitCodes = {
 /** Why a command fails: its exit code, and what to print on stderr. */
 export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", {
   exitCode: Schema.Int,
-  /** One sentence, with hidden characters escaped. Empty if everything has been printed already. */
+  /** One or more sentences, with hidden characters escaped. Empty if everything has been printed already. */
   message: Schema.String,
   /** What to do about it. */
   hint: Schema.optionalKey(Schema.String)

@@ -2,7 +2,7 @@
  * Static tokens in the format of Kubernetes, one record per line: `token,user,uid,"group1,group2"`. `uid` and groups are
  * optional. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#static-token-file
  */
-import { Authenticator, type Principal, reload, Unauthorized } from "@koredump/core"
+import { Authenticator, errorCode, fileErrorText, type Principal, reload, Unauthorized } from "@koredump/core"
 import { Effect, FileSystem, Layer, type PlatformError, Redacted, Result, Stream } from "effect"
 import { Csv } from "effect/encoding"
 import { createHmac, randomBytes } from "node:crypto"
@@ -12,7 +12,8 @@ const maxFileSize = 10 * 1024 * 1024
 
 const fail = (message: string) => Effect.fail({ message })
 
-const failRead = (error: PlatformError.PlatformError) => fail(`cannot be read (${error.reason._tag})`)
+const failRead = (error: PlatformError.PlatformError) =>
+  fail(`cannot be read (${fileErrorText(errorCode(error) ?? error.reason._tag)})`)
 
 const parseRecords = (rows: ReadonlyArray<Csv.Row>): Result.Result<ReadonlyMap<string, Principal>, string> => {
   const principals = new Map<string, Principal>()

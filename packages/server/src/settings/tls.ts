@@ -1,5 +1,5 @@
 /** The TLS certificate and private key of a server, from files that are reloaded when they change. */
-import { reload } from "@koredump/core"
+import { errorCode, fileErrorText, reload } from "@koredump/core"
 import { type Duration, Effect, FileSystem, Option, Queue, Stream } from "effect"
 import { failSettings, SettingsError } from "./SettingsError.ts"
 
@@ -14,7 +14,9 @@ export interface TlsPair {
 const readPem = (name: string, path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
     Effect.mapError((error) =>
-      new SettingsError({ message: `--${name} ${path}: cannot be read (${error.reason._tag}).` })
+      new SettingsError({
+        message: `--${name} ${path}: cannot be read (${fileErrorText(errorCode(error) ?? error.reason._tag)}).`
+      })
     )
   )
 

@@ -82,7 +82,10 @@ describe("layerTokenFile", () => {
       const error = yield* Effect.flip(Effect.void.pipe(
         Effect.provide(layerTokenFile("/nowhere/tokens").pipe(Layer.provide(NodeFileSystem.layer)))
       ))
-      assert.match(error.message, /^--token-file \/nowhere\/tokens: invalid token file: cannot be read \(NotFound\)\.$/)
+      assert.match(
+        error.message,
+        /^--token-file \/nowhere\/tokens: invalid token file: cannot be read \(no such file or directory\)\.$/
+      )
     }))
 })
 
@@ -98,7 +101,14 @@ const layerFakeFile = (file: FakeFile) =>
     stat: () =>
       Effect.suspend(() =>
         file.missing === true
-          ? Effect.fail(PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "stat" }))
+          ? Effect.fail(
+            PlatformError.systemError({
+              _tag: "NotFound",
+              module: "FileSystem",
+              method: "stat",
+              cause: { code: "ENOENT" }
+            })
+          )
           : Effect.succeed(
             { type: file.type ?? "File", size: ByteSize.bytes(file.size ?? file.text.length) } as FileSystem.File.Info
           )
@@ -148,7 +158,7 @@ describe("a changing token file", () => {
     ))
 
   it.effect.each<readonly [object, string]>([
-    [{ missing: true }, "cannot be read (NotFound)"],
+    [{ missing: true }, "cannot be read (no such file or directory)"],
     [{ type: "FIFO" }, "only a regular file can be reloaded"],
     [{ text: "" }, "no tokens in the file"],
     [{ text: "\"b,bob" }, "not a CSV file"],

@@ -91,7 +91,10 @@ describe.skipIf(!hasOpenssl)("TLS from files (needs openssl)", () => {
       assert.match(log[0]!, /^TLS certificate reload failed: .*not a matching certificate and key/)
       rmSync(join(volume.directory, "..data"))
       yield* until(() => log.length === 2)
-      assert.match(log[1]!, /^TLS certificate reload failed: --tls-cert .*: cannot be read \(NotFound\)\.$/)
+      assert.match(
+        log[1]!,
+        /^TLS certificate reload failed: --tls-cert .*: cannot be read \(no such file or directory\)\.$/
+      )
       assert.deepStrictEqual(renewed, [])
       symlinkSync("..version-1", join(volume.directory, "..data"))
       volume.replace(second!)
@@ -105,7 +108,10 @@ describe.skipIf(!hasOpenssl)("TLS from files (needs openssl)", () => {
     Effect.gen(function*() {
       const volume = yield* makeVolume(first!)
       assert.match(yield* getError(volume.cert, undefined), /must be used together/)
-      assert.match(yield* getError(volume.cert, `${volume.key}.no`), /--tls-key .*: cannot be read \(NotFound\)/)
+      assert.match(
+        yield* getError(volume.cert, `${volume.key}.no`),
+        /--tls-key .*: cannot be read \(no such file or directory\)/
+      )
       assert.match(yield* getError(volume.key, volume.cert), /not a matching certificate and key/)
       const pair = yield* Effect.exit(loadTlsPair(Option.some(volume.cert), Option.some(volume.key)))
       assert.isTrue(Exit.isSuccess(pair) && pair.value?.cert === first!.cert)
