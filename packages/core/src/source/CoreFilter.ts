@@ -59,9 +59,9 @@ const numberField = (options: {
 
 const isState = Schema.is(CoreState)
 const stateHelp = "Filter by state: present, truncated, pending, missing or any (repeatable)"
-const sinceHelp = "Show crashes at or after this time: RFC 3339, or a duration before now such as 90m or 3d"
-const untilHelp = "Show crashes before this time: RFC 3339, or a duration before now such as 90m or 3d"
-const textHelp = "Show cores with this text in any field of the summary (case-insensitive)"
+const sinceHelp = "Filter by crash time: at or after this time (RFC 3339, or a duration before now such as 90m or 3d)"
+const untilHelp = "Filter by crash time: before this time (RFC 3339, or a duration before now such as 90m or 3d)"
+const textHelp = "Filter by text in any field of the core summary (case-insensitive)"
 
 const containsText = (core: CoreSummary, text: string): boolean => {
   const lower = text.toLowerCase()
