@@ -31,7 +31,7 @@ const hint = "See: koredumpctl get --help"
 
 const checkOutput = Effect.fnUntraced(function*(output: Option.Option<string>, all: boolean) {
   const { stdout } = yield* Screen
-  if (all && Option.isSome(output)) return yield* usage("Options -o and -a cannot be combined.", hint)
+  if (all && Option.isSome(output)) return yield* usage("Flags -o and -a cannot be combined.", hint)
   if (Option.contains(output, "-") && stdout !== undefined) {
     return yield* usage("Cannot write a core to a terminal.", "Redirect stdout to a file or a pipe.")
   }
@@ -58,7 +58,7 @@ export const get = Command.make(
     const [first, another] = cores
     const path = yield* Path.Path
     if (Option.isNone(output)) return yield* downloadCores(cores, { decompress, directory, incomplete })
-    if (first === undefined || another !== undefined) return yield* usage("Option -o requires exactly one core.", hint)
+    if (first === undefined || another !== undefined) return yield* usage("Flag -o requires exactly one core.", hint)
     yield* output.value === "-"
       ? downloadToStdout(first, decompress)
       : downloadToFile(first, {

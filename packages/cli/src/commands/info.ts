@@ -66,7 +66,7 @@ export const info = Command.make(
     if (core.length === 0 && !newest && !hasFilters(filter)) {
       return yield* usage(
         "No core specified.",
-        "Name a core, or use -1 for the newest core. List the cores with: koredumpctl list"
+        "Specify a core, or use -1 for the newest core. List the cores with: koredumpctl list"
       )
     }
     const query = yield* toCoreQuery(filter)

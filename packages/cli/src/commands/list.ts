@@ -61,7 +61,7 @@ export const list = Command.make(
     const last = newest ? "1" : Option.getOrUndefined(limit)
     if (watch && last !== undefined) {
       return yield* usage(
-        "Option -w cannot be combined with -1 or --limit.",
+        "Flag -w cannot be combined with -1 or --limit.",
         "See: koredumpctl list --help"
       )
     }

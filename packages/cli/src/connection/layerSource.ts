@@ -38,7 +38,7 @@ const layerHttp = (url: string, ca: string | undefined, version: ServerVersion) 
 /** The token from the command line or `KOREDUMP_TOKEN`. */
 const readGivenToken = Effect.fnUntraced(function*({ asServiceAccount, token }: Connection) {
   if (Option.isSome(token) && Option.isSome(asServiceAccount)) {
-    return yield* usage("Options --token and --as-service-account cannot be combined.", "Remove one of them.")
+    return yield* usage("Flags --token and --as-service-account cannot be combined.", "Remove one of them.")
   }
   // The command line takes precedence over the environment.
   if (Option.isSome(asServiceAccount)) return Option.none()
@@ -121,10 +121,10 @@ export const layerSource = (connection: Connection): Layer.Layer<
 > => {
   const { local, root, server } = connection
   if (local && Option.isSome(server)) {
-    return Layer.effect(CoreSource, usage("Options --local and --server cannot be combined.", "Remove one of them."))
+    return Layer.effect(CoreSource, usage("Flags --local and --server cannot be combined.", "Remove one of them."))
   }
   if (!local && Option.isSome(root)) {
-    return Layer.effect(CoreSource, usage("Option --root requires --local.", "Add --local."))
+    return Layer.effect(CoreSource, usage("Flag --root requires --local.", "Add --local."))
   }
   return local ? layerLocal(connection) : layerRemote(connection)
 }

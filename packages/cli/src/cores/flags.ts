@@ -69,12 +69,12 @@ export const checkSelection = (
   },
   hint: string
 ): Effect.Effect<void, CommandError> => {
-  if (all && newest) return Effect.fail(usage("Options -1 and -a cannot be combined.", hint))
-  if (all && core.length > 0) return Effect.fail(usage("Option -a cannot be combined with the name of a core.", hint))
+  if (all && newest) return Effect.fail(usage("Flags -1 and -a cannot be combined.", hint))
+  if (all && core.length > 0) return Effect.fail(usage("Flag -a cannot be combined with the name of a core.", hint))
   return all || newest || core.length > 0 || hasFilters(filter)
     ? Effect.void
     : Effect.fail(
-      usage("No core specified.", `Name a core, or use -1 for the newest core or -a for all cores. ${hint}`)
+      usage("No core specified.", `Specify a core, or use -1 for the newest core or -a for all cores. ${hint}`)
     )
 }
 

@@ -18,7 +18,7 @@ const columns = {
   pattern: { title: "CORE PATTERN", value: ({ corePattern }) => corePattern },
   problem: {
     title: "PROBLEM",
-    value: (node) => findIssuesOfNode(node).map(({ summary }) => summary).join("; "),
+    value: (node) => findIssuesOfNode(node).map(({ summary }) => summary).join("; ").replaceAll(".; ", "; "),
     shrinkTo: 20
   }
 } as const satisfies Record<string, Column<NodeStatus>>

@@ -7,6 +7,10 @@ import { toSentence } from "./sentence.ts"
 /** Whether an error is a problem of a core source. */
 export const isProblem = Schema.is(Problem)
 
+/** Detail of a problem as a further sentence. Empty if there is none. */
+const furtherText = ({ detail }: { readonly detail?: string }) =>
+  detail === undefined ? "" : ` ${toSentence(escapeHidden(detail))}`
+
 const problemText = (problem: Problem) => {
   const { detail, title } = problem as { readonly detail?: string; readonly title: string }
   return toSentence(escapeHidden(detail ?? title))
@@ -24,6 +28,10 @@ const connectionError = /\(E[A-Z_]+\)/
 const serverHint = (text: string) =>
   certificateError.test(text)
     ? "Pass the CA certificate with --certificate-authority FILE, and use a host name that the certificate contains."
+    : text.includes("(EPROTO)")
+    ? "Check whether the server uses HTTPS. If not, use an http:// URL."
+    : text.includes("(ENOTFOUND)")
+    ? "Check the host name in the URL."
     : connectionError.test(text)
     ? "Check that the server is running. Use --server URL for another server, or --local for the cores of this host."
     : "Check that the URL belongs to a koredump server, and that the server is running."
@@ -33,27 +41,26 @@ export const toCommandError = (problem: Problem): CommandError => {
   const text = problemText(problem)
   switch (problem._tag) {
     case "InvalidQuery":
-      return usage(text.replace(/^Parameter (?=\S)/, "Option --"), "See: koredumpctl list --help")
+      return usage(text.replace(/^Parameter (?=\S)/, "Flag --"), "See: koredumpctl list --help")
     case "Unauthorized":
-      // The title alone would only repeat the beginning of the message.
       return notAllowed(
-        `Authentication required (401). ${problem.detail === undefined ? "The server requires a valid token." : text}`,
+        `Authentication required (401).${furtherText(problem)}`,
         "Pass a valid token with --token or KOREDUMP_TOKEN."
       )
     case "Forbidden":
-      return notAllowed(`Forbidden (403). ${text}`, "Ask your administrator for this permission.")
+      return notAllowed(`Forbidden (403).${furtherText(problem)}`, "Ask your administrator for this permission.")
     case "DeletionDisabled":
       return notAllowed(text, "Start the server with --allow-delete to allow deletion.")
     case "CoreNotFound":
       return notFound(`Core not found: ${coreName(problem)}.`, "List the cores with: koredumpctl list")
     case "CoreNotStored":
       return notFound(
-        `No core is stored for this crash: ${coreName(problem)}. ${text}`,
+        `No core is stored for this crash: ${coreName(problem)}.${furtherText(problem)}`,
         "Show what is known about the crash with: koredumpctl info"
       )
     case "RouteNotFound":
       return failed(
-        `The server does not support this request (404).${problem.detail === undefined ? "" : ` ${text}`}`,
+        `The server does not support this request (404).${furtherText(problem)}`,
         "Check the URL and the version of the server."
       )
     case "NodeFailed":

@@ -140,7 +140,7 @@ Problems:
     ],
     ["does not answer in time", { nodes: Effect.fail(new NodeTimeout({ detail: "No answer." })) }, 1, /No answer/],
     ["is not ready", { nodes: Effect.fail(new NotReady({ detail: "Not synced." })) }, 1, /Not synced/],
-    ["requires a token", { nodes: Effect.fail(new Unauthorized({})) }, 5, /token/]
+    ["requires a token", { nodes: Effect.fail(new Unauthorized({})) }, 5, /Authentication required \(401\)/]
   ]
   for (const [name, source, expected, message] of failures) {
     it.effect(`reports that the server ${name}`, () =>

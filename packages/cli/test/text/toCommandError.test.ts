@@ -20,9 +20,9 @@ describe("toCommandError", () => {
     [
       new InvalidQuery({ parameter: "since", detail: "Parameter since must be a time." }),
       2,
-      /^Option --since must be a time\.$/
+      /^Flag --since must be a time\.$/
     ],
-    [new Unauthorized({}), 5, /^Authentication required \(401\)\. The server requires a valid token\.$/],
+    [new Unauthorized({}), 5, /^Authentication required \(401\)\.$/],
     [
       new Unauthorized({ detail: "The token is invalid." }),
       5,
@@ -36,7 +36,7 @@ describe("toCommandError", () => {
       /^No core is stored for this crash: core\.x on node n\. Vacuumed\.$/
     ],
     [new CoreNotStored({ id: "core.x", detail: "the file is gone" }), 4, /: core\.x\. The file is gone\.$/],
-    [new RouteNotFound({}), 1, /^The server does not support this request \(404\)\.$/],
+    [new RouteNotFound({}), 1, /^The server does not support this request \(404\)\./],
     [new InternalError({}), 1, /^Internal error\.$/],
     [new NodeTimeout({ node: "n" }), 1, /^Upstream request timed out\.$/],
     [new NodeFailed({ detail: "gone \u001b[31m\u202eevil" }), 1, /^Gone \\x1b\[31m\\u202eevil\.$/]

@@ -106,7 +106,7 @@ const decodeJson = <A>(
   Option.match(parseJson(text), {
     onNone: () =>
       Effect.fail(
-        invalidResponse(`did not return a koredump response. Check the URL. Response: ${toSingleLine(text) || "empty"}`)
+        invalidResponse(`did not return a koredump response: ${toSingleLine(text) || "the response is empty"}`)
       ),
     onSome: (value) =>
       Effect.mapError(
