@@ -1,4 +1,4 @@
-import { errorCode } from "@koredump/core"
+import { errorCode, fileErrorText } from "@koredump/core"
 import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
 
@@ -13,7 +13,8 @@ export const readCheckedFile = (
 ): Effect.Effect<string, FileNotUsable> =>
   Effect.tryPromise({
     try: () => readFile(path, "latin1"),
-    catch: (error) => new FileNotUsable({ message: `cannot be read (${errorCode(error) ?? "unknown error"})` })
+    catch: (error) =>
+      new FileNotUsable({ message: `cannot be read: ${fileErrorText(errorCode(error) ?? "unknown error")}` })
   }).pipe(
     Effect.map((text) => text.trim()),
     Effect.filterOrFail(isValid, () => new FileNotUsable({ message: invalid }))

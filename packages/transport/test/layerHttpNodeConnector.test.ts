@@ -123,7 +123,7 @@ describe("files", () => {
       assert.strictEqual(requests[0], "Bearer first")
       assert.strictEqual(requests.at(-1), "Bearer third")
       assert.deepStrictEqual(log, [
-        `Node token file not usable file=${tokenFile} reason=cannot be read (ENOENT)`
+        `Node token file not usable file=${tokenFile} reason=cannot be read: no such file or directory`
       ])
     }).pipe(Effect.scoped))
 
@@ -132,11 +132,14 @@ describe("files", () => {
       const { write } = yield* temporaryFiles
       assert.match(
         yield* startError({ tokenFile: "/no/such" }),
-        /^Node token file \/no\/such: cannot be read \(ENOENT\)\. /
+        /^Node token file \/no\/such: cannot be read: no such file or directory\. /
       )
       assert.match(yield* startError({ tokenFile: write("empty", "\n") }), /no valid token in the file/)
       assert.match(yield* startError({ tokenFile: write("two", "a\nb") }), /no valid token in the file/)
-      assert.match(yield* startError({ ca: "/no/such" }), /^Node CA file \/no\/such: cannot be read \(ENOENT\)\. /)
+      assert.match(
+        yield* startError({ ca: "/no/such" }),
+        /^Node CA file \/no\/such: cannot be read: no such file or directory\. /
+      )
       assert.match(yield* startError({ ca: write("ca", "nothing") }), /no PEM certificates in the file/)
       const cut = "-----BEGIN CERTIFICATE-----\nMIIB\n"
       assert.match(yield* startError({ ca: write("cut", cut) }), /no PEM certificates in the file/)

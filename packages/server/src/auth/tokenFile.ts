@@ -13,7 +13,7 @@ const maxFileSize = 10 * 1024 * 1024
 const fail = (message: string) => Effect.fail({ message })
 
 const failRead = (error: PlatformError.PlatformError) =>
-  fail(`cannot be read (${fileErrorText(errorCode(error) ?? error.reason._tag)})`)
+  fail(`cannot be read: ${fileErrorText(errorCode(error) ?? error.reason._tag)}`)
 
 const parseRecords = (rows: ReadonlyArray<Csv.Row>): Result.Result<ReadonlyMap<string, Principal>, string> => {
   const principals = new Map<string, Principal>()

@@ -106,7 +106,7 @@ export const nodeFlags = {
   stateDir: text("state-dir", "DIR", "State directory (default /var/lib/koredump)").pipe(
     Flag.withDefault("/var/lib/koredump")
   ),
-  namespaceRegex: optionalText("namespace-regex", "RE", "Filter by namespace (whole name)")
+  namespaceRegex: optionalText("namespace-regex", "RE", "Serve only namespaces that match as a whole")
 }
 
 /** The flags of the servers on the network: node agent and cluster server. */

@@ -15,7 +15,7 @@ const readPem = (name: string, path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
     Effect.mapError((error) =>
       new SettingsError({
-        message: `--${name} ${path}: cannot be read (${fileErrorText(errorCode(error) ?? error.reason._tag)}).`
+        message: `--${name} ${path}: cannot be read: ${fileErrorText(errorCode(error) ?? error.reason._tag)}.`
       })
     )
   )

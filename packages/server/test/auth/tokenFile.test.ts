@@ -84,7 +84,7 @@ describe("layerTokenFile", () => {
       ))
       assert.match(
         error.message,
-        /^--token-file \/nowhere\/tokens: invalid token file: cannot be read \(no such file or directory\)\.$/
+        /^--token-file \/nowhere\/tokens: invalid token file: cannot be read: no such file or directory\.$/
       )
     }))
 })
@@ -158,7 +158,7 @@ describe("a changing token file", () => {
     ))
 
   it.effect.each<readonly [object, string]>([
-    [{ missing: true }, "cannot be read (no such file or directory)"],
+    [{ missing: true }, "cannot be read: no such file or directory"],
     [{ type: "FIFO" }, "only a regular file can be reloaded"],
     [{ text: "" }, "no tokens in the file"],
     [{ text: "\"b,bob" }, "not a CSV file"],
