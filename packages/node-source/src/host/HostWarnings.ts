@@ -57,7 +57,8 @@ export class HostWarnings {
       "state",
       { path: stateDir },
       (reason) =>
-        `State directory ${stateDir} not writable: ${reason}. Pod identities are lost when the server restarts.`
+        `State directory ${stateDir} not writable: ${reason}. Pod identities are lost when the server restarts. ` +
+        "Check the permissions and the free space of the directory."
     )
   }
 
@@ -75,7 +76,13 @@ export class HostWarnings {
   setUnreadableCore(core: UnreadableCore | undefined): void {
     if (core === undefined) return this.#recover("cores")
     const { id, reason } = core
-    this.#fail("cores", { id }, reason, `Some core files are not readable, for example ${id}: ${reason}.`)
+    this.#fail(
+      "cores",
+      { id },
+      reason,
+      `Some core files are not readable, for example ${id}: ${reason}. ` +
+        "Run as a user who can read them; in the chart, set node.dacReadSearch to true."
+    )
   }
 
   /** Logs that the reader of this part stopped with an internal error. The warning stays until the server restarts. */

@@ -29,8 +29,10 @@ describe("HostWarnings", () => {
       assert.deepStrictEqual(warnings.sentences, [
         "Journal not readable: journalctl not found.",
         "Coredump directory /cores not watchable: permission denied.",
-        "State directory /state not writable: read-only file system. Pod identities are lost when the server restarts.",
-        "Some core files are not readable, for example core.a: permission denied."
+        "State directory /state not writable: read-only file system. Pod identities are lost when the server restarts. " +
+        "Check the permissions and the free space of the directory.",
+        "Some core files are not readable, for example core.a: permission denied. " +
+        "Run as a user who can read them; in the chart, set node.dacReadSearch to true."
       ])
       assert.deepStrictEqual(lines, [
         ["Journal not readable", { reason: "journalctl not found" }],
