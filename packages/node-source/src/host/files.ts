@@ -14,6 +14,9 @@ export const toErrorReason = (error: unknown): string => {
   return fileErrorText(code === "EEXIST" ? "ENOTDIR" : code)
 }
 
+/** Why a core has no core file: its file is known, for example from the journal, but no longer exists. */
+export const goneReason = "The core file is gone (deleted or vacuumed)."
+
 /** Runs an asynchronous file system call. */
 export const tryFile = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure> =>
   Effect.tryPromise({ try: run, catch: (error) => new FileFailure({ message: toErrorReason(error) }) })

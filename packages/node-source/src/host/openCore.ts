@@ -11,7 +11,7 @@ import {
 import { Effect, Option, type Scope, Stream } from "effect"
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { toErrorReason } from "./files.ts"
+import { goneReason, toErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 const chunkBytes = 256 * 1024
@@ -28,7 +28,7 @@ const acquire = (paths: HostPaths, ref: CoreRef): Effect.Effect<FileHandle, Prob
       try: () => open(paths.core(ref.id), flags),
       catch: (error) =>
         errorCode(error) === "ENOENT"
-          ? new CoreNotStored({ ...ref, detail: "The core file is gone (deleted or vacuumed)." })
+          ? new CoreNotStored({ ...ref, detail: goneReason })
           : unreadable(ref, error)
     }),
     (handle) => Effect.ignore(Effect.tryPromise(() => handle.close()))

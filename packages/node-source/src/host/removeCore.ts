@@ -2,7 +2,7 @@ import { CoreNotStored, type CoreRef, DeletionDisabled, errorCode, InternalError
 import { Effect } from "effect"
 import { lstatSync } from "node:fs"
 import { unlink } from "node:fs/promises"
-import { toErrorReason } from "./files.ts"
+import { goneReason, toErrorReason } from "./files.ts"
 import type { HostPaths } from "./HostPaths.ts"
 
 class NotAFile extends Error {}
@@ -19,7 +19,7 @@ export const removeCore = (paths: HostPaths, ref: CoreRef): Effect.Effect<void, 
       const code = errorCode(error)
       const detail = `The core file cannot be deleted: ${toErrorReason(error)}.`
       if (error instanceof NotAFile || code === "ENOENT") {
-        return new CoreNotStored({ ...ref, detail: "The core file is gone (deleted or vacuumed)." })
+        return new CoreNotStored({ ...ref, detail: goneReason })
       }
       if (code === undefined) return new InternalError({})
       return ["EROFS", "EACCES", "EPERM"].includes(code)

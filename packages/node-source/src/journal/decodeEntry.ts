@@ -15,6 +15,7 @@ import {
 } from "@koredump/core"
 import { Option, Schema } from "effect"
 import { basename } from "node:path"
+import { goneReason } from "../host/files.ts"
 import type { RawEntry } from "./decodeJournalExport.ts"
 import { isCoredumpWriter } from "./journalTrust.ts"
 
@@ -160,7 +161,7 @@ const isMisleading = (cgroups: ReadonlyArray<string>, pod: PodCgroup | undefined
   pod === undefined && !isPodCgroup(cgroups[0] ?? "") && cgroups.some(isPodCgroup)
 
 const getMissingReason = (entry: RawEntry, message: string | undefined): string => {
-  if (entry.has("COREDUMP_FILENAME")) return "The core file is gone (deleted or vacuumed)."
+  if (entry.has("COREDUMP_FILENAME")) return goneReason
   if (message?.includes("terminated abnormally without generating a coredump") === true) {
     return "No core was stored: the core size limit of the process (RLIMIT_CORE) did not allow it."
   }
