@@ -1,7 +1,4 @@
-/** Discovery of nodes and connections to them: the services that a cluster source needs. */
-import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import type { Problem } from "../model/Problem.ts"
-import type { CoreSource } from "../source/CoreSource.ts"
+import { Context, Effect, Layer, Stream } from "effect"
 
 /** A node and the address of its node agent. */
 export interface NodeAddress {
@@ -33,11 +30,3 @@ export const layerStaticNodeDirectory = (nodes: ReadonlyArray<NodeAddress>): Lay
     nodes: Stream.concat(Stream.succeed(nodes), Stream.never),
     degradedReason: Effect.undefined
   })
-
-/**
- * Connects to nodes. The returned source is used until the scope ends, also after failures: as long as the node keeps
- * its address.
- */
-export class NodeConnector extends Context.Service<NodeConnector, {
-  readonly connect: (node: NodeAddress) => Effect.Effect<CoreSource["Service"], Problem, Scope.Scope>
-}>()("@koredump/core/NodeConnector") {}

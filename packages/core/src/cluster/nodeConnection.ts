@@ -3,7 +3,7 @@ import type { CoreEvent } from "../model/CoreEvent.ts"
 import type { Problem } from "../model/Problem.ts"
 import type { CoreSource } from "../source/CoreSource.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
-import type { NodeConnector } from "./NodeDirectory.ts"
+import type { NodeConnector } from "./NodeConnector.ts"
 
 /**
  * Connects to the node on first use, and keeps the connection until the scope ends: a watch that fails must not end the

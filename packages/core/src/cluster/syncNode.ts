@@ -7,7 +7,7 @@ import { makeApplyEvents } from "./applyEvents.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
 import { type ChangeRate, makeLimitRate } from "./limitRate.ts"
 import { makeConnect, watchNode } from "./nodeConnection.ts"
-import type { NodeConnector } from "./NodeDirectory.ts"
+import type { NodeConnector } from "./NodeConnector.ts"
 import { makeNodeFailureLog } from "./NodeFailureLog.ts"
 
 /** What the syncs of all nodes share. */

@@ -1,5 +1,6 @@
 import { Context, Deferred, Effect, Latch, Layer, Scope, Stream, SubscriptionRef } from "effect"
-import { type NodeAddress, NodeConnector, NodeDirectory } from "../cluster/NodeDirectory.ts"
+import { NodeConnector } from "../cluster/NodeConnector.ts"
+import { type NodeAddress, NodeDirectory } from "../cluster/NodeDirectory.ts"
 import { NodeFailed, NotReady, type Problem } from "../model/Problem.ts"
 import { CoreSource } from "../source/CoreSource.ts"
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "./FakeCoreSource.ts"
