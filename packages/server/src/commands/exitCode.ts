@@ -3,6 +3,8 @@ import { errorCode, fileErrorText } from "@koredump/core"
 import { Cause, Console, Effect, Exit, Option } from "effect"
 import { CliError } from "effect/cli"
 import { HttpServerError } from "effect/http"
+import { existsSync } from "node:fs"
+import { dirname } from "node:path"
 import { SettingsError } from "../settings/SettingsError.ts"
 
 const isUsageError = (error: unknown) => error instanceof SettingsError || CliError.isCliError(error)
@@ -24,6 +26,11 @@ const describeListenError = (cause: unknown): string => {
   // A Unix socket has the port -1.
   const target = port < 0 ? address : `${address.includes(":") ? `[${address}]` : address}:${port}`
   const code = errorCode(cause)
+  // Node.js reports EACCES also if the directory of a socket does not exist.
+  if (port < 0 && (code === "EACCES" || code === "ENOENT") && !existsSync(dirname(address))) {
+    return `cannot listen on ${target}: the directory ${dirname(address)} does not exist. ` +
+      "Create it, or choose another path with --listen."
+  }
   const reason = code === undefined ? String(cause) : listenErrors[code] ?? fileErrorText(code)
   return `cannot listen on ${target}: ${reason}. Choose another address with --listen or --ops-listen.`
 }

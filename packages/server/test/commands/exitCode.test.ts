@@ -11,7 +11,10 @@ const inUse = new HttpServerError.ServeError({
   cause: Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE", address: "127.0.0.1", port: 5000 })
 })
 const socketDenied = new HttpServerError.ServeError({
-  cause: Object.assign(new Error("listen EACCES"), { code: "EACCES", address: "/run/koredump.sock", port: -1 })
+  cause: Object.assign(new Error("listen EACCES"), { code: "EACCES", address: "/koredump.sock", port: -1 })
+})
+const noDirectory = new HttpServerError.ServeError({
+  cause: Object.assign(new Error("listen EACCES"), { code: "EACCES", address: "/nowhere/koredump.sock", port: -1 })
 })
 
 describe("toExitCode", () => {
@@ -37,7 +40,10 @@ describe("reportFailure", () => {
       /^koredump-server: cannot listen on 127\.0\.0\.1:5000: address already in use\. Choose another address with --listen/
     ]],
     ["socket not allowed", Effect.fail(socketDenied), [
-      /^koredump-server: cannot listen on \/run\/koredump\.sock: permission denied\. Choose another address/
+      /^koredump-server: cannot listen on \/koredump\.sock: permission denied\. Choose another address/
+    ]],
+    ["socket in a missing directory", Effect.fail(noDirectory), [
+      /^koredump-server: cannot listen on \/nowhere\/koredump\.sock: the directory \/nowhere does not exist\. Create it/
     ]],
     ["invalid arguments, which are already printed", Effect.fail(new CliError.MissingArgument({ argument: "x" })), []],
     ["a signal", Effect.interrupt, []],
