@@ -1,11 +1,12 @@
 /** The command line of koredump-server. Importing this file runs it. */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect } from "effect"
-import { CliConfig, Command, GlobalFlag } from "effect/cli"
+import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { cluster } from "./commands/cluster.ts"
 import { reportFailure, toExitCode } from "./commands/exitCode.ts"
 import { local } from "./commands/local.ts"
 import { node } from "./commands/node.ts"
+import { usagePresenter } from "./commands/usagePresenter.ts"
 import { serverVersion } from "./settings/version.ts"
 
 // The first signal lets running downloads finish. A second signal stops the server immediately.
@@ -25,6 +26,10 @@ Command.make("koredump-server").pipe(
   Command.withSubcommands([local, node, cluster]),
   Command.run({ version: serverVersion }),
   reportFailure,
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
+  Effect.provide([
+    NodeServices.layer,
+    CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+    CliOutput.layerPresenter(usagePresenter)
+  ]),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(toExitCode(exit)) })
 )

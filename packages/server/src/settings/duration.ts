@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
 import { failSettings, type SettingsError } from "./SettingsError.ts"
+import { variableName } from "./variableName.ts"
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -7,6 +8,6 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 export const parseDurationFlag = (name: string, text: string): Effect.Effect<Duration.Duration, SettingsError> => {
   const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
   return match === null
-    ? failSettings(`--${name}: invalid duration "${text}" (examples: 30s, 2m).`)
+    ? failSettings(`--${name} (${variableName(name)}): invalid duration "${text}" (examples: 30s, 2m).`)
     : Effect.succeed(Duration.millis(Number(match[1]) * units[match[2]!]!))
 }

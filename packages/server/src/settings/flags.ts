@@ -3,9 +3,8 @@
  * and one line of help. The flag has precedence over the variable.
  */
 import { Config, Effect, Option, Schema } from "effect"
-import { Flag } from "effect/cli"
-
-const variable = (name: string) => `KOREDUMP_${name.toUpperCase().replaceAll("-", "_")}`
+import { CliError, Flag } from "effect/cli"
+import { variableName } from "./variableName.ts"
 
 /** Reads an environment variable. None if it is unset or empty. */
 export const readEnvironment = (name: string): Effect.Effect<Option.Option<string>> =>
@@ -15,13 +14,38 @@ export const readEnvironment = (name: string): Effect.Effect<Option.Option<strin
     Effect.map(Option.liftPredicate((text) => text !== ""))
   )
 
-const describe = (name: string, help: string) => `${help} [${variable(name)}]`
+const describe = (name: string, help: string) => `${help} [${variableName(name)}]`
+
+/** The text of an environment variable that has not been decoded yet. */
+class VariableText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Reads the variable if the flag is absent. Invalid values fail with a sentence that names the variable. */
+const withVariable =
+  <A>(name: string, decode: Effect.Effect<A, unknown>, expected: string) => (flag: Flag.Flag<A>): Flag.Flag<A> =>
+    flag.pipe(
+      Flag.withFallbackConfig(Config.map(Config.String(variableName(name)), (text) => new VariableText(text))),
+      Flag.mapEffect((value) =>
+        value instanceof VariableText
+          ? Effect.mapError(decode, () =>
+            new CliError.ValidationError({
+              message: `Invalid value for variable ${variableName(name)}: "${value.text}". Expected: ${expected}.`
+            }))
+          : Effect.succeed(value)
+      )
+    )
+
+const formatChoices = (choices: ReadonlyArray<string>) => `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`
 
 const text = (name: string, metavar: string, help: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar(metavar),
     Flag.withDescription(describe(name, help)),
-    Flag.withFallbackConfig(Config.String(variable(name)))
+    Flag.withFallbackConfig(Config.String(variableName(name)))
   )
 
 const optionalText = (name: string, metavar: string, help: string) => Flag.optional(text(name, metavar, help))
@@ -32,31 +56,34 @@ const repeatable = (name: string, metavar: string, help: string) =>
     Flag.withMetavar(metavar),
     Flag.withDescription(describe(name, help)),
     Flag.atLeast(1),
-    Flag.withFallbackConfig(Config.Array(Schema.String, variable(name))),
+    Flag.withFallbackConfig(Config.Array(Schema.String, variableName(name))),
     Flag.withDefault([] as ReadonlyArray<string>)
   )
+
+const positive = "an integer greater than 0"
+const isPositive = (n: number) => n > 0
 
 const whole = (name: string, fallback: number, help: string) =>
   Flag.Int(name).pipe(
     Flag.withMetavar("N"),
     Flag.withDescription(describe(name, `${help} (default ${fallback})`)),
-    Flag.withFallbackConfig(Config.Int(variable(name))),
-    Flag.withDefault(fallback),
-    Flag.filter((n) => n > 0, () => `--${name} must be greater than 0`)
+    Flag.filter(isPositive, () => positive),
+    withVariable(name, Effect.filterOrFail(Config.Int(variableName(name)), isPositive), positive),
+    Flag.withDefault(fallback)
   )
 
 const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>, metavar: string, help: string) =>
   Flag.Literals(name, choices).pipe(
     Flag.withMetavar(metavar),
     Flag.withDescription(describe(name, help)),
-    Flag.withFallbackConfig(Config.Literals(choices, variable(name)))
+    withVariable(name, Config.Literals(choices, variableName(name)), formatChoices(choices))
   )
 
 const onOff = (name: string, help: string) =>
   Flag.Boolean(name).pipe(
     Flag.withDescription(describe(name, help)),
     Flag.withoutNegation,
-    Flag.withFallbackConfig(Config.Boolean(variable(name))),
+    withVariable(name, Config.Boolean(variableName(name)), "true or false"),
     Flag.withDefault(false)
   )
 
@@ -96,7 +123,7 @@ export const listenFlag = (fallback: string, help: string) =>
 
 /** The address of probes and metrics. */
 export const opsListenFlag = (fallback: string | undefined) => {
-  const help = `Address of probes and metrics (default ${fallback ?? "off"})`
+  const help = `Address of probes and metrics (default ${fallback ?? "not set"})`
   const flag = text("ops-listen", "HOST:PORT", help)
   return Flag.optional(fallback === undefined ? flag : flag.pipe(Flag.withDefault(fallback)))
 }
@@ -131,7 +158,11 @@ export const networkFlags = {
     )
   ),
   audience: repeatable("audience", "NAME", "Audience of accepted tokens (repeatable)"),
-  kubeconfig: optionalText("kubeconfig", "FILE", "Kubeconfig file (default service account)"),
+  kubeconfig: optionalText(
+    "kubeconfig",
+    "FILE",
+    "Kubeconfig file (default KUBECONFIG, service account or ~/.kube/config)"
+  ),
   insecureHttp: onOff("insecure-http", "Allow plain HTTP on all addresses"),
   insecureNoAuth: onOff("insecure-no-auth", "Allow --auth none on all addresses")
 }

@@ -2,6 +2,7 @@
 import { isLoopbackHost } from "@koredump/core"
 import { Effect, Option, Result } from "effect"
 import { failSettings, type SettingsError } from "./SettingsError.ts"
+import { variableName } from "./variableName.ts"
 
 /** A TCP address, or the path of a Unix socket. */
 export type ListenAddress =
@@ -29,7 +30,7 @@ export const parseListenAddress = (text: string): Result.Result<ListenAddress, s
 /** Parses the value of the flag `--name`. */
 export const parseListenFlag = (name: string, text: string): Effect.Effect<ListenAddress, SettingsError> =>
   Result.match(parseListenAddress(text), {
-    onFailure: (reason) => failSettings(`--${name}: ${reason}.`),
+    onFailure: (reason) => failSettings(`--${name} (${variableName(name)}): ${reason}.`),
     onSuccess: Effect.succeed
   })
 

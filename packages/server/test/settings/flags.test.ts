@@ -9,10 +9,13 @@ describe("settings", () => {
 
   it.each<readonly [ReadonlyArray<string>, RegExp]>([
     [["local", "--listen", "0.0.0.0:5000"], /listens on loopback only/],
-    [["local", "--listen", "here"], /--listen: invalid address "here"/],
-    [["local", "--grace-period", "soon"], /--grace-period: invalid duration "soon"/],
-    [["local", "--max-missing-age", "1y"], /--max-missing-age: invalid duration "1y"/],
-    [["local", "--max-downloads", "0"], /--max-downloads must be greater than 0/],
+    [["local", "--listen", "here"], /--listen \(KOREDUMP_LISTEN\): invalid address "here"/],
+    [["local", "--grace-period", "soon"], /--grace-period \(KOREDUMP_GRACE_PERIOD\): invalid duration "soon"/],
+    [["local", "--max-missing-age", "1y"], /--max-missing-age \(KOREDUMP_MAX_MISSING_AGE\): invalid duration "1y"/],
+    [
+      ["local", "--max-downloads", "0"],
+      /Invalid value for flag --max-downloads: "0"\. Expected: an integer greater than 0\./
+    ],
     [["local", "--colour", "red"], /--colour/],
     [["local", "--auth", "none"], /--auth/],
     [["everything"], /everything/],
@@ -73,7 +76,67 @@ describe("settings", () => {
       run(["node", ...loopback], { KUBERNETES_SERVICE_HOST: "10.0.0.1", NODE_NAME: "" }).output,
       /--auth is required/
     )
-    assert.match(run(["local"], { KOREDUMP_MAX_DOWNLOADS: "many" }).output, /KOREDUMP_MAX_DOWNLOADS|many/)
+  })
+
+  it.each<readonly [ReadonlyArray<string>, Record<string, string>, string, string]>([
+    [["local", "--bogus"], {}, "Unknown flag: --bogus.", "koredump-server local"],
+    [["bogus"], {}, "Unknown mode: bogus.", "koredump-server"],
+    [["local", "extra"], {}, "Unexpected positional argument: \"extra\".", "koredump-server local"],
+    [["local", "--listen"], {}, "Missing value for flag --listen. Expected: HOST:PORT.", "koredump-server local"],
+    [
+      ["local", "--log-level", "warn"],
+      {},
+      "Invalid value for flag --log-level: \"warn\". Expected: trace, debug, info, warning, error or none.",
+      "koredump-server local"
+    ],
+    [
+      ["cluster", "--max-cores", "x"],
+      {},
+      "Invalid value for flag --max-cores: \"x\". Expected: an integer.",
+      "koredump-server cluster"
+    ],
+    [
+      ["local"],
+      { KOREDUMP_MAX_CORES: "foo" },
+      "Invalid value for variable KOREDUMP_MAX_CORES: \"foo\". Expected: an integer greater than 0.",
+      "koredump-server local"
+    ],
+    [
+      ["local"],
+      { KOREDUMP_MAX_CORES: "-1" },
+      "Invalid value for variable KOREDUMP_MAX_CORES: \"-1\". Expected: an integer greater than 0.",
+      "koredump-server local"
+    ],
+    [
+      ["local"],
+      { KOREDUMP_ALLOW_DELETE: "maybe" },
+      "Invalid value for variable KOREDUMP_ALLOW_DELETE: \"maybe\". Expected: true or false.",
+      "koredump-server local"
+    ],
+    [
+      ["node"],
+      { KOREDUMP_AUTH: "basic" },
+      "Invalid value for variable KOREDUMP_AUTH: \"basic\". Expected: kubernetes, token-file or none.",
+      "koredump-server node"
+    ]
+  ])("%j %j: prints one sentence and where to find help", (args, env, sentence, command) => {
+    assert.deepStrictEqual(run(args, env), {
+      status: 2,
+      output: `koredump-server: ${sentence}\n  See: ${command} --help\n`
+    })
+  })
+
+  it("names the variable of an invalid address", () => {
+    assert.match(
+      run(["local"], { KOREDUMP_LISTEN: "foo" }).output,
+      /^koredump-server: --listen \(KOREDUMP_LISTEN\): invalid address "foo" \(examples: [^)]+\)\.\n$/
+    )
+  })
+
+  it("prints help and exits with 2 if there is no mode", () => {
+    const { output, status } = run([])
+    assert.match(output, /USAGE/)
+    assert.strictEqual(status, 2)
   })
 
   it("prints each flag with its variable in --help, and the version", () => {
