@@ -26,6 +26,10 @@ interface HostWarningsOptions {
   readonly run: (log: Effect.Effect<void>) => void
 }
 
+/** The reason, and what to do if permissions are the cause. */
+const withAdvice = (reason: string, advice: string): string =>
+  /permission ?denied$|insufficient permissions$/i.test(reason) ? `${reason}. ${advice}` : `${reason}.`
+
 /** The parts of the host that do not work at present, as sentences for operators. Each failure is logged once. */
 export class HostWarnings {
   readonly #options: HostWarningsOptions
@@ -47,11 +51,19 @@ export class HostWarnings {
   constructor(options: HostWarningsOptions) {
     this.#options = options
     const { coredumpDir, stateDir } = options
-    this.journal = this.#listener("journal", {}, (reason) => `Journal not readable: ${reason}.`)
+    this.journal = this.#listener(
+      "journal",
+      {},
+      (reason) =>
+        `Journal not readable: ${withAdvice(reason, "Run the server as a user in the group systemd-journal.")}`
+    )
     this.directory = this.#listener(
       "directory",
       { path: coredumpDir },
-      (reason) => `Coredump directory ${coredumpDir} not watchable: ${reason}.`
+      (reason) =>
+        `Coredump directory ${coredumpDir} not watchable: ${
+          withAdvice(reason, "Run the server as a user who can read and search the directory.")
+        }`
     )
     this.state = this.#listener(
       "state",

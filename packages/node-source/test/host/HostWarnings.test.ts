@@ -28,7 +28,8 @@ describe("HostWarnings", () => {
       warnings.setUnreadableCore({ id: "core.a", reason: "permission denied" })
       assert.deepStrictEqual(warnings.sentences, [
         "Journal not readable: journalctl not found.",
-        "Coredump directory /cores not watchable: permission denied.",
+        "Coredump directory /cores not watchable: permission denied. " +
+        "Run the server as a user who can read and search the directory.",
         "State directory /state not writable: read-only file system. Pod identities are lost when the server restarts. " +
         "Check the permissions and the free space of the directory.",
         "Some core files are not readable, for example core.a: permission denied. " +
@@ -40,6 +41,19 @@ describe("HostWarnings", () => {
         ["State directory not writable", { path: "/state", reason: "read-only file system" }],
         ["Core file not readable", { id: "core.a", reason: "permission denied" }]
       ])
+    }))
+
+  it.effect.each([
+    "journalctl failed: PermissionDenied",
+    "journalctl failed: No journal files were opened due to insufficient permissions"
+  ])("advises what to do about the journal: %s", (reason) =>
+    Effect.gen(function*() {
+      const { lines, warnings } = yield* make
+      warnings.journal.onFailed(reason)
+      assert.deepStrictEqual(warnings.sentences, [
+        `Journal not readable: ${reason}. Run the server as a user in the group systemd-journal.`
+      ])
+      assert.deepStrictEqual(lines, [["Journal not readable", { reason }]])
     }))
 
   it.effect("logs a failure once until it recovers", () =>
