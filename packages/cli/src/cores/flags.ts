@@ -9,30 +9,26 @@ import { toSentence } from "../text/sentence.ts"
 
 type FilterName = Exclude<keyof typeof filterFields, "id">
 
-const filterFlag = (name: FilterName, note = "") =>
-  Flag.String(name).pipe(
-    Flag.withMetavar(filterFields[name].metavar),
-    Flag.withDescription(filterFields[name].help + note),
+const aliases: Partial<Record<FilterName, string>> = { namespace: "n", pod: "p" }
+const notes: Partial<Record<FilterName, string>> = { state: " (default: any)" }
+
+const makeFilterFlag = (name: FilterName) => {
+  const { help, metavar } = filterFields[name]
+  const alias = aliases[name]
+  const flag = Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(help + (notes[name] ?? "")),
     Flag.atLeast(0)
   )
+  return alias === undefined ? flag : Flag.withAlias(flag, alias)
+}
+
+const filterNames = Object.keys(filterFields).filter((name): name is FilterName => name !== "id")
 
 /** The filters of the REST API as flags. Cores are named by arguments, so `id` is no flag. */
-export const filterFlags = {
-  namespace: filterFlag("namespace").pipe(Flag.withAlias("n")),
-  pod: filterFlag("pod").pipe(Flag.withAlias("p")),
-  container: filterFlag("container"),
-  node: filterFlag("node"),
-  comm: filterFlag("comm"),
-  exe: filterFlag("exe"),
-  image: filterFlag("image"),
-  signal: filterFlag("signal"),
-  uid: filterFlag("uid"),
-  state: filterFlag("state", " (default: any)"),
-  signature: filterFlag("signature"),
-  since: filterFlag("since"),
-  until: filterFlag("until"),
-  q: filterFlag("q")
-} as const satisfies Record<FilterName, unknown>
+export const filterFlags = Object.fromEntries(filterNames.map((name) => [name, makeFilterFlag(name)])) as {
+  readonly [Name in FilterName]: ReturnType<typeof makeFilterFlag>
+}
 
 /** The values of {@link filterFlags}. */
 type FilterValues = { readonly [Name in FilterName]: ReadonlyArray<string> }
@@ -80,7 +76,7 @@ export const checkSelection = (
 
 /** Whether any filter has a value. */
 export const hasFilters = (values: FilterValues): boolean =>
-  Object.keys(filterFlags).some((name) => values[name as FilterName].some((value) => value !== ""))
+  filterNames.some((name) => values[name].some((value) => value !== ""))
 
 /** The namespace without `-n` and `-A`. Undefined: all namespaces. */
 export const DefaultNamespace = Context.Reference<Effect.Effect<string | undefined, CommandError>>(
@@ -97,7 +93,7 @@ export const toCoreQuery = (
     const namespace = values.allNamespaces || values.namespace.length > 0 ? undefined : yield* yield* DefaultNamespace
     const params = [
       ...(namespace === undefined ? [] : [["namespace", namespace] as const]),
-      ...Object.keys(filterFlags).flatMap((name) => values[name as FilterName].map((value) => [name, value] as const)),
+      ...filterNames.flatMap((name) => values[name].map((value) => [name, value] as const)),
       ...Object.entries(parameters).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
     ]
     const query = yield* Effect.mapError(decodeCoreQuery(params), ({ detail, parameter }) => {
