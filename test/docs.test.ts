@@ -1,5 +1,6 @@
 /** The docs list the flags, metrics, alerts and log lines of the sources, and their links work. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { filterFields } from "@koredump/core"
 import { execFile } from "node:child_process"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
@@ -57,6 +58,23 @@ describe("flags", () => {
     const rows = settings.split("\n").filter((line) => line.startsWith("| `--"))
     const named = rows.map((row) => row.split(" | ")[0]!).join("\n")
     assert.deepStrictEqual(findAll(named, /(--[a-z-]+)/g), flags)
+  })
+})
+
+describe("filters", () => {
+  const filters = Object.keys(filterFields)
+
+  it("are named in the reference of the REST API", () => {
+    const rows = read("docs/api.md").split("\n").filter((line) => line.startsWith("| `"))
+    const named = findAll(rows.map((row) => row.split(" | ")[0]!).join("\n"), /`(\w+)`/g)
+    assert.deepStrictEqual(filters.filter((name) => !named.includes(name)), [])
+  })
+
+  it("are named as flags in the reference of koredumpctl", () => {
+    const rows = read("docs/koredumpctl.md").split("\n").filter((line) => line.startsWith("| `-"))
+    const named = findAll(rows.map((row) => row.split(" | ")[0]!).join("\n"), /--([a-z-]+)/g)
+    // Cores are named by arguments, so `id` is no flag.
+    assert.deepStrictEqual(filters.filter((name) => name !== "id" && !named.includes(name)), [])
   })
 })
 
