@@ -125,14 +125,15 @@ const findDebuggerCommand = Effect.fnUntraced(function*(root: string, directory:
   return quoted(["gdb", ...Option.toArray(exe), core])
 })
 
-const whileRunning = (server: string, directory: string) => `
+/** `core` selects the core that the demo showed. */
+const whileRunning = (server: string, directory: string, core: string) => `
 The server is still running at ${server}. To stop it, press Ctrl-C.
 
 What to try next, in a second terminal in the root of this repository:
 
   export KOREDUMP_SERVER=${server}
   npx koredumpctl list --signal SIGABRT
-  npx koredumpctl info -1 -o json
+  npx koredumpctl info ${core} -o json
   npx koredumpctl status
   npx koredumpctl list --watch        # shows new crashes until you press Ctrl-C
   npx koredumpctl --help
@@ -141,13 +142,14 @@ The REST API is documented at ${server}/docs. The command "npm run demo -- --onc
 without leaving the server running. To run koredump on your hosts, read docs/guide.md. To run it on
 Kubernetes, read docs/cluster.md. When you are done, delete ${directory}.`
 
-const afterwards = (root: string, directory: string) => `
+/** `core` selects the core that the demo showed. */
+const afterwards = (root: string, directory: string, core: string) => `
 The demo is complete, and its server has stopped.
 
 What to try next, in the root of this repository:
 
   npx koredumpctl list --local --root ${root} --signal SIGABRT
-  npx koredumpctl info -1 --local --root ${root} -o json
+  npx koredumpctl info ${core} --local --root ${root} -o json
   npx koredumpctl --help
   npm run demo        # runs the demo again and leaves the server running
 
@@ -171,12 +173,13 @@ const demo = Effect.gen(function*() {
   if (selection.length === 0) {
     yield* Console.log("\nThe journal is not readable, so only the information in the core files is available.")
   }
-  yield* run(["info", "-1", ...selection])
-  yield* run(["get", "-1", "-d", ...selection, "-C", downloads])
+  const core = ["-1", ...selection]
+  yield* run(["info", ...core])
+  yield* run(["get", ...core, "-d", "-C", downloads])
   yield* Console.log(`\nTo open this core in a debugger:\n\n  ${yield* findDebuggerCommand(root, downloads)}`)
 
   const once = process.argv.includes("--once")
-  yield* Console.log(once ? afterwards(root, directory) : whileRunning(server, directory))
+  yield* Console.log(once ? afterwards(root, directory, quoted(core)) : whileRunning(server, directory, quoted(core)))
   return yield* once ? Effect.void : Effect.never
 })
 
