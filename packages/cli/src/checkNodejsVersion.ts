@@ -8,5 +8,5 @@ export const checkNodejsVersion = (program: string, version: string): string | u
   const [major, minor] = version.split(".").map(Number) as [number, number]
   return major > 22 || (major === 22 && minor >= 19)
     ? undefined
-    : `${program} requires Node.js 22.19 or newer, but this is Node.js ${version}.`
+    : `${program} requires Node.js 22.19 or newer, but this is Node.js ${version}. In a clone, run it with npx.`
 }

@@ -13,7 +13,7 @@ describe("checkNodejsVersion", () => {
   it.each(["22.18.9", "22.2.0", "21.30.0", "20.20.2", "18.20.8", "9.99.0"])("rejects %s", (version) => {
     assert.strictEqual(
       checkNodejsVersion("koredumpctl", version),
-      `koredumpctl requires Node.js ${required} or newer, but this is Node.js ${version}.`
+      `koredumpctl requires Node.js ${required} or newer, but this is Node.js ${version}. In a clone, run it with npx.`
     )
   })
 })

@@ -51,7 +51,7 @@ describe("the program", () => {
         assert.deepStrictEqual(yield* run(["--version"], { program, env: { NODE_OPTIONS: oldNodejsOption } }), {
           code: 1,
           stdout: "",
-          stderr: `${name} requires Node.js 22.19 or newer, but this is Node.js 20.20.2.\n`
+          stderr: `${name} requires Node.js 22.19 or newer, but this is Node.js 20.20.2. In a clone, run it with npx.\n`
         })
       })
   )

@@ -208,7 +208,8 @@ describe("an old version of Node.js", () => {
     const old = "--import=data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})"
     assert.deepStrictEqual(run(["local"], { NODE_OPTIONS: old }), {
       status: 1,
-      output: "koredump-server requires Node.js 22.19 or newer, but this is Node.js 20.20.2.\n"
+      output:
+        "koredump-server requires Node.js 22.19 or newer, but this is Node.js 20.20.2. In a clone, run it with npx.\n"
     })
   })
 })

@@ -170,6 +170,6 @@ describe("installing", { timeout: 120_000 }, () => {
     )
     const { code, stderr, stdout } = await ctl(admin, ["status"])
     assert.strictEqual(code, 0, stderr)
-    assert.match(stdout, /Nodes: 2: 2 ready/)
+    assert.match(stdout, /Nodes: 2 \(2 ready\)/)
   })
 })

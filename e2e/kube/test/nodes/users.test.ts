@@ -117,7 +117,7 @@ describe("user B sees everything", () => {
       assert.match(String(node["corePattern"]), /^\|/)
     }
     assert.match(await ctlOk(bob, ["nodes"]), /node-1[^]*node-2/)
-    assert.match(await ctlOk(bob, ["status"]), /Nodes: 2: 2 ready/)
+    assert.match(await ctlOk(bob, ["status"]), /Nodes: 2 \(2 ready\)/)
     await using koredump = client(bob)
     assert.lengthOf(await koredump.nodes(), 2)
   })

@@ -97,6 +97,9 @@ export const toCoreQuery = (
       ...Object.entries(parameters).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const])
     ]
     const query = yield* Effect.mapError(decodeCoreQuery(params), ({ detail, parameter }) => {
+      if (detail === `Parameter ${parameter} can be used only once.`) {
+        return usage(`Flag --${parameter} can be used only once.`, "See: koredumpctl list --help")
+      }
       const invalid = params.filter(([name]) => name === parameter).map(([, value]) => `"${escapeHidden(value)}"`)
       const expectation = (detail ?? "").replace(`Parameter ${parameter} `, "It ")
       return usage(

@@ -71,6 +71,7 @@ const formatStoredFile = (core: CoreMetadata): string | undefined =>
     ])
 
 const formatState = (core: CoreMetadata): string => {
+  if (core.state === "missing" && core.reason !== undefined) return `missing: ${escapeHidden(core.reason)}`
   const descriptions: Record<CoreMetadata["state"], string> = {
     present: "present",
     truncated: "truncated: the core file is incomplete, so debuggers may show only a part",

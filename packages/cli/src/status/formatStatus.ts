@@ -56,10 +56,10 @@ const formatNodeStates = ({ nodes, nodesUnavailableReason }: ServerStatus): stri
     ? nodesUnavailableReason!
     : nodes.length === 0
     ? "none"
-    : `${nodes.length}: ${
+    : `${nodes.length} (${
       nodeStates.map((state) => [nodes.filter((node) => node.state === state).length, state] as const)
         .filter(([count]) => count > 0).map((pair) => pair.join(" ")).join(", ")
-    }`
+    })`
 
 /** Undefined if the node does not report its core pattern. */
 const toPatternSupport = ({ corePattern }: NodeStatus): CorePatternSupport | undefined =>

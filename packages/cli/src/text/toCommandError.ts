@@ -1,7 +1,7 @@
 import { Problem } from "@koredump/core"
 import { Effect, Schema } from "effect"
 import { type CommandError, failed, notAllowed, notFound, usage } from "./CommandError.ts"
-import { escapeHidden } from "./escape.ts"
+import { escapeHidden, quoteForShell } from "./escape.ts"
 import { toSentence } from "./sentence.ts"
 
 /** Whether an error is a problem of a core source. */
@@ -56,12 +56,13 @@ export const toCommandError = (problem: Problem): CommandError => {
     case "CoreNotStored":
       return notFound(
         `No core is stored for this crash: ${coreName(problem)}.${furtherText(problem)}`,
-        "Show what is known about the crash with: koredumpctl info"
+        `Show what is known about the crash with: koredumpctl info ${quoteForShell(problem.id)}`
       )
     case "RouteNotFound":
       return failed(
         `The server does not support this request (404).${furtherText(problem)}`,
-        "Check the URL and the version of the server."
+        // The detail says whether the URL is the problem.
+        `Check the ${problem.detail === undefined ? "URL and the " : ""}version of the server.`
       )
     case "NodeFailed":
     case "NodeTimeout":

@@ -70,6 +70,13 @@ More with -o json: environ`
       )
     }))
 
+  it.effect("prints the reason why a core is missing", () =>
+    Effect.gen(function*() {
+      const lost = { comm: "lost", pid: 3, time: noon, fields: { reason: "The core file is gone." } }
+      const { run } = yield* makeShell([lost])
+      assert.match((yield* run("info", "lost")).stdout, /^ *State: missing: The core file is gone\.$/m)
+    }))
+
   it.effect("prints all fields as JSON and YAML", () =>
     Effect.gen(function*() {
       const { run } = yield* makeShell([podCore])

@@ -121,6 +121,7 @@ TIME                 AGE  NAMESPACE  POD    PROGRAM  PID  SIGNAL   STATE    SIZE
     ["list --frobnicate", /Unknown flag: --frobnicate\./],
     ["list -x", /-x/],
     ["list -o xml", /xml/],
+    ["list --since 2h --since 3h", /^koredumpctl: Flag --since can be used only once\.\n/],
     ["list --since yesterday", /Invalid value for flag --since: "yesterday"\. It must be .*RFC 3339/],
     ["list --signal SIGFOO", /--signal/],
     ["list --uid root", /--uid/],

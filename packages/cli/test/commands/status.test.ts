@@ -27,7 +27,7 @@ describe("koredumpctl status", () => {
         Server: http://127.0.0.1:5000, answered in 0 ms
    koredumpctl: 0.0.0-dev
    Node agents: 0.1.0
-         Nodes: 2: 2 ready
+         Nodes: 2 (2 ready)
          Cores: 4, 4 KiB
   Core pattern: systemd-coredump
 
@@ -55,7 +55,7 @@ No problems found.`.slice(1),
         Server: https://koredump.example, answered in 0 ms
    koredumpctl: 0.0.0-dev
    Node agents: 0.1.0 (2), 0.0.9 (1)
-         Nodes: 3: 2 ready, 1 unreachable
+         Nodes: 3 (2 ready, 1 unreachable)
          Cores: 6, 6 KiB
   Core pattern: systemd-coredump (1), not systemd-coredump (1), not reported (1)
 

@@ -59,6 +59,19 @@ describe("toCommandError", () => {
     assert.match(toCommandError(new NodeFailed({ detail })).hint!, hint)
   })
 
+  it("gives the command that shows the crash if no core is stored", () => {
+    const { hint } = toCommandError(new CoreNotStored({ id: "core.a b.1", node: "n" }))
+    assert.strictEqual(hint, "Show what is known about the crash with: koredumpctl info 'core.a b.1'")
+  })
+
+  it("says once what to check if the server does not know the path", () => {
+    const detail = "The path does not exist. Check the URL."
+    const { hint, message } = toCommandError(new RouteNotFound({ detail }))
+    assert.strictEqual(message, `The server does not support this request (404). ${detail}`)
+    assert.strictEqual(hint, "Check the version of the server.")
+    assert.strictEqual(toCommandError(new RouteNotFound({})).hint, "Check the URL and the version of the server.")
+  })
+
   it("refers to the server's log if the server is not ready, because it may lack a permission", () => {
     const { exitCode, hint } = toCommandError(new NotReady({ detail: "Not ready." }))
     assert.strictEqual(exitCode, 1)

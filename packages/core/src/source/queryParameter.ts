@@ -17,6 +17,9 @@ export const rawParameter = (description: string) => Schema.optionalKey(Values.a
 /** The values of a parameter that is present and not empty. */
 type TextValues = readonly [string, ...Array<string>]
 
+/** The result of a decoder for several values of a parameter that can occur only once. */
+const repeated = Symbol("repeated")
+
 interface ParameterOptions<A> {
   /** For the API documentation. */
   readonly description: string
@@ -24,7 +27,7 @@ interface ParameterOptions<A> {
   readonly expected: string
   readonly type: Schema.Codec<A>
   /** Returns undefined for invalid values. `now` is in microseconds since 1970. */
-  readonly decode: (values: TextValues, now: number) => A | undefined
+  readonly decode: (values: TextValues, now: number) => A | typeof repeated | undefined
   /** Returns undefined for a value that has no text form. Default: the value as text, or each value of an array. */
   readonly encode?: (value: A) => string | ReadonlyArray<string> | undefined
 }
@@ -51,6 +54,9 @@ export const parameter = <A>({ decode, description, encode = toText, expected, t
             )
           }
           const value = decode([first, ...rest], (yield* Clock.currentTimeMillis) * 1000)
+          if (value === repeated) {
+            return yield* Effect.fail(new SchemaIssue.InvalidValue({ message: "can be used only once" }))
+          }
           return value === undefined ? yield* Effect.fail(mustBe(expected)) : Option.some(value)
         })
       ),
@@ -69,8 +75,9 @@ export const decodeEach =
 
 /** Decodes a parameter that can occur only once. */
 export const decodeOnce =
-  <A>(decode: (value: string, now: number) => A | undefined) => (values: TextValues, now: number): A | undefined =>
-    values.length === 1 ? decode(values[0], now) : undefined
+  <A>(decode: (value: string, now: number) => A | undefined) =>
+  (values: TextValues, now: number): A | typeof repeated | undefined =>
+    values.length === 1 ? decode(values[0], now) : repeated
 
 /** Decodes a decimal number without sign. */
 export const decodeInteger = (text: string): number | undefined => /^\d{1,10}$/.test(text) ? Number(text) : undefined
@@ -104,7 +111,7 @@ export const textsParameter = (description: string) =>
 
 /** Any text. Can occur once. */
 export const textParameter = (description: string) =>
-  parameter({ description, expected: "a single text", type: Schema.String, decode: decodeOnce((value) => value) })
+  parameter({ description, expected: "text", type: Schema.String, decode: decodeOnce((value) => value) })
 
 /** Microseconds since 1970. The text form is an RFC 3339 time or a duration before now. */
 export const instantParameter = (description: string) =>

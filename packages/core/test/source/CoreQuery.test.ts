@@ -87,6 +87,7 @@ describe("decodeCoreQuery", () => {
   it.effect.each(
     [
       ["colour=red", "Parameter colour is unknown."],
+      ["since=1d&since=2d", "Parameter since can be used only once."],
       ["signal=LOUD", "Parameter signal must be a signal name or number, such as SIGSEGV or 11."],
       [
         `q=${"a".repeat(5000)}`,

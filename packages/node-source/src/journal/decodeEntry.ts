@@ -163,7 +163,7 @@ const isMisleading = (cgroups: ReadonlyArray<string>, pod: PodCgroup | undefined
 const getMissingReason = (entry: RawEntry, message: string | undefined): string => {
   if (entry.has("COREDUMP_FILENAME")) return goneReason
   if (message?.includes("terminated abnormally without generating a coredump") === true) {
-    return "No core was stored: the core size limit of the process (RLIMIT_CORE) did not allow it."
+    return "The core size limit of the process (RLIMIT_CORE) did not allow a core."
   }
   return "systemd-coredump did not store the core. Check Storage= and the size limits in coredump.conf, and free disk space."
 }

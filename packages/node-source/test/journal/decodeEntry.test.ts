@@ -64,7 +64,7 @@ describe("decodeEntry", () => {
     const { fields, missingReason } = read(fixtureEntry("rlimit0"))
     assert.strictEqual(
       missingReason,
-      "No core was stored: the core size limit of the process (RLIMIT_CORE) did not allow it."
+      "The core size limit of the process (RLIMIT_CORE) did not allow a core."
     )
     assert.strictEqual(fields.ARCH, "riscv64")
     assert.match(
