@@ -5,7 +5,7 @@ import { AwaitedEntries } from "../../src/journal/AwaitedEntries.ts"
 import { Journal, JournalFailure } from "../../src/journal/Journal.ts"
 import { readJournal } from "../../src/journal/readJournal.ts"
 
-/** How often journalctl is started in an hour, and what the listener is told. */
+/** How often journalctl is started in an hour, and what the listener receives. */
 const runForAnHour = Effect.fnUntraced(function*(follow: Stream.Stream<never, JournalFailure>) {
   let starts = 0
   let recoveries = 0
