@@ -141,13 +141,19 @@ const matchers = new Map<string, (core: CoreSummary, value: never) => boolean>(
   Object.entries(filterFields).map(([name, { matches }]) => [name, matches])
 )
 
-/** Whether a core meets all conditions of the filter. */
-export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean => {
-  if (filter.state === undefined && core.state === "missing") return false
-  // A list calls this for every core: only the given conditions cost time.
-  for (const name in filter) {
-    const value = filter[name as keyof CoreFilter]
-    if (value !== undefined && matchers.get(name)?.(core, value as never) === false) return false
+/** A function that tells whether a core meets all conditions of the filter. A list calls it for every core. */
+export const compileFilter = (filter: CoreFilter): (core: CoreSummary) => boolean => {
+  const hidesMissing = filter.state === undefined
+  const conditions = Object.entries(filter).flatMap(([name, value]) => {
+    const matches = matchers.get(name)
+    return value === undefined || matches === undefined ? [] : [{ matches, value: value as never }]
+  })
+  return (core) => {
+    if (hidesMissing && core.state === "missing") return false
+    for (const { matches, value } of conditions) if (!matches(core, value)) return false
+    return true
   }
-  return true
 }
+
+/** Whether a core meets all conditions of the filter. */
+export const matchesFilter = (filter: CoreFilter, core: CoreSummary): boolean => compileFilter(filter)(core)

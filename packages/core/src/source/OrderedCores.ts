@@ -1,7 +1,7 @@
 import { Option } from "effect"
 import type { CoreSummary } from "../model/Core.ts"
 import { type CoreRef, refKey } from "../model/CoreId.ts"
-import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
+import { compileFilter, type CoreFilter } from "./CoreFilter.ts"
 import { comparePositions, type CorePosition, decodeContinue, encodeContinue, toPosition } from "./CorePosition.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 
@@ -88,6 +88,7 @@ export class OrderedCores {
     const limit = query.limit ?? Number.POSITIVE_INFINITY
     const isDescending = query.order === "desc"
     const cores: Array<CoreSummary> = []
+    const matches = compileFilter(query)
     let last: CorePosition | undefined
     for (let i = 0; i < entries.length; i++) {
       const { core, position } = entries[isDescending ? entries.length - 1 - i : i]!
@@ -95,7 +96,7 @@ export class OrderedCores {
         const order = comparePositions(position, start)
         if (isDescending ? order >= 0 : order <= 0) continue
       }
-      if (!matchesFilter(query, core)) continue
+      if (!matches(core)) continue
       if (cores.length === limit && last !== undefined) return { cores, continue: encodeContinue(query, last) }
       cores.push(core)
       last = position
