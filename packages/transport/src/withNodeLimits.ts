@@ -74,8 +74,8 @@ export const withNodeLimits = (
   const circuitKey = () => `${key} ${circuitCount}`
 
   const limited = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
-    // The slot is outside of the breaker: waiting too long for a slot is not a failure of the node. It has its own scope,
-    // because an opened file stays open after the request.
+    // The breaker does not cover the wait for a slot, because a full queue is not a failure of the node. The slot has its
+    // own scope, because an opened file stays open after the request.
     Effect.scopedWith((scope) =>
       Effect.andThen(
         Scope.provide(requestSlot, scope),

@@ -169,7 +169,7 @@ describe.each(Object.entries(permissions))("%s", (name, { allows }) => {
       }
     })
 
-    // An allowed deletion would remove the core of the other cases: `deletion` covers it.
+    // An allowed deletion would remove the core that the other cases use. See "allows deletions with permission".
     if (!isAllowed("delete")) {
       it("rejects a forbidden deletion", async () => {
         const response = await send(token(), deletePath(ref()), "DELETE")

@@ -55,7 +55,7 @@ export class ChangeLog {
     for (const wake of waiting) wake()
   }
 
-  /** Up to `limit` changes after a sequence number, oldest first. Undefined if some of them are no longer logged. */
+  /** Up to `limit` changes after a sequence number, oldest first. Undefined if the log has dropped some of them. */
   readAfter(sequence: number, limit: number): ReadonlyArray<LoggedChange> | undefined {
     if (!this.#has(sequence)) return undefined
     const start = sequence - (this.#sequence - this.#changes.length)

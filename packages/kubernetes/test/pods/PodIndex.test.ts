@@ -129,7 +129,7 @@ describe("deleted pods", () => {
     assert.strictEqual(index.resolve({ podUid: pending.metadata.uid }).namespace, "shop")
   })
 
-  it("are no longer deleted if they appear again", () => {
+  it("count as running again if they reappear", () => {
     const index = makeIndex()
     index.put(toInfo(web))
     index.markDeleted(uid, 0)
