@@ -108,6 +108,7 @@ describe("rejects", () => {
     await verifyRejected(node.url, await requestToken(people, "tokens"))
   })
 
+  // Signing a token needs the key of the cluster, which only the cluster of these tests gives.
   it.runIf(process.env["KOREDUMP_KUBE_NODES"] === "1")("an expired token", async () => {
     // A token that is made the same way is accepted before it expires.
     await verifyAccepted(server.url, await resigned(good, () => ({ exp: seconds() + 600 })))
