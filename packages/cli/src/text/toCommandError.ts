@@ -72,7 +72,9 @@ export const toCommandError = (problem: Problem): CommandError => {
           ? serverHint(text)
           : "Other nodes may be reachable. Try again, or select a node with --node."
       )
+    case "ServerBusy":
     case "TooManyDownloads":
+    case "TooManyRequests":
     case "TooManyWatches":
       return failed(text, "Try again later.")
     case "NotReady":

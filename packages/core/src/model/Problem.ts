@@ -121,6 +121,13 @@ export class TooManyWatches extends HttpApiError.Problem<TooManyWatches>()("TooM
   title: "Too many concurrent watches"
 }) {}
 
+/** The caller has too many requests at the same time. The header `Retry-After` contains the delay before a retry. */
+export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()("TooManyRequests", {
+  type: problemType("too-many-requests"),
+  status: 429,
+  title: "Too many requests"
+}) {}
+
 /** A bug in koredump, or a failure of the server's host. Search the server's log for `requestId`. */
 export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", {
   type: problemType("internal-error"),
@@ -156,6 +163,13 @@ export class NotReady extends HttpApiError.Problem<NotReady>()("NotReady", {
   title: "Not ready"
 }) {}
 
+/** The server works on as many requests as its limits allow. The header `Retry-After` contains the delay before a retry. */
+export class ServerBusy extends HttpApiError.Problem<ServerBusy>()("ServerBusy", {
+  type: problemType("server-busy"),
+  status: 503,
+  title: "Server busy"
+}) {}
+
 /** A node (for a client: the server) did not respond in time. */
 export class NodeTimeout extends HttpApiError.Problem<NodeTimeout>()("NodeTimeout", {
   type: problemType("node-timeout"),
@@ -181,11 +195,13 @@ export const Problem = Schema.Union([
   RangeNotSatisfiable,
   TooManyDownloads,
   TooManyWatches,
+  TooManyRequests,
   InternalError,
   CoreUnreadable,
   NodeFailed,
   PartialList,
   NotReady,
+  ServerBusy,
   NodeTimeout
 ])
 export type Problem = typeof Problem.Type
@@ -193,7 +209,15 @@ export type Problem = typeof Problem.Type
 /** Whether the same request can succeed after a short time. */
 export const isTransient = (problem: { readonly _tag: string }): boolean => transientTags.has(problem._tag)
 
-const transientTags = new Set(["InternalError", "NodeFailed", "NodeTimeout", "NotReady", "TooManyDownloads"])
+const transientTags = new Set([
+  "InternalError",
+  "NodeFailed",
+  "NodeTimeout",
+  "NotReady",
+  "ServerBusy",
+  "TooManyDownloads",
+  "TooManyRequests"
+])
 
 const decodeProblem = Schema.decodeUnknownOption(Problem)
 

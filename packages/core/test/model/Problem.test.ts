@@ -21,11 +21,13 @@ const problems: ReadonlyArray<readonly [Core.Problem, status: number, type: stri
   [new Core.RangeNotSatisfiable({ size: 1 }), 416, "range-not-satisfiable", false],
   [new Core.TooManyDownloads(), 429, "too-many-downloads", true],
   [new Core.TooManyWatches(), 429, "too-many-watches", false],
+  [new Core.TooManyRequests(), 429, "too-many-requests", true],
   [new Core.InternalError(), 500, "internal-error", true],
   [new Core.CoreUnreadable({ id }), 500, "core-unreadable", false],
   [new Core.NodeFailed(), 502, "node-failed", true],
   [new Core.PartialList({ nodes: ["node-1"] }), 502, "partial-list", false],
   [new Core.NotReady(), 503, "not-ready", true],
+  [new Core.ServerBusy(), 503, "server-busy", true],
   [new Core.NodeTimeout(), 504, "node-timeout", true]
 ]
 

@@ -15,6 +15,8 @@ const getHeaders = (problem: Problem): Record<string, string> => {
     case "TooManyWatches":
       return { "retry-after": "5" }
     case "NotReady":
+    case "ServerBusy":
+    case "TooManyRequests":
       return { "retry-after": "1" }
     default:
       return {}
