@@ -21,6 +21,7 @@ import { watch } from "../handlers/watch.ts"
 import { catchProblems } from "../http/problemResponse.ts"
 import { layerErrors } from "../middleware/layerErrors.ts"
 import { layerQueryValidation } from "../middleware/layerQueryValidation.ts"
+import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { apiRoutes } from "../middleware/routes.ts"
 import { documentedApi } from "./openApi.ts"
 
@@ -71,7 +72,8 @@ const nodesGroup = HttpApiBuilder.group(
   "nodes",
   Effect.fnUntraced(function*(handlers) {
     const run = yield* makeRun
-    return handlers.handleAll({ list: () => run(nodes) })
+    const usage = yield* ResourceUsage
+    return handlers.handleAll({ list: () => run(Effect.provideService(nodes, ResourceUsage, usage)) })
   })
 )
 

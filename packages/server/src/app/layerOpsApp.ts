@@ -3,6 +3,7 @@ import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { layerErrors } from "../middleware/layerErrors.ts"
+import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { makeRoutes } from "../middleware/routes.ts"
 
 /** Why the server is not ready, and what is degraded. Sentences for operators. */
@@ -71,11 +72,11 @@ export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.Http
       yield* Effect.serviceOption(Authenticator),
       yield* Effect.serviceOption(Authorizer)
     ])
-    const handler = Effect.zipWith(
-      readiness,
-      accessWarnings,
-      ({ notReady, warnings }, access) => toResponse({ notReady, warnings: [...warnings, ...access] })
-    )
+    const usage = yield* ResourceUsage
+    const handler = Effect.gen(function*() {
+      const { notReady, warnings } = yield* readiness
+      return toResponse({ notReady, warnings: [...warnings, ...yield* accessWarnings, ...yield* usage.warnings] })
+    })
     yield* router.add("GET", "/readyz", handler)
   })),
   PrometheusMetrics.layerHttp({ path: "/metrics" }),

@@ -5,6 +5,7 @@ import type { AppOptions } from "../handlers/AppOptions.ts"
 import { ConcurrencyLimits } from "../handlers/ConcurrencyLimits.ts"
 import { withAccessLog } from "../middleware/accessLog.ts"
 import { layerRequireHost } from "../middleware/layerRequireHost.ts"
+import { makeResourceUsage, ResourceUsage } from "../middleware/ResourceUsage.ts"
 import type { ListenAddress } from "../settings/listenAddress.ts"
 import type { TlsPair } from "../settings/tls.ts"
 import { layerHttpApp, routerConfig } from "./layerHttpApp.ts"
@@ -66,6 +67,7 @@ export const layerServe = (
     Layer.provide(HttpRouter.serve(app, { ...serveOptions, middleware: withAccessLog })),
     Layer.provide(layerHttpServer(options.listen, options.gracePeriod, options.tls)),
     // The ops port answers until the last download has ended.
-    Layer.provide(ops)
+    Layer.provide(ops),
+    Layer.provide(Layer.sync(ResourceUsage, makeResourceUsage))
   )
 }

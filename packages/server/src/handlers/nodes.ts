@@ -1,17 +1,26 @@
-import { CoreSource } from "@koredump/core"
+import { CoreSource, type NodeStatus } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { readQuery, rejectParams } from "../http/query.ts"
+import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { serverVersion } from "../settings/version.ts"
 import { CurrentAppOptions } from "./AppOptions.ts"
 
-/** `GET /apiv1/nodes`: returns the status of each node. A server of one node adds its own version as that of the node. */
+/** Adds the version and the warnings of a server of one node to the status of its node. */
+const addServer = (status: NodeStatus, warnings: ReadonlyArray<string>): NodeStatus => ({
+  agentVersion: serverVersion,
+  ...status,
+  ...(warnings.length === 0 ? {} : { warnings: [...status.warnings ?? [], ...warnings] })
+})
+
+/** `GET /apiv1/nodes`: returns the status of each node. */
 export const nodes = Effect.gen(function*() {
   yield* rejectParams(yield* readQuery)
   const statuses = yield* CoreSource.use((source) => source.nodes)
   const { node } = yield* CurrentAppOptions
-  const version = node === undefined ? {} : { agentVersion: serverVersion }
-  return HttpServerResponse.jsonUnsafe(statuses.map((status) => Object.assign({}, version, status)), {
-    headers: { "cache-control": "no-cache", "koredump-version": serverVersion }
-  })
+  const warnings = yield* (yield* ResourceUsage).warnings
+  return HttpServerResponse.jsonUnsafe(
+    node === undefined ? statuses : statuses.map((status) => addServer(status, warnings)),
+    { headers: { "cache-control": "no-cache", "koredump-version": serverVersion } }
+  )
 })
