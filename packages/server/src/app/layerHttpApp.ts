@@ -9,7 +9,7 @@ import {
 } from "@koredump/core"
 import { Context, Effect, Layer } from "effect"
 import { type HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
+import { HttpApiBuilder } from "effect/http-api"
 import { type AppOptions, CurrentAppOptions } from "../handlers/AppOptions.ts"
 import { ConcurrencyLimits } from "../handlers/ConcurrencyLimits.ts"
 import { metadata, remove } from "../handlers/core.ts"
@@ -23,6 +23,7 @@ import { layerErrors } from "../middleware/layerErrors.ts"
 import { layerQueryValidation } from "../middleware/layerQueryValidation.ts"
 import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { apiRoutes } from "../middleware/routes.ts"
+import { layerDocs } from "./layerDocs.ts"
 import { documentedApi } from "./openApi.ts"
 
 type Dependencies = ConcurrencyLimits | Authorizer | CoreSource | CurrentAppOptions
@@ -90,8 +91,8 @@ const systemGroup = HttpApiBuilder.group(
 export const layerHttpApp = (
   options: AppOptions = {}
 ): Layer.Layer<ConcurrencyLimits, never, Authorization | Authorizer | CoreSource | HttpRouter.HttpRouter> =>
-  HttpApiBuilder.layer(documentedApi, { openapiPath: "/openapi.json" }).pipe(
-    Layer.merge(HttpApiScalar.layer(documentedApi, { path: "/docs", scalar: { withDefaultFonts: false } })),
+  HttpApiBuilder.layer(documentedApi).pipe(
+    Layer.merge(layerDocs),
     Layer.provide([coresGroup, nodesGroup, systemGroup]),
     Layer.provide(layerQueryValidation),
     Layer.merge(layerErrors(apiRoutes)),

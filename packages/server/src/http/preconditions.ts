@@ -14,7 +14,7 @@ interface FileInfo {
 export type RequestHeaders = Readonly<Record<string, string | undefined>>
 
 /** Whether a list of entity tags (`"a", W/"b"`, or `*`) contains the tag. Weak tags match only if `allowWeak` is true. */
-const includesTag = (list: string, etag: string, allowWeak: boolean): boolean =>
+export const includesTag = (list: string, etag: string, allowWeak: boolean): boolean =>
   list.trim() === "*" ||
   (list.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag === etag || (allowWeak && tag === `W/${etag}`))
 

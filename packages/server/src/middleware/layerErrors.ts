@@ -64,7 +64,9 @@ export const layerErrors = (routes: Routes) =>
         return yield* handler.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, encodeSemicolons(request)),
           Effect.catchCause(respond),
-          Effect.map(HttpServerResponse.setHeaders(makeDefaultHeaders(info))),
+          Effect.map((response) =>
+            HttpServerResponse.setHeaders(response, { ...makeDefaultHeaders(info), ...response.headers })
+          ),
           Effect.provideService(RequestInfo, info),
           Effect.annotateLogs({ request_id: info.id })
         )
