@@ -19,11 +19,19 @@ export interface ServeOptions extends AppOptions {
   readonly opsListen?: ListenAddress
   /** Default: plain HTTP. */
   readonly tls?: TlsPair
+  /**
+   * Maximum open connections, unfinished TLS handshakes included. A new one replaces the connection that has been without
+   * a request for the longest time. If there is none, it is refused. Default: 2048.
+   */
+  readonly maxConnections?: number
   /** How long running downloads can continue at shutdown. */
   readonly gracePeriod: Duration.Input
   /** Runs when the server answers requests at this URL. */
   readonly onListening: (url: string) => Effect.Effect<void>
 }
+
+/** Probes and Prometheus need few. */
+const maxOpsConnections = 128
 
 const serveOptions = { disableListenLog: true, disableLogger: true, routerConfig }
 
@@ -53,7 +61,12 @@ export const layerServe = (
         ))
     ).pipe(
       Layer.provide(HttpRouter.serve(layerOpsApp, serveOptions)),
-      Layer.provide(layerHttpServer(options.opsListen, "1 second", undefined))
+      Layer.provide(layerHttpServer(options.opsListen, {
+        port: "ops",
+        gracePeriod: "1 second",
+        tls: undefined,
+        maxConnections: maxOpsConnections
+      }))
     )
   // Acquired last, so released first: watches end before the server waits for running requests.
   const running = Layer.effectDiscard(Effect.gen(function*() {
@@ -65,7 +78,12 @@ export const layerServe = (
   const app = Layer.mergeAll(layerHttpApp(options), layerRequireHost, middleware)
   return running.pipe(
     Layer.provide(HttpRouter.serve(app, { ...serveOptions, middleware: withAccessLog })),
-    Layer.provide(layerHttpServer(options.listen, options.gracePeriod, options.tls)),
+    Layer.provide(layerHttpServer(options.listen, {
+      port: "main",
+      gracePeriod: options.gracePeriod,
+      tls: options.tls,
+      maxConnections: options.maxConnections ?? 2048
+    })),
     // The ops port answers until the last download has ended.
     Layer.provide(ops),
     Layer.provide(Layer.sync(ResourceUsage, makeResourceUsage))

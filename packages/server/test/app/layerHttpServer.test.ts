@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { request as httpsRequest } from "node:https"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { makeCertificate } from "../support/certificate.ts"
 import { call, downloadUrl, exchange, large, readBody, serve } from "../support/httpServer.ts"
 
 describe("an invalid request", () => {
@@ -55,20 +52,6 @@ describe("an unusual request", () => {
       ])
     }))
 })
-
-const makeCertificate = () => {
-  const directory = mkdtempSync(join(tmpdir(), "koredump-tls-"))
-  const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")]
-  const { status } = spawnSync(
-    "openssl",
-    (
-      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout ${key} -out ${cert}`
-    ).split(" ")
-  )
-  const pair = status === 0 ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : undefined
-  rmSync(directory, { recursive: true })
-  return pair
-}
 
 describe("TLS", () => {
   const tls = makeCertificate()
