@@ -30,7 +30,7 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
   {
     requiredForClient: true,
     security: { bearer: HttpApiSecurity.bearer },
-    error: [Problem.Unauthorized, Problem.NotReady]
+    error: [Problem.Unauthorized, Problem.TooManyRequests, Problem.NotReady, Problem.ServerBusy]
   }
 ) {}
 

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 
-/** The queue is full: too many requests with this key wait, or too many in all. */
+/** Nothing more can wait. `key`: because of what runs or waits with the same key. `all`: because of others. */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   reason: Schema.Literals(["key", "all"])
 }) {}
@@ -34,7 +34,8 @@ interface KeyState {
 
 /**
  * Shares a capacity fairly between keys, for example callers: those who wait get their turn key by key, so one key with
- * many requests delays only itself. At least one effect runs, even if it costs more than a limit.
+ * many requests delays only itself. One effect always runs, even if it costs more than a limit, unless
+ * the capacity is 0.
  *
  * Unlike a semaphore, it bounds how many wait and how much one key can use.
  */
@@ -98,12 +99,12 @@ export class FairQueue {
       const state = this.#keys.get(key) ?? { turn: 0, cost: 0, running: 0, waiting: new Set<Waiter>() }
       const isTurn = state.waiting.size === 0 && this.#fitsKey(state, cost)
       const isFree = isTurn && !this.#isFull && this.#fits(cost)
-      const { maxWaiting, maxWaitingPerKey } = this.#options
-      if (!isFree && state.waiting.size >= maxWaitingPerKey) {
-        return resume(Effect.fail(new QueueFull({ reason: "key" })))
-      }
-      if (!isFree && this.#waiting >= maxWaiting) return resume(Effect.fail(new QueueFull({ reason: "all" })))
       if (isFree) return resume(Effect.succeed(this.#start(key, state, cost)))
+      const { maxWaiting, maxWaitingPerKey } = this.#options
+      if (state.waiting.size >= maxWaitingPerKey || this.#waiting >= maxWaiting) {
+        const isOwnFault = state.waiting.size >= maxWaitingPerKey && !isTurn
+        return resume(Effect.fail(new QueueFull({ reason: isOwnFault ? "key" : "all" })))
+      }
       this.#keys.set(key, state)
       const waiter: Waiter = {
         cost,
@@ -122,7 +123,8 @@ export class FairQueue {
   }
 
   #fits(cost: number): boolean {
-    return this.#running === 0 || this.#cost + cost <= this.#options.capacity
+    const { capacity } = this.#options
+    return capacity > 0 && (this.#running === 0 || this.#cost + cost <= capacity)
   }
 
   #fitsKey(state: KeyState, cost: number): boolean {

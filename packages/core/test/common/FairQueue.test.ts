@@ -82,6 +82,16 @@ describe("FairQueue", () => {
       assert.deepStrictEqual(yield* run("c"), new QueueFull({ reason: "all" }))
     }))
 
+  it.effect("says whose fault it is, if nothing can wait", () =>
+    Effect.gen(function*() {
+      const queue = new FairQueue({ capacity: 2, capacityPerKey: 1, maxWaitingPerKey: 0 })
+      const { start } = makeRunner(queue)
+      yield* start("a1")
+      assert.deepStrictEqual(yield* Effect.flip(queue.run("a", Effect.void)), new QueueFull({ reason: "key" }))
+      yield* start("b1")
+      assert.deepStrictEqual(yield* Effect.flip(queue.run("c", Effect.void)), new QueueFull({ reason: "all" }))
+    }))
+
   it.effect("forgets interrupted waits, and lets others continue", () =>
     Effect.gen(function*() {
       const queue = new FairQueue({ capacity: 2 })

@@ -1,8 +1,8 @@
 import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, type Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, type HttpServerError } from "effect/http"
+import { Admission } from "../admission/Admission.ts"
 import type { AppOptions } from "../handlers/AppOptions.ts"
-import { ConcurrencyLimits } from "../handlers/ConcurrencyLimits.ts"
 import { withAccessLog } from "../middleware/accessLog.ts"
 import { layerRequireHost } from "../middleware/layerRequireHost.ts"
 import { makeResourceUsage, ResourceUsage } from "../middleware/ResourceUsage.ts"
@@ -70,8 +70,8 @@ export const layerServe = (
     )
   // Acquired last, so released first: watches end before the server waits for running requests.
   const running = Layer.effectDiscard(Effect.gen(function*() {
-    const limits = yield* ConcurrencyLimits
-    yield* Effect.addFinalizer(() => limits.close)
+    const admission = yield* Admission
+    yield* Effect.addFinalizer(() => admission.close)
     yield* options.onListening(formatUrl(yield* HttpServer.HttpServer, options.tls !== undefined))
     yield* Deferred.succeed(listening, undefined)
   }))

@@ -144,7 +144,7 @@ const toHead = (operation: Operation): Operation => ({
   parameters: operation.parameters.filter((parameter) => !ranges.some(({ name }) => name === parameter["name"])),
   responses: Object.fromEntries(
     Object.entries(operation.responses)
-      .filter(([status]) => !["206", "416", "429"].includes(status))
+      .filter(([status]) => !["206", "416"].includes(status))
       .map(([status, response]) => [status, removeBody(response)])
   )
 })

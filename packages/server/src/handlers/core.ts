@@ -1,12 +1,16 @@
 /** The handlers of `GET /apiv1/cores/metadata/…` and `DELETE /apiv1/cores/delete/…`. */
-import { CoreSource, encodeCore } from "@koredump/core"
+import { CoreSource } from "@koredump/core"
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { readQuery, rejectParams } from "../http/query.ts"
 import { addAudit } from "../middleware/RequestInfo.ts"
+import { charge } from "./admit.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
 
 type Params = Parameters<typeof parseCoreRef>[0]
+
+/** How many bytes of JSON are decoded and encoded in a millisecond. An estimate: most of the time is spent waiting. */
+const bytesPerMilli = 100_000
 
 /** Returns the metadata of a core. */
 export const metadata = Effect.fnUntraced(function*(params: Params) {
@@ -14,7 +18,9 @@ export const metadata = Effect.fnUntraced(function*(params: Params) {
   const ref = yield* parseCoreRef(params)
   const core = yield* CoreSource.use((source) => source.get(ref))
   if (core.COREDUMP_ENVIRON !== undefined) yield* addAudit("read-environment", core)
-  return HttpServerResponse.uint8Array(encodeCore(core), {
+  const body = new TextEncoder().encode(JSON.stringify(core))
+  yield* charge(body.length / bytesPerMilli)
+  return HttpServerResponse.uint8Array(body, {
     contentType: "application/json",
     headers: { "cache-control": "no-cache" }
   })

@@ -4,12 +4,15 @@ import {
   type CoreFile,
   CoreSource,
   coreStem,
+  type CurrentPrincipal,
   PreconditionFailed,
   type Problem,
   RangeNotSatisfiable
 } from "@koredump/core"
 import { Effect, Exit, Metric, Option, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { Admission } from "../admission/Admission.ts"
+import { decompressedWeight } from "../admission/requestKinds.ts"
 import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { formatAttachment } from "../http/contentDisposition.ts"
 import { evaluatePreconditions } from "../http/preconditions.ts"
@@ -17,8 +20,8 @@ import { readQuery, rejectParams, splitFlag } from "../http/query.ts"
 import { getNodejsResponse, type ReadFile, resetHttp10Connection, sendFile } from "../http/sendFile.ts"
 import { makeDefaultHeaders } from "../middleware/defaultHeaders.ts"
 import { addBytes, RequestInfo } from "../middleware/RequestInfo.ts"
+import { admit } from "./admit.ts"
 import type { CurrentAppOptions } from "./AppOptions.ts"
-import { ConcurrencyLimits } from "./ConcurrencyLimits.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
@@ -150,7 +153,7 @@ export const download = Effect.fnUntraced(
   ): Effect.fn.Return<
     Response,
     Problem,
-    ConcurrencyLimits | CoreSource | CurrentAppOptions | HttpServerRequest.HttpServerRequest | Scope.Scope
+    Admission | CoreSource | CurrentAppOptions | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
     const [decompress, rest] = yield* splitFlag(yield* readQuery, "decompress")
@@ -160,7 +163,7 @@ export const download = Effect.fnUntraced(
     const isHead = request.method === "HEAD"
     if (decompress) {
       if (isHead) return respondToHead(file, true)
-      yield* ConcurrencyLimits.use((limits) => limits.download)
+      yield* admit("download", decompressedWeight)
       return yield* sendDecompressed(file)
     }
     const { range: _, ...withoutRange } = request.headers
@@ -172,7 +175,7 @@ export const download = Effect.fnUntraced(
       return HttpServerResponse.empty({ status: 304, headers })
     }
     if (isHead) return respondToHead(file, false)
-    yield* ConcurrencyLimits.use((limits) => limits.download)
+    yield* admit("download")
     return yield* sendStored(file, decision === "none" ? undefined : decision)
   }
 )

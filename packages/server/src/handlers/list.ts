@@ -1,50 +1,71 @@
 import {
-  type CoreList,
   type CoreMetadata,
   type CoreQuery,
   CoreSource,
   type CoreSummary,
-  type CurrentPrincipal,
+  CurrentPrincipal,
   encodeCore,
   type ListParameters,
   needsHeavyFields,
   PartialList,
   type Problem
 } from "@koredump/core"
-import { Effect } from "effect"
-import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { Effect, Stream } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { Admission } from "../admission/Admission.ts"
 import { toJsonArrayResponse } from "../http/jsonArray.ts"
 import { getPath } from "../http/problemResponse.ts"
-import { addAudit } from "../middleware/RequestInfo.ts"
+import { streamJsonArray } from "../http/streamJsonArray.ts"
+import { addAudit, addBytes } from "../middleware/RequestInfo.ts"
+import { charge } from "./admit.ts"
 
-const encodeFields = (core: CoreMetadata, names: ReadonlyArray<string>) =>
-  new TextEncoder().encode(
-    JSON.stringify(Object.fromEntries(names.filter((name) => name in core).map((name) => [name, core[name]])))
-  )
+const encoder = new TextEncoder()
 
-/** Adds the heavy fields where they are readable. Omits cores that were removed in the meantime. */
-const loadHeavyFields = (cores: ReadonlyArray<CoreSummary>) =>
-  Effect.gen(function*() {
-    const source = yield* CoreSource
-    const loaded = yield* Effect.forEach(
-      cores,
+const encodeFields = (core: CoreMetadata, fields: NonNullable<CoreQuery["fields"]>): Uint8Array =>
+  encoder.encode(JSON.stringify(
+    fields === "all"
+      ? core
+      : Object.fromEntries(fields.filter((name) => name in core).map((name) => [name, core[name]]))
+  ))
+
+/** Cores that are encoded at a time: the rest follows when the client has received them. */
+const chunkSize = 64
+
+/** Cores whose heavy fields are loaded at a time. */
+const heavyConcurrency = 2
+
+/** The cores with their heavy fields where they are readable. Omits cores that were removed in the meantime. */
+const loadHeavyFields = (source: CoreSource["Service"], cores: ReadonlyArray<CoreSummary>) =>
+  Stream.fromIterable(cores, { chunkSize: 1 }).pipe(
+    Stream.mapEffect(
       (core) =>
         source.get(core).pipe(
-          Effect.catch((problem) => problem._tag === "CoreNotFound" ? Effect.void : Effect.succeed<CoreMetadata>(core))
+          Effect.catch((problem) => Effect.succeed(problem._tag === "CoreNotFound" ? undefined : core as CoreMetadata))
         ),
-      { concurrency: 4 }
-    )
-    return loaded.filter((core) => core !== undefined)
-  })
+      { concurrency: heavyConcurrency }
+    ),
+    Stream.filter((core) => core !== undefined)
+  )
 
-const encodeCores = Effect.fnUntraced(function*({ cores }: CoreList, query: CoreQuery) {
-  const loaded = needsHeavyFields(query) ? yield* loadHeavyFields(cores) : cores
-  const { fields } = query
-  if (fields === undefined) return cores.map(encodeCore)
-  if (fields === "all" || fields.includes("COREDUMP_ENVIRON")) {
-    for (const core of loaded) if ("COREDUMP_ENVIRON" in core) yield* addAudit("read-environment", core)
+/** The requested fields of the cores. They are loaded and encoded only as fast as the client receives them. */
+const encodeSelected = Effect.fnUntraced(function*(
+  cores: ReadonlyArray<CoreSummary>,
+  query: CoreQuery,
+  fields: NonNullable<CoreQuery["fields"]>
+) {
+  const source = yield* CoreSource
+  const principal = yield* CurrentPrincipal
+  if (!needsHeavyFields(query)) {
+    return Stream.map(Stream.fromIterable(cores, { chunkSize }), (core) => encodeFields(core, fields))
   }
-  return loaded.map((core) => fields === "all" ? encodeCore(core) : encodeFields(core, fields))
+  const hasEnvironment = fields === "all" || fields.includes("COREDUMP_ENVIRON")
+  return loadHeavyFields(source, cores).pipe(
+    Stream.tap((core) =>
+      hasEnvironment && "COREDUMP_ENVIRON" in core ? addAudit("read-environment", core) : Effect.void
+    ),
+    Stream.map((core) => encodeFields(core, fields)),
+    Stream.provideService(CurrentPrincipal, principal)
+  )
 })
 
 /** The link to the next page. Its path is fixed: a requested path of `//host/…` would be a link to another server. */
@@ -68,10 +89,11 @@ export const list = Effect.fnUntraced(
   function*({ strict = false, ...query }: typeof ListParameters.Type): Effect.fn.Return<
     HttpServerResponse.HttpServerResponse,
     Problem,
-    CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
+    Admission | CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
     const source = yield* CoreSource
+    const startedAt = performance.now()
     const result = yield* source.list(query)
     const { unreachable } = result
     if (strict && unreachable.length > 0) {
@@ -82,11 +104,23 @@ export const list = Effect.fnUntraced(
         }.`
       })
     }
-    return toJsonArrayResponse(yield* encodeCores(result, query), {
+    const headers = {
       "cache-control": "no-cache",
       "koredump-resource-version": result.resourceVersion,
       ...(unreachable.length === 0 ? {} : { "koredump-unreachable": joinNames(unreachable) }),
       ...(result.continue === undefined ? {} : { link: formatNextLink(request.url, result.continue) })
-    })
+    }
+    const { fields } = query
+    const response = fields === undefined
+      ? toJsonArrayResponse(result.cores.map(encodeCore), headers)
+      : HttpServerResponse.stream(
+        Stream.tap(
+          streamJsonArray(yield* encodeSelected(result.cores, query, fields)),
+          (chunk) => addBytes(chunk.length)
+        ),
+        { contentType: "application/json", headers }
+      )
+    yield* charge(performance.now() - startedAt)
+    return response
   }
 )

@@ -1,19 +1,21 @@
 import {
   type CoreEvent,
   CoreSource,
+  type CurrentPrincipal,
   encodeCore,
   NotAcceptable,
   type Problem,
   problemToJson,
   type WatchParameters
 } from "@koredump/core"
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, type Pull, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Admission } from "../admission/Admission.ts"
 import { getQuality, parseAccept } from "../http/accept.ts"
 import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { joinBytes } from "../http/joinBytes.ts"
 import { addBytes } from "../middleware/RequestInfo.ts"
-import { ConcurrencyLimits } from "./ConcurrencyLimits.ts"
+import { admit } from "./admit.ts"
 
 const encoder = new TextEncoder()
 
@@ -65,6 +67,45 @@ const makeEncodeEvent = (format: Format, isResumed: boolean) => {
 const encodeProblem = (format: Format) => (problem: Problem): Uint8Array =>
   joinBytes([format.before("ERROR", undefined), encoder.encode(JSON.stringify(problemToJson(problem))), format.after])
 
+/** A chunk ends with the event that reaches this size, in bytes. A watch holds one chunk until the client has received it. */
+const chunkBytes = 64 * 1024
+
+function* encodeEvents(events: Iterable<CoreEvent>, encode: ReturnType<typeof makeEncodeEvent>): Generator<Uint8Array> {
+  let parts: Array<Uint8Array> = []
+  let size = 0
+  for (const event of events) {
+    for (const part of encode(event)) {
+      parts.push(part)
+      size += part.length
+    }
+    if (size < chunkBytes) continue
+    yield joinBytes(parts)
+    parts = []
+    size = 0
+  }
+  if (size > 0) yield joinBytes(parts)
+}
+
+/** Encodes events chunk by chunk, so that events which the client does not take are not encoded. */
+const encodeChunks =
+  (encode: ReturnType<typeof makeEncodeEvent>) =>
+  <E, R>(events: Stream.Stream<CoreEvent, E, R>): Stream.Stream<Uint8Array, E, R> =>
+    Stream.transformPull(events, (pull) =>
+      Effect.sync(() => {
+        let chunks: Iterator<Uint8Array> | undefined
+        const next: typeof pull extends Pull.Pull<infer _, infer E2, infer Done, infer R2>
+          ? Pull.Pull<readonly [Uint8Array], E2, Done, R2>
+          : never = Effect.suspend(() => {
+            const chunk = chunks?.next()
+            if (chunk !== undefined && chunk.done !== true) return Effect.succeed([chunk.value] as const)
+            return Effect.flatMap(pull, (events) => {
+              chunks = encodeEvents(events, encode)
+              return next
+            })
+          })
+        return next
+      }))
+
 /**
  * `GET /apiv1/watch`: streams events until the client disconnects. A failure before the first event has its own status; a
  * later one is an ERROR event, which ends the stream.
@@ -73,11 +114,11 @@ export const watch = Effect.fnUntraced(
   function*({ resourceVersion, ...filter }: typeof WatchParameters.Type): Effect.fn.Return<
     HttpServerResponse.HttpServerResponse,
     Problem,
-    ConcurrencyLimits | CoreSource | HttpServerRequest.HttpServerRequest | Scope.Scope
+    Admission | CoreSource | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
     const source = yield* CoreSource
-    const limits = yield* ConcurrencyLimits
+    const { closing } = yield* Admission
     const format = negotiateFormat(request.headers["accept"])
     if (format === undefined) {
       return yield* new NotAcceptable({
@@ -100,15 +141,15 @@ export const watch = Effect.fnUntraced(
       })
     }
     const since = request.headers["last-event-id"] || resourceVersion
-    yield* limits.watch
+    yield* admit("watch")
     const events = yield* awaitFirstChunk(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
     const encode = makeEncodeEvent(format, since !== undefined)
     return HttpServerResponse.stream(
       events.pipe(
-        Stream.mapArray((chunk) => [joinBytes(chunk.flatMap(encode))]),
+        encodeChunks(encode),
         Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
         Stream.tap((chunk) => addBytes(chunk.length)),
-        Stream.interruptWhen(limits.closing)
+        Stream.interruptWhen(closing)
       ),
       options
     )

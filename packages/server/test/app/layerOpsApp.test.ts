@@ -28,7 +28,7 @@ describe("the ops port", () => {
       assert.match(metrics, /koredump_http_requests_total\{[^}]*route="\/apiv1\/cores\/download\/:node\/:id"[^}]*\} 1/)
       assert.match(metrics, /koredump_http_requests_total\{[^}]*route="unknown"[^}]*\} 1/)
       assert.match(metrics, /koredump_download_bytes_total \d+/)
-      assert.match(metrics, /koredump_downloads_running 0/)
+      assert.match(metrics, /koredump_requests_running\{kind="download"\} 0/)
       assert.strictEqual((yield* call(`${ops}/livez`, { method: "POST" })).statusCode, 405)
       assert.strictEqual((yield* call(`${ops}/apiv1/cores`)).statusCode, 404)
     }))

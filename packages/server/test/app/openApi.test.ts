@@ -87,11 +87,13 @@ const tries = {
 
 // Statuses that need another source, or another authorization.
 const elsewhere: Readonly<Record<string, ReadonlyArray<string>>> = {
-  "get /apiv1/cores": ["403"],
+  "get /apiv1/cores": ["403", "429"],
+  "get /apiv1/cores/metadata": ["429"],
   "get /apiv1/cores/download": ["403", "415"],
-  "head /apiv1/cores/download": ["403", "415"],
+  "head /apiv1/cores/download": ["403", "415", "429"],
+  "delete /apiv1/cores/delete": ["429"],
   "get /apiv1/watch": ["403"],
-  "get /apiv1/nodes": ["403"]
+  "get /apiv1/nodes": ["403", "429"]
 }
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

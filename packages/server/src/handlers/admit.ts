@@ -1,0 +1,19 @@
+import { CurrentPrincipal, type Problem } from "@koredump/core"
+import { Effect, type Scope } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { Admission } from "../admission/Admission.ts"
+import type { RequestKind } from "../admission/requestKinds.ts"
+
+/** The key of an authenticated caller. */
+const callerKey = Effect.map(CurrentPrincipal, ({ username }) => `user ${username}`)
+
+/** Waits until the request of the authenticated caller can run, see `Admission`. */
+export const admit = (
+  kind: RequestKind,
+  weight?: number
+): Effect.Effect<void, Problem, Admission | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope> =>
+  Effect.flatMap(callerKey, (caller) => Admission.use((admission) => admission.admit(kind, caller, weight)))
+
+/** Records that the authenticated caller has used the processor for this long, in milliseconds. */
+export const charge = (millis: number): Effect.Effect<void, never, Admission | CurrentPrincipal> =>
+  Effect.flatMap(callerKey, (caller) => Admission.use((admission) => admission.charge(caller, millis)))
