@@ -15,7 +15,7 @@ const levels: Readonly<Record<string, ReadonlyArray<string>>> = {
   core: ["common", "model", "pods", "source", "access", "cluster", "api", "testing"],
   kubernetes: ["api", "pods", "reviews"],
   "node-source": ["host", "journal", "pods", "cores"],
-  server: ["settings", "http", "middleware", "auth", "handlers", "app", "commands"],
+  server: ["settings", "http", "middleware", "admission", "auth", "handlers", "app", "commands"],
   transport: []
 }
 

@@ -25,7 +25,7 @@ interface Waiter {
 }
 
 interface KeyState {
-  /** Number of the key's last turn. Who had none is first. */
+  /** Number of the key's last turn. A key without a turn is first. */
   turn: number
   cost: number
   running: number
@@ -33,8 +33,8 @@ interface KeyState {
 }
 
 /**
- * Shares a capacity fairly between keys, for example callers: those who wait get their turn key by key, so one key with
- * many requests delays only itself. One effect always runs, even if it costs more than a limit, unless
+ * Shares a capacity fairly between keys, for example callers: waiting effects get their turn key by key, so one key with
+ * many effects delays only itself. One effect always runs, even if it costs more than a limit, unless
  * the capacity is 0.
  *
  * Unlike a semaphore, it bounds how many wait and how much one key can use.

@@ -36,7 +36,7 @@ export const requestKinds = {
   /** Lists of summaries and nodes. Encoded while they are sent. */
   list: { class: "heavy", share: 0.1, bytes: 2 * MiB, maxPerCaller: 4 },
   /** Core metadata, and lists with heavy fields: up to 8 MiB of JSON, as text, as an object and encoded. */
-  metadata: { class: "heavy", share: 0.14, bytes: 24 * MiB },
+  metadata: { class: "heavy", share: 0.15, bytes: 24 * MiB },
   /** Downloads. A decompressed download counts as several, see `decompressedWeight`. */
   download: { class: "stream", share: 0.2, bytes: 3 * MiB },
   /** Watches. */

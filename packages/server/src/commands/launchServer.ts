@@ -1,9 +1,11 @@
 import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, Effect, Layer, Option } from "effect"
 import type { HttpRouter } from "effect/http"
+import { detectMemoryLimit, toMaxConnections } from "../admission/memory.ts"
 import { layerServe, type ServeOptions } from "../app/layerServe.ts"
 import { parseDurationFlag } from "../settings/duration.ts"
 import { layerLogging, type LogLevelName } from "../settings/logging.ts"
+import { parseMemoryLimitFlag } from "../settings/memoryLimit.ts"
 import type { SettingsError } from "../settings/SettingsError.ts"
 
 /** The values of `commonFlags`. */
@@ -14,10 +16,11 @@ interface CommonSettings {
   readonly maxDownloads: number
   readonly maxWatches: number
   readonly maxChanges: number
+  readonly memoryLimit: Option.Option<string>
 }
 
 /** What differs between the modes of the server. */
-export interface ServerMode extends Pick<ServeOptions, "listen" | "opsListen" | "tls" | "node"> {
+export interface ServerMode extends Pick<ServeOptions, "listen" | "opsListen" | "tls" | "node" | "callerShare"> {
   readonly mode: "local" | "node" | "cluster"
   readonly authorization: Layer.Layer<Authorization | Authorizer, SettingsError>
   /** More middleware for the main port. */
@@ -38,6 +41,9 @@ export const launchServer = <E, R>(
   Effect.gen(function*() {
     const format = Option.getOrElse(settings.logFormat, () => process.stdout.isTTY ? "pretty" : "json")
     const gracePeriod = yield* parseDurationFlag("grace-period", settings.gracePeriod)
+    const memoryLimit = Option.isNone(settings.memoryLimit)
+      ? detectMemoryLimit()
+      : yield* parseMemoryLimitFlag(settings.memoryLimit.value)
     const begin = yield* Deferred.make<void>()
     // Only this user can access files that are created from here on, in particular the socket.
     if ("path" in serveOptions.listen) process.umask(0o177)
@@ -46,6 +52,8 @@ export const launchServer = <E, R>(
       gracePeriod,
       maxDownloads: settings.maxDownloads,
       maxWatches: settings.maxWatches,
+      memoryLimit,
+      maxConnections: toMaxConnections(memoryLimit),
       onListening: Effect.fnUntraced(function*(address) {
         const { node } = serveOptions
         yield* Effect.logInfo("Server listening").pipe(

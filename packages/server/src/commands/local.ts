@@ -37,6 +37,8 @@ export const local = Command.make(
       listen,
       ...yield* parseOpsListenFlag(settings.opsListen),
       mode: "local",
+      // All users of the host are the same caller.
+      callerShare: 1,
       node,
       authorization: layerNoAuthorization,
       ...(isSocket ? {} : { middleware: layerLoopbackOnly }),

@@ -14,6 +14,9 @@ const flags = {
   ...nodeFlags
 }
 
+/** The cluster server is one caller, for all of its own callers. Others need only a little. */
+const callerShare = 0.75
+
 /** `koredump-server node`: serves this host's cores to authenticated callers on the network. */
 export const node = Command.make(
   "node",
@@ -26,6 +29,6 @@ export const node = Command.make(
     })
     const name = yield* resolveNodeName(settings)
     const source = yield* makeNodeSource(settings, name, kubeApi)
-    return yield* launchServer(settings, { ...mode, mode: "node", node: name }, source)
+    return yield* launchServer(settings, { ...mode, mode: "node", node: name, callerShare }, source)
   })
 ).pipe(Command.withDescription("Serve the cores of this host to authenticated callers (node agent)"))

@@ -102,7 +102,8 @@ export const commonFlags = {
   ),
   maxDownloads: whole("max-downloads", 64, "Maximum concurrent downloads"),
   maxWatches: whole("max-watches", 1000, "Maximum concurrent watches"),
-  maxChanges: whole("max-changes", 16_384, "Changes kept for watches")
+  maxChanges: whole("max-changes", 16_384, "Changes kept for watches"),
+  memoryLimit: optionalText("memory-limit", "SIZE", "Memory limit (default: that of the container)")
 }
 
 /** The flags of the servers of one host. */
