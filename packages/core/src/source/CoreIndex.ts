@@ -1,10 +1,11 @@
 import { Clock, Duration, Effect, Equal, Metric, Option, Random, Stream } from "effect"
 import type { CoreSummary, UnversionedCore } from "../model/Core.ts"
 import type { CoreChange } from "../model/CoreEvent.ts"
-import type { CoreRef } from "../model/CoreId.ts"
+import { type CoreRef, refKey } from "../model/CoreId.ts"
 import { ResourceVersionExpired } from "../model/Problem.ts"
 import { ChangeLog, type LoggedChange } from "./ChangeLog.ts"
-import { type CoreFilter, matchesFilter } from "./CoreFilter.ts"
+import { compileFilter, type CoreFilter, matchesFilter } from "./CoreFilter.ts"
+import { comparePositions, type CorePosition, toPosition } from "./CorePosition.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 import { type ChangesOptions, type CoreList, heartbeatInterval } from "./CoreSource.ts"
 import { OrderedCores } from "./OrderedCores.ts"
@@ -116,13 +117,48 @@ export class CoreIndex {
     })
   }
 
+  /**
+   * The cores as they are now, and then changes. Cores are read page by page, so a watch whose client does not read holds no
+   * copy of the index.
+   */
   #replay(filter: CoreFilter): Stream.Stream<CoreChange, ResourceVersionExpired> {
     const { sequence } = this.#log
-    const current = this.list(filter).cores.map((object): CoreChange => ({ type: "ADDED", object }))
-    return Stream.fromIterable(current, { chunkSize }).pipe(
+    return Stream.suspend(() => this.#readPages(sequence, compileFilter(filter))).pipe(
       Stream.concat(Stream.sync(() => this.#toBookmark(sequence))),
       Stream.concat(this.#follow(sequence, filter))
     )
+  }
+
+  /** Reads the cores as they were at a sequence number. Those that change before they are read come last. */
+  #readPages(
+    sequence: number,
+    matches: (core: CoreSummary) => boolean
+  ): Stream.Stream<CoreChange, ResourceVersionExpired> {
+    const toEvents = (cores: ReadonlyArray<CoreSummary>) =>
+      cores.filter(matches).map((object): CoreChange => ({ type: "ADDED", object }))
+    const changed = new Set<string>()
+    const unread: Array<CoreSummary> = []
+    let position: CorePosition | undefined
+    let handled = sequence
+    const readPage = Effect.gen({ self: this }, function*() {
+      const changes = this.#log.readAfter(handled, Number.POSITIVE_INFINITY)
+      if (changes === undefined) return yield* this.#overtake
+      handled += changes.length
+      for (const { after, before } of changes) {
+        const key = refKey((before ?? after)!)
+        if (changed.has(key)) continue
+        changed.add(key)
+        const isRead = before !== undefined && position !== undefined &&
+          comparePositions(toPosition(before), position) <= 0
+        if (before !== undefined && !isRead) unread.push(before)
+      }
+      const page = this.#cores.readAfter(position, chunkSize)
+      const last = page.at(-1)
+      if (last === undefined) return [toEvents(unread), Option.none<void>()] as const
+      position = toPosition(last)
+      return [toEvents(page.filter((core) => !changed.has(refKey(core)))), Option.some<void>(undefined)] as const
+    })
+    return Stream.paginate(undefined as void, () => readPage)
   }
 
   /** The changes after a sequence number, and a BOOKMARK at every heartbeat interval, whatever else happens. */
@@ -146,10 +182,7 @@ export class CoreIndex {
                   ] as const
                 }
                 const changes = this.#log.readAfter(sequence, chunkSize)
-                if (changes === undefined) {
-                  yield* Metric.update(overtaken, 1)
-                  return yield* expired
-                }
+                if (changes === undefined) return yield* this.#overtake
                 return [
                   changes.flatMap((change) => this.#toEvents(change, filter)),
                   Option.some({ sequence: sequence + changes.length, heartbeatAt })
@@ -158,6 +191,11 @@ export class CoreIndex {
           )
       )
     )
+  }
+
+  /** Ends a watch that is too slow. */
+  get #overtake(): Effect.Effect<never, ResourceVersionExpired> {
+    return Effect.andThen(Metric.update(overtaken, 1), Effect.fail(expired))
   }
 
   #toEvents({ after, before, sequence }: LoggedChange, filter: CoreFilter): ReadonlyArray<CoreChange> {

@@ -74,6 +74,17 @@ export class OrderedCores {
     return found
   }
 
+  /** Up to `limit` cores after a position, oldest first. Undefined: from the start. */
+  readAfter(position: CorePosition | undefined, limit: number): ReadonlyArray<CoreSummary> {
+    let start = 0
+    if (position !== undefined) {
+      start = this.#findIndex(position)
+      const found = this.#ordered[start]
+      if (found !== undefined && comparePositions(found.position, position) === 0) start += 1
+    }
+    return this.#ordered.slice(start, start + limit).map(({ core }) => core)
+  }
+
   /** The page of matching cores that the query selects. */
   list(query: CoreQuery): CorePage {
     const candidates = this.#findCandidates(query)

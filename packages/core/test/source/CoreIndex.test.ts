@@ -56,6 +56,56 @@ describe("CoreIndex", () => {
       assert.deepStrictEqual(pids(index, { id, node: [] }), [])
     }))
 
+  it.effect("replays the cores as they are at the start, even if they change before they are read", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make()
+      for (let pid = 1; pid <= 1200; pid++) index.put(core(pid))
+      let isFirst = true
+      const events = yield* index.changes().pipe(
+        Stream.tap(() =>
+          Effect.sync(() => {
+            if (!isFirst) return
+            isFirst = false
+            index.put(core(1, { title: "changed after it was read" }))
+            index.put(core(1100, { title: "changed before it is read" }))
+            index.put(core(1100, { title: "changed again" }))
+            index.remove(core(1000))
+            index.put(core(2000))
+            index.put(core(3000, { COREDUMP_TIMESTAMP: formatTimestamp(noon)! }))
+            index.put(core(600, { COREDUMP_TIMESTAMP: formatTimestamp(noon + 3_000_000_000)! }))
+          })
+        ),
+        Stream.take(1200 + 1 + 7),
+        Stream.runCollect
+      )
+      const replay = events.slice(0, 1200)
+      const seen = replay.map((event) => event.type === "ADDED" ? event.object.COREDUMP_PID! : 0)
+      assert.deepStrictEqual(seen.toSorted((a, b) => a - b), Array.from({ length: 1200 }, (_, i) => i + 1))
+      assert.isTrue(replay.every((event) => event.type === "ADDED" && event.object.title === undefined))
+      assert.deepStrictEqual(events.slice(1200).map(formatEvent), [
+        "BOOKMARK",
+        "MODIFIED 1",
+        "MODIFIED 1100",
+        "MODIFIED 1100",
+        "DELETED 1000",
+        "ADDED 2000",
+        "ADDED 3000",
+        "MODIFIED 600"
+      ])
+    }))
+
+  it.effect("ends a replay that is slower than the changes", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make({ maxChanges: 10 })
+      for (let pid = 1; pid <= 600; pid++) index.put(core(pid))
+      const exit = yield* index.changes().pipe(
+        Stream.tap(() => Effect.sync(() => index.put(core(1, { title: String(index.resourceVersion) })))),
+        Stream.runDrain,
+        Effect.flip
+      )
+      assert.strictEqual(exit._tag, "ResourceVersionExpired")
+    }))
+
   it.effect("ignores a change that changes nothing", () =>
     Effect.gen(function*() {
       const index = yield* CoreIndex.make()
