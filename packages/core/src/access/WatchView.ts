@@ -15,6 +15,12 @@ interface WatchViewOptions {
   readonly since?: string | undefined
 }
 
+/**
+ * Cores that a watch tracks. Many watches with many cores each would use up the memory of the server. With more cores, the
+ * watch no longer tracks them, and ends when permissions change.
+ */
+const maxTracked = 2000
+
 type ChangeOfCore = Exclude<CoreChange, { readonly type: "BOOKMARK" }>
 
 /**
@@ -23,7 +29,9 @@ type ChangeOfCore = Exclude<CoreChange, { readonly type: "BOOKMARK" }>
  */
 export class WatchView {
   readonly #isVisible: (core: CoreSummary) => boolean
-  readonly #shown: Map<string, CoreSummary> | undefined
+  #shown: Map<string, CoreSummary> | undefined
+  #connections = 0
+  #isExpired = false
   readonly #diff: ReplayDiff<string, Set<string>>
   /** The version of the list given to `load`. Undefined when the watch has reached it. */
   #listedVersion: string | undefined
@@ -49,9 +57,19 @@ export class WatchView {
     return this.#listedVersion === undefined
   }
 
+  /** Whether the view tracks the cores that were shown, so that it can show the difference after permissions change. */
+  get isTracking(): boolean {
+    return this.#shown !== undefined
+  }
+
+  /** Whether the difference became too large to show: the watch must end. */
+  get isExpired(): boolean {
+    return this.#isExpired
+  }
+
   /** Marks the visible cores of a current list as shown: a caller who resumes has them after the changes up to that list. */
   load({ cores, resourceVersion }: CoreList): void {
-    for (const core of cores) if (this.#isVisible(core)) this.#shown?.set(refKey(core), core)
+    for (const core of cores) if (this.#isVisible(core)) this.#track(refKey(core), core)
     if (resourceVersion !== this.since) this.#listedVersion = resourceVersion
   }
 
@@ -62,6 +80,7 @@ export class WatchView {
 
   /** Starts a connection to the source. */
   connect(): void {
+    this.#connections += 1
     this.#diff.connect()
   }
 
@@ -87,15 +106,24 @@ export class WatchView {
       return this.#toVisibleChange(event)
     }
     if (!this.#isVisible(event.object)) return []
-    replayed.add(key)
+    if (this.#shown !== undefined) replayed.add(key)
     return this.#toReplayChange(key, event.object)
   }
 
   #toReplayChange(key: string, core: CoreSummary): ReadonlyArray<CoreChange> {
     const before = this.#shown?.get(key)
-    this.#shown?.set(key, core)
+    this.#track(key, core)
     if (before === undefined) return [{ type: "ADDED", object: core }]
     return before.resourceVersion === core.resourceVersion ? [] : [{ type: "MODIFIED", object: core }]
+  }
+
+  #track(key: string, core: CoreSummary): void {
+    if (this.#shown === undefined) return
+    this.#shown.set(key, core)
+    if (this.#shown.size <= maxTracked) return
+    this.#shown = undefined
+    // The cores that are gone are reported at the end of the replay, and now they are unknown.
+    this.#isExpired ||= this.isReplaying && this.#connections > 1
   }
 
   #deleteGone(resourceVersion: string): ReadonlyArray<CoreChange> {
@@ -113,7 +141,7 @@ export class WatchView {
     const key = refKey(object)
     const before = this.#findBefore(event, key)
     if (type !== "DELETED" && this.#isVisible(object)) {
-      this.#shown?.set(key, object)
+      this.#track(key, object)
       // `previous` is kept only if it was visible.
       return [before === undefined ? { type: "ADDED", object } : event]
     }

@@ -89,7 +89,8 @@ const showVisible = (view: WatchView, decisions: AccessDecisions) =>
             return isReplay ? visible : visible.map((event) => addEventScope(event, decisions))
           })
           return [view, visible] as const
-        })
+        }),
+        Effect.filterOrFail(() => !view.isExpired, () => expired)
       )
   )
 
@@ -105,7 +106,7 @@ const reconnectOnChange = (
   let changed: ReadonlyArray<AccessDecision> = []
   const applyOrExpire = (decided: ReadonlyArray<AccessDecision>) =>
     Effect.suspend(() => {
-      if (!view.isCaughtUp) return Effect.fail(expired)
+      if (!view.isCaughtUp || !view.isTracking) return Effect.fail(expired)
       changed = decided
       return Effect.void
     })
@@ -132,9 +133,9 @@ const reconnectOnChange = (
  * - A caller who sees all cores, or all cores of the namespaces in the filter, gets the stream of the source.
  * - A caller who sees the cores of all pods, but not of nodes, gets the visible events.
  * - Other callers see cores by namespace. When their permissions change, the source replays the current cores, and the
- *   caller gets the difference to what was shown.
+ *   caller gets the difference to what was shown. If they see very many cores, the watch does not track them.
  *
- * The first two kinds of watch do not track what they have shown. When permissions change, they end with
+ * A watch that does not track what it has shown, as the first two kinds, ends when permissions change, with
  * `ResourceVersionExpired`, and the client lists again. A watch of any kind also fails with it when it resumes from a
  * version at which the caller saw another part of the cores.
  */

@@ -43,3 +43,37 @@ describe.each([true, false])("WatchView (tracks what it has shown: %s)", (tracks
     assert.deepStrictEqual(applyAll([event], tracksShown), [])
   })
 })
+
+const numbered = (i: number): CoreSummary => ({ ...core("shop"), node: `node-${i}` })
+
+describe("a WatchView of very many cores", () => {
+  const bookmark: CoreChange = { type: "BOOKMARK", object: { resourceVersion: "a-1" } }
+
+  const replay = (view: WatchView, count: number) => {
+    view.connect()
+    const shown = Array.from({ length: count }, (_, i) => view.applyEvent({ type: "ADDED", object: numbered(i) }))
+    return [...shown, view.applyEvent(bookmark)].flat()
+  }
+
+  it("stops tracking them, and shows them all the same", () => {
+    const view = new WatchView({ isVisible, tracksShown: true })
+    assert.lengthOf(replay(view, 2001), 2002)
+    assert.deepStrictEqual([view.isTracking, view.isExpired], [false, false])
+    const deleted: CoreChange = { type: "DELETED", object: { ...numbered(5), resourceVersion: "a-2" } }
+    assert.deepStrictEqual(view.applyEvent(deleted), [deleted])
+  })
+
+  it("tracks up to 2,000", () => {
+    const view = new WatchView({ isVisible, tracksShown: true })
+    replay(view, 2000)
+    assert.isTrue(view.isTracking)
+  })
+
+  it("expires if there are too many in the replay after permissions have changed", () => {
+    const view = new WatchView({ isVisible, tracksShown: true })
+    replay(view, 10)
+    view.expire()
+    replay(view, 2001)
+    assert.isTrue(view.isExpired)
+  })
+})
