@@ -20,6 +20,15 @@ const nameOfNodes = "@"
 const toTargetName = ({ namespace, resource }: AccessTarget) =>
   namespace ?? (resource === "nodecoredumps" ? nameOfNodes : nameOfAll)
 
+const toKeyOfName = (name: string) =>
+  toKey(
+    name === nameOfAll
+      ? allCoredumps
+      : name === nameOfNodes
+      ? nodeCoredumps
+      : { resource: "coredumps", namespace: name }
+  )
+
 /** A decision on one target. */
 export interface AccessDecision {
   readonly target: AccessTarget
@@ -33,6 +42,8 @@ export interface AccessDecision {
 export class AccessDecisions {
   readonly #isAllowed: (target: AccessTarget) => Effect.Effect<boolean, NotReady>
   readonly #decisions = new Map<string, AccessDecision>()
+  /** What `names` returns until decisions change: every event of a watch contains it. */
+  #names: ReadonlyArray<string> | undefined
 
   constructor(isAllowed: (target: AccessTarget) => Effect.Effect<boolean, NotReady>) {
     this.#isAllowed = isAllowed
@@ -55,10 +66,11 @@ export class AccessDecisions {
 
   /** Sorted names of the allowed targets: namespaces, `*` for all namespaces, `@` for cores that belong to no pod. */
   get names(): ReadonlyArray<string> {
-    return [...this.#decisions.values()]
+    this.#names ??= [...this.#decisions.values()]
       .filter(({ isAllowed }) => isAllowed)
       .map(({ target }) => toTargetName(target))
       .toSorted()
+    return this.#names
   }
 
   /** The name of the target that allows the core, as in `names`. */
@@ -67,9 +79,9 @@ export class AccessDecisions {
     return target.resource === "coredumps" && this.everywhere ? nameOfAll : toTargetName(target)
   }
 
-  /** Whether the target with this name is allowed. */
-  allowsName(name: string): boolean {
-    return this.names.includes(name)
+  /** Whether the target with this name is denied. A target without a decision is not. */
+  deniesName(name: string): boolean {
+    return this.#decisions.get(toKeyOfName(name))?.isAllowed === false
   }
 
   /** Whether the core is allowed. */
@@ -97,11 +109,6 @@ export class AccessDecisions {
           )
       )
     )
-  }
-
-  /** Decides on the targets with these names. */
-  decideNames(names: Iterable<string>): Effect.Effect<void, NotReady> {
-    return this.decideNamespaces([...names].filter((name) => name !== nameOfAll && name !== nameOfNodes))
   }
 
   /** Decides on all of these cores. */
@@ -137,7 +144,7 @@ export class AccessDecisions {
 
   /** Replaces decisions. */
   apply(decisions: ReadonlyArray<AccessDecision>): void {
-    for (const decision of decisions) this.#decisions.set(toKey(decision.target), decision)
+    for (const decision of decisions) this.#set(decision)
   }
 
   #allowsKey(key: string): boolean {
@@ -149,8 +156,13 @@ export class AccessDecisions {
     return Effect.forEach(undecided, (target) =>
       Effect.map(this.#isAllowed(target), (isAllowed) => {
         if (this.#decisions.size >= maxDecisions) this.#dropDenials()
-        this.#decisions.set(toKey(target), { target, isAllowed })
+        this.#set({ target, isAllowed })
       }), { concurrency, discard: true })
+  }
+
+  #set(decision: AccessDecision): void {
+    this.#decisions.set(toKey(decision.target), decision)
+    this.#names = undefined
   }
 
   #dropDenials(): void {

@@ -19,6 +19,8 @@ export const permissions = {
   delete: { verb: "delete" }
 } as const satisfies Record<string, Permission>
 
+const parallel = { concurrency: "unbounded", discard: true } as const
+
 const describeRequest = ({ namespace, resource, subresource, verb }: AccessRequest) => {
   const place = resource === "nodecoredumps"
     ? ""
@@ -80,19 +82,52 @@ export class CallerAccess {
 
   /**
    * Fails unless the caller sees the core and has the permission for it. A core is visible with permission to get or list
-   * it. A hidden core is `CoreNotFound`, like one that does not exist.
+   * it. A hidden core is `CoreNotFound`, like one that does not exist, and takes as long. `neighbors` are all cores of the
+   * node.
    */
   requireCore(
     permission: Permission,
     core: CoreSummary | undefined,
-    { id, node }: CoreRef
+    { id, node }: CoreRef,
+    neighbors: Effect.Effect<ReadonlyArray<CoreSummary>, Problem>
   ): Effect.Effect<void, Problem> {
     return Effect.gen({ self: this }, function*() {
-      if (core === undefined) return yield* new CoreNotFound({ id, node })
-      const canGet = yield* this.isAllowedOn(permissions.get, core)
-      if (!canGet && !(yield* this.isAllowedOn(permissions.list, core))) return yield* new CoreNotFound({ id, node })
-      const isAllowed = permission === permissions.get ? canGet : yield* this.isAllowedOn(permission, core)
+      const visibility = yield* this.#findVisibility(core, neighbors)
+      if (core === undefined || visibility === "hidden") return yield* new CoreNotFound({ id, node })
+      const isAllowed = permission === permissions.get
+        ? visibility === "get"
+        : yield* this.isAllowedOn(permission, core)
       if (!isAllowed) return yield* this.forbidden(permission, requiredPermission(core))
+    })
+  }
+
+  /**
+   * How the caller sees the core. The time of the answer must not reveal whether a hidden core exists. So, at the same
+   * time as on the core, this decides on every namespace with cores on the node, whether or not the core exists, and waits
+   * for all of these decisions unless the caller can get the core.
+   */
+  #findVisibility(
+    core: CoreSummary | undefined,
+    neighbors: Effect.Effect<ReadonlyArray<CoreSummary>, Problem>
+  ): Effect.Effect<"get" | "list" | "hidden", Problem> {
+    return Effect.gen({ self: this }, function*() {
+      const get = this.makeDecisions(permissions.get)
+      const list = this.makeDecisions(permissions.list)
+      yield* Effect.all([get.decide, list.decide], parallel)
+      const own = core === undefined ? [] : [core]
+      if (!own.some(get.allows) && !(get.everywhere && list.everywhere)) {
+        const decideOwn = yield* Effect.cached(get.decideCores(own))
+        const isVisible = Effect.andThen(
+          decideOwn,
+          Effect.suspend(() => own.some(get.allows) ? Effect.void : Effect.never)
+        )
+        const decideAll = Effect.flatMap(neighbors, (cores) => {
+          const others = cores.filter(({ namespace }) => namespace !== core?.namespace)
+          return Effect.all([decideOwn, get.decideCores(others), list.decideCores([...own, ...cores])], parallel)
+        })
+        yield* Effect.raceFirst(isVisible, decideAll)
+      }
+      return own.some(get.allows) ? "get" : own.some(list.allows) ? "list" : "hidden"
     })
   }
 }

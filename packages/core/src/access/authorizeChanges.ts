@@ -5,7 +5,13 @@ import { NodeFailed, NotReady, type Problem, ResourceVersionExpired } from "../m
 import type { ChangesOptions, CoreList, CoreSource } from "../source/CoreSource.ts"
 import type { AccessDecision, AccessDecisions } from "./AccessDecisions.ts"
 import { type CallerAccess, permissions } from "./CallerAccess.ts"
-import { formatScopedVersion, isSameScope, parseScopedVersion, type ScopedVersion } from "./scopedVersion.ts"
+import {
+  formatScopedVersion,
+  isSameScope,
+  isWithdrawn,
+  parseScopedVersion,
+  type ScopedVersion
+} from "./scopedVersion.ts"
 import { WatchView } from "./WatchView.ts"
 
 type Source = CoreSource["Service"]
@@ -58,35 +64,56 @@ const toCores = (events: ReadonlyArray<CoreChange>): ReadonlyArray<CoreSummary> 
     event.type === "BOOKMARK" ? [] : event.previous === undefined ? [event.object] : [event.object, event.previous]
   )
 
-/** The current cores, for a watch that resumes. Fails with `expired` if the caller now sees another part of the cores. */
-const requireSameScope = Effect.fnUntraced(function*(
+/** A watch that resumes: the current cores, and a check of each core that has changed since the version. */
+interface Resumed {
+  readonly current: CoreList
+  readonly requireSame: (cores: ReadonlyArray<CoreSummary>) => Effect.Effect<void, Problem>
+}
+
+/** Fails with `expired` if the caller now sees another part of the cores than at this version. */
+const resume = Effect.fnUntraced(function*(
   source: Source,
   access: CallerAccess,
   filter: ChangesOptions["filter"] = {},
   scoped: ScopedVersion | undefined
-): Effect.fn.Return<CoreList, Problem> {
+): Effect.fn.Return<Resumed, Problem> {
   const current = yield* source.list(filter)
   const decisions = access.makeDecisions(permissions[scoped?.verb ?? "list"])
-  yield* decisions.decideNames(scoped?.names ?? [])
+  if (scoped === undefined) {
+    yield* decisions.decide
+    return seesAll(decisions, filter.namespace) ? { current, requireSame: () => Effect.void } : yield* expired
+  }
   yield* decisions.decideCores(current.cores)
-  const isSame = scoped === undefined
-    ? seesAll(decisions, filter.namespace)
-    : isSameScope(scoped, current.cores, decisions)
-  return isSame ? current : yield* expired
+  if (!isSameScope(scoped, current.cores, decisions)) return yield* expired
+  return {
+    current,
+    requireSame: (cores) =>
+      Effect.andThen(
+        withRetries(decisions.decideCores(cores)),
+        Effect.suspend(() =>
+          cores.some((core) => isWithdrawn(scoped, core, decisions)) ? Effect.fail(expired) : Effect.void
+        )
+      )
+  }
 })
 
 /** Converts the events of the source to those that the caller receives. */
-const showVisible = (view: WatchView, decisions: AccessDecisions) =>
+const showVisible = (view: WatchView, decisions: AccessDecisions, resumed: Resumed | undefined) =>
   Stream.mapAccumArrayEffect(
     () => view,
     (view, events: ReadonlyArray<CoreChange>) =>
       withRetries(decisions.decideCores(toCores(events))).pipe(
+        Effect.andThen(Effect.suspend(() =>
+          resumed === undefined || view.isCaughtUp ? Effect.void : resumed.requireSame(toCores(events))
+        )),
         Effect.map(() => {
           const visible = events.flatMap((event) => {
             // A watch cannot resume within a replay, so the versions there need no scope.
             const isReplay = view.isReplaying && event.type !== "BOOKMARK"
             const visible = view.applyEvent(event)
-            return isReplay ? visible : visible.map((event) => addEventScope(event, decisions))
+            return isReplay ? visible : visible.map((event) =>
+              addEventScope(event, decisions)
+            )
           })
           return [view, visible] as const
         }),
@@ -155,21 +182,21 @@ export const authorizeChanges =
         return scoped === undefined ? endOnChange(source.changes(options)) : yield* expired
       }
 
-      const current = since === undefined ? undefined : yield* requireSameScope(source, access, filter, scoped)
+      const resumed = since === undefined ? undefined : yield* resume(source, access, filter, scoped)
       const view = new WatchView({
         isVisible: decisions.allows,
         tracksShown: !decisions.everywhere,
         since: scoped?.version ?? since
       })
-      const show = showVisible(view, decisions)
+      const show = showVisible(view, decisions, resumed)
       if (decisions.everywhere) {
         view.connect()
         return source.changes({ ...options, ...(view.since === undefined ? {} : { since: view.since }) })
           .pipe(endOnChange, show)
       }
-      if (current !== undefined) {
-        yield* decisions.decideCores(current.cores)
-        view.load(current)
+      if (resumed !== undefined) {
+        yield* decisions.decideCores(resumed.current.cores)
+        view.load(resumed.current)
       }
       return reconnectOnChange(source, filter, view, decisions, changedDecisions).pipe(show)
     }))

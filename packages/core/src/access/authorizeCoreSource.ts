@@ -1,4 +1,5 @@
 import { type Duration, Effect } from "effect"
+import type { CoreSummary } from "../model/Core.ts"
 import type { CoreRef } from "../model/CoreId.ts"
 import { CoreSource } from "../source/CoreSource.ts"
 import type { Principal } from "./Authenticator.ts"
@@ -37,12 +38,19 @@ export const authorizeCoreSource = (
 ): CoreSource["Service"] => {
   const access = new CallerAccess(principal, authorizer)
 
+  const requireCore = (permission: Permission, core: CoreSummary | undefined, ref: CoreRef) =>
+    access.requireCore(
+      permission,
+      core,
+      ref,
+      Effect.map(source.list({ node: [ref.node], state: "any" }), ({ cores }) => cores)
+    )
+
   /** Checks a permission for a core by its summary. */
   const requirePermission = (permission: Permission, ref: CoreRef) =>
     Effect.flatMap(
       source.list({ id: [ref.id], node: [ref.node], state: "any" }),
-      ({ cores }) =>
-        access.requireCore(permission, cores.find(({ id, node }) => id === ref.id && node === ref.node), ref)
+      ({ cores }) => requireCore(permission, cores.find(({ id, node }) => id === ref.id && node === ref.node), ref)
     )
 
   return CoreSource.of({
@@ -51,7 +59,7 @@ export const authorizeCoreSource = (
       yield* requirePermission(permissions.get, ref)
       const core = yield* source.get(ref)
       // The pod identity may be newer than that of the list, and decides on what is returned.
-      yield* access.requireCore(permissions.get, core, ref)
+      yield* requireCore(permissions.get, core, ref)
       if (core.COREDUMP_ENVIRON === undefined) return core
       if (yield* access.isAllowedOn(permissions.getContent, core)) return core
       const { COREDUMP_ENVIRON: _, ...redacted } = core

@@ -28,10 +28,15 @@ export const formatScopedVersion = (version: string, verb: ScopeVerb, { names }:
   return addScope(version, `${verb === "list" ? "l" : "w"}${text.length > maxLength ? tooManyNames : text}`)
 }
 
-/** Parses a version. Returns undefined for a version without scope. */
+/**
+ * Parses a version. Returns undefined for a version without scope, or with a scope that no server made. Such a version
+ * cannot be used.
+ */
 export const parseScopedVersion = (text: string): ScopedVersion | undefined => {
   const { scope, version } = splitScope(text) ?? {}
-  if (version === undefined || scope === undefined || !/^[lw]/.test(scope)) return undefined
+  if (version === undefined || scope === undefined || !/^[lw]/.test(scope) || scope.length > maxLength + 1) {
+    return undefined
+  }
   const names = scope.slice(1)
   return {
     version,
@@ -42,7 +47,9 @@ export const parseScopedVersion = (text: string): ScopedVersion | undefined => {
 
 /**
  * Whether the caller sees the same part of the cores as at this version, apart from cores that came later: no permission
- * is withdrawn, and no core is visible now that existed then and was hidden. `cores` are the current cores.
+ * for current cores is withdrawn, and no core is visible now that existed then and was hidden. `cores` are the current
+ * cores, and all of them are decided. The client chose the names, so no name is decided on because it is in the version.
+ * Use `isWithdrawn` for cores that are gone.
  */
 export const isSameScope = (
   { names, version }: ScopedVersion,
@@ -51,8 +58,12 @@ export const isSameScope = (
 ): boolean => {
   if (names === undefined) return true
   const before = new Set(names)
-  return names.every((name) => decisions.allowsName(name)) &&
+  return !names.some((name) => decisions.deniesName(name)) &&
     cores.every((core) =>
       !decisions.allows(core) || before.has(decisions.toName(core)) || isNewerVersion(core.resourceVersion, version)
     )
 }
+
+/** Whether the caller could see the core at this version, and now cannot. The core must be decided. */
+export const isWithdrawn = ({ names }: ScopedVersion, core: CoreSummary, decisions: AccessDecisions): boolean =>
+  names !== undefined && !decisions.allows(core) && names.includes(decisions.toName(core))
