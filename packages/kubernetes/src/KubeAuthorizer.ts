@@ -1,4 +1,4 @@
-import { type AccessRequest, Authorizer, type Principal } from "@koredump/core"
+import { type AccessRequest, Authorizer, FairQueue, NotReady, type Principal } from "@koredump/core"
 import { Effect, Layer, Schema } from "effect"
 import { KubeApi } from "./api/KubeApi.ts"
 import { makeReviewCache, toDigest } from "./reviews/makeReviewCache.ts"
@@ -10,6 +10,13 @@ export const apiGroup = "koredump.dev"
 const apiVersion = "v1alpha1"
 
 const capacity = 50_000
+
+/** Each caller has a share: one who can see few of many namespaces needs many reviews, and delays nobody else. */
+const limits = { capacity: 32, maxRunningPerKey: 8, maxWaitingPerKey: 1000, maxWaiting: 10_000 }
+
+const kind = "SubjectAccessReview"
+
+const busy = new NotReady({ detail: "Authorization is unavailable: too many of your access reviews are waiting." })
 
 const SubjectAccessReviewStatus = Schema.Struct({
   allowed: Schema.Boolean,
@@ -37,14 +44,20 @@ const make = Effect.gen(function*() {
   const { degradedReason, review } = makeReviewClient(yield* KubeApi, {
     path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     apiVersion: "authorization.k8s.io/v1",
-    kind: "SubjectAccessReview",
+    kind,
     resource: "subjectaccessreviews.authorization.k8s.io"
   }, SubjectAccessReviewStatus)
 
+  const queue = new FairQueue(limits)
+
   const cached = yield* makeReviewCache({
+    kind,
     capacity,
     review: (spec: ReturnType<typeof toSpec>) =>
-      Effect.map(review(spec), ({ allowed, denied }) => allowed && denied !== true),
+      review(spec, queue, spec.user).pipe(
+        Effect.catchTag("QueueFull", () => Effect.fail(busy)),
+        Effect.map(({ allowed, denied }) => allowed && denied !== true)
+      ),
     accepts: (allowed: boolean) => allowed
   })
 

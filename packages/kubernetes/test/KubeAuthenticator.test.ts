@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Authenticator } from "@koredump/core"
+import { Authenticator, maxTokenLength } from "@koredump/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { KubeApiError } from "../src/api/KubeApi.ts"
@@ -155,7 +155,7 @@ describe("layerKubeAuthenticator", () => {
       )
     }))
 
-  it.effect.each(["", "a b", "a\nb", "tökén", "x".repeat(16 * 1024 + 1)])(
+  it.effect.each(["", "a b", "a\nb", "tökén", "x".repeat(maxTokenLength + 1)])(
     "rejects the token %j without a review",
     (token) =>
       withAnswers(

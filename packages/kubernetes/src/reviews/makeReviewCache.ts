@@ -1,5 +1,10 @@
-import { Cache, Duration, Effect, Equal, Exit, Hash } from "effect"
+import { Cache, Duration, Effect, Equal, Exit, Fiber, Hash, Metric, Option } from "effect"
 import { createHash } from "node:crypto"
+
+const cacheHits = Metric.counter("koredump_kubernetes_review_cache_hits_total", {
+  description: "Access decisions that needed no review of their own, by kind",
+  incremental: true
+})
 
 /** How long a positive answer is cached: revoked permissions and tokens keep working for this long. */
 const acceptedTtl = Duration.seconds(10)
@@ -32,32 +37,50 @@ class ReviewKey<Subject> {
 export const toDigest = (subject: string): string => createHash("sha256").update(subject).digest("base64")
 
 /**
- * Caches the answers to at most `capacity` reviews, for seconds, and never failures. Equal requests at the same time
- * share one review. Above the capacity, the least recently used answer is removed first.
+ * Caches the answers to reviews for seconds: at most `capacity` positive and as many negative ones, so that made-up
+ * subjects displace only each other. Never caches failures. Equal requests at the same time share one review. Above the
+ * capacity, the least recently used answer is removed first.
  */
 export const makeReviewCache = Effect.fnUntraced(function*<Subject, Answer, E>(options: {
+  /** The kind of the reviews, for the metric. */
+  readonly kind: string
   readonly capacity: number
   readonly review: (subject: Subject) => Effect.Effect<Answer, E>
   readonly accepts: (answer: Answer) => boolean
 }) {
+  const { accepts, capacity, kind } = options
+  const hits = Metric.withAttributes(cacheHits, { kind })
   // The cache keeps the context of each lookup. This context has no request and no headers.
   const context = yield* Effect.context<never>()
-  const cache = yield* Cache.makeWith(
-    (key: ReviewKey<Subject>) => options.review(key.removeSubject()!),
+  const rejected = yield* Cache.make<string, Answer>({
+    capacity,
+    timeToLive: rejectedTtl,
+    lookup: () => Effect.die("only set")
+  })
+  const accepted = yield* Cache.makeWith(
+    (key: ReviewKey<Subject>) =>
+      Effect.tap(
+        options.review(key.removeSubject()!),
+        (answer) => accepts(answer) ? Effect.void : Cache.set(rejected, key.digest, answer)
+      ),
     {
-      capacity: options.capacity,
-      timeToLive: (exit) => {
-        if (Exit.isFailure(exit)) return Duration.zero
-        return options.accepts(exit.value) ? acceptedTtl : rejectedTtl
-      }
+      capacity,
+      timeToLive: (exit) => Exit.isSuccess(exit) && accepts(exit.value) ? acceptedTtl : Duration.zero
     }
   )
+  const get = (key: ReviewKey<Subject>): Effect.Effect<Answer, E> =>
+    Effect.flatMap(
+      Cache.getOption(rejected, key.digest),
+      (answer) => Option.isSome(answer) ? Effect.succeed(answer.value) : Cache.get(accepted, key)
+    ).pipe(
+      // A lookup takes the subject.
+      Effect.ensuring(Effect.suspend(() => key.removeSubject() === undefined ? Effect.void : Metric.update(hits, 1))),
+      Effect.updateContext(() => context)
+    )
   return (digest: string, subject: Subject): Effect.Effect<Answer, E> =>
-    Effect.suspend(() => {
-      const key = new ReviewKey(digest, subject)
-      return Cache.get(cache, key).pipe(
-        Effect.ensuring(Effect.sync(() => key.removeSubject())),
-        Effect.updateContext(() => context)
-      )
-    })
+    get(new ReviewKey(digest, subject)).pipe(
+      // A review continues when its caller disconnects. Otherwise, callers who disconnect could cause any number of them.
+      Effect.forkDetach({ startImmediately: true }),
+      Effect.flatMap(Fiber.join)
+    )
 })

@@ -1,5 +1,5 @@
-import { makeFailureLog, NotReady } from "@koredump/core"
-import { Effect, Metric, Schema, Semaphore } from "effect"
+import { type FairQueue, makeFailureLog, NotReady, type QueueFull } from "@koredump/core"
+import { Effect, Metric, Schema } from "effect"
 import { type KubeApi, KubeApiError } from "../api/KubeApi.ts"
 
 const reviews = Metric.counter("koredump_kubernetes_reviews_total", {
@@ -7,8 +7,11 @@ const reviews = Metric.counter("koredump_kubernetes_reviews_total", {
   incremental: true
 })
 
-/** Per kind: a flood of invalid tokens must not delay the access reviews of authenticated callers. */
-const maxConcurrentReviews = 32
+const refusals = Metric.counter("koredump_kubernetes_reviews_refused_total", {
+  description: "Access reviews that were not sent because of a limit, by kind",
+  incremental: true
+})
+
 const reviewTimeout = "10 seconds"
 
 /** A kind of review in the Kubernetes API. */
@@ -22,8 +25,13 @@ interface ReviewKind {
 
 /** Requests reviews of one kind. */
 interface ReviewClient<Status> {
-  /** Fails with `NotReady` if the Kubernetes API does not answer: then nobody has access. */
-  readonly review: (spec: unknown) => Effect.Effect<Status, NotReady>
+  /**
+   * Sends a review when it is the key's turn. Fails with `NotReady` if the Kubernetes API does not answer: then nobody has
+   * access.
+   */
+  readonly review: (spec: unknown, queue: FairQueue, key: string) => Effect.Effect<Status, NotReady | QueueFull>
+  /** Counts a review that was not sent because of a limit. `review` counts those that cannot wait. */
+  readonly countRefusal: Effect.Effect<void>
   /** Why the last review failed, as a sentence for operators. Undefined if it was answered. */
   readonly degradedReason: Effect.Effect<string | undefined>
 }
@@ -48,11 +56,12 @@ export const makeReviewClient = <Status>(
   status: Schema.ConstraintDecoder<Status>
 ): ReviewClient<Status> => {
   const decode = Schema.decodeUnknownEffect(Schema.Struct({ status }))
-  const slots = Semaphore.makeUnsafe(maxConcurrentReviews)
   const log = makeFailureLog({ failed: "Access review failed" })
 
   const count = (answered: boolean) =>
     Metric.update(Metric.withAttributes(reviews, { kind, answered: String(answered) }), 1)
+
+  const countRefusal = Metric.update(Metric.withAttributes(refusals, { kind }), 1)
 
   const onFailure = Effect.fnUntraced(function*(reason: string, isForbidden: boolean) {
     yield* count(false)
@@ -65,9 +74,10 @@ export const makeReviewClient = <Status>(
   })
 
   return {
-    review: (spec) =>
-      api.create(path, { apiVersion, kind, spec }).pipe(
-        slots.withPermit,
+    countRefusal,
+    review: (spec, queue, key) =>
+      queue.run(key, api.create(path, { apiVersion, kind, spec })).pipe(
+        Effect.tapErrorTag("QueueFull", () => countRefusal),
         Effect.timeoutOrElse({
           duration: reviewTimeout,
           orElse: () =>
@@ -77,10 +87,16 @@ export const makeReviewClient = <Status>(
         }),
         Effect.flatMap(decode),
         Effect.matchEffect({
-          onFailure: (error) =>
-            error._tag === "KubeApiError"
-              ? onFailure(toReason(resource, error), error.reason === "forbidden")
-              : onFailure(`The Kubernetes API did not return a valid ${kind}.`, false),
+          onFailure: (error): Effect.Effect<never, NotReady | QueueFull> => {
+            switch (error._tag) {
+              case "QueueFull":
+                return Effect.fail(error)
+              case "KubeApiError":
+                return onFailure(toReason(resource, error), error.reason === "forbidden")
+              default:
+                return onFailure(`The Kubernetes API did not return a valid ${kind}.`, false)
+            }
+          },
           onSuccess: ({ status }) => log.recovered.pipe(Effect.andThen(count(true)), Effect.as(status))
         })
       ),

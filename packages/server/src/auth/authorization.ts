@@ -7,9 +7,20 @@ import {
   layerAllowAll,
   Unauthorized
 } from "@koredump/core"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { HttpServerRequest } from "effect/http"
 import { toProblemResponse } from "../http/problemResponse.ts"
 import { setUser } from "../middleware/RequestInfo.ts"
+
+/** Authenticates the token of the current request. */
+const authenticate = Effect.fnUntraced(function*(authenticator: Authenticator["Service"], token: Redacted.Redacted) {
+  if (Redacted.value(token) === "") return yield* new Unauthorized({ detail: "The request has no bearer token." })
+  const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
+  return yield* authenticator.authenticate(
+    token,
+    Option.match(remoteAddress, { onNone: () => ({}), onSome: (remoteAddress) => ({ remoteAddress }) })
+  )
+})
 
 /** Requires a bearer token that the `Authenticator` accepts. The `Authorizer` decides what the caller can access. */
 export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenticator> = Layer.effect(
@@ -17,15 +28,13 @@ export const layerTokenAuthorization: Layer.Layer<Authorization, never, Authenti
   Effect.map(Authenticator, (authenticator) =>
     Authorization.of({
       bearer: (handler, { credential }) =>
-        (Redacted.value(credential) === ""
-          ? Effect.fail(new Unauthorized({ detail: "The request has no bearer token." }))
-          : authenticator.authenticate(credential)).pipe(
-            Effect.matchEffect({
-              onFailure: toProblemResponse,
-              onSuccess: (principal) =>
-                Effect.andThen(setUser(principal.username), Effect.provideService(handler, CurrentPrincipal, principal))
-            })
-          )
+        authenticate(authenticator, credential).pipe(
+          Effect.matchEffect({
+            onFailure: toProblemResponse,
+            onSuccess: (principal) =>
+              Effect.andThen(setUser(principal.username), Effect.provideService(handler, CurrentPrincipal, principal))
+          })
+        )
     }))
 )
 
