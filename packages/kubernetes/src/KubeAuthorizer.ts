@@ -11,7 +11,7 @@ const apiVersion = "v1alpha1"
 
 const capacity = 50_000
 
-/** Each caller has a share: one who can see few of many namespaces needs many reviews, and delays nobody else. */
+/** Each caller has a share. A caller that sees few of many namespaces needs many reviews, and delays nobody else. */
 const limits = { capacity: 32, maxRunningPerKey: 8, maxWaitingPerKey: 1000, maxWaiting: 10_000 }
 
 const kind = "SubjectAccessReview"

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Authenticator, NotReady, Unauthorized } from "@koredump/core"
+import { Authenticator, layerAllowAll, NotReady, type TokenOrigin, TooManyRequests, Unauthorized } from "@koredump/core"
 import { Effect, Layer, Redacted } from "effect"
 import { layerTokenAuthorization } from "../../src/index.ts"
 import { makeApp, readProblemCode } from "../support/app.ts"
+import { call, readBody, serve } from "../support/httpServer.ts"
 
 const authorization = layerTokenAuthorization.pipe(Layer.provide(
   Layer.succeed(Authenticator, {
@@ -10,6 +11,8 @@ const authorization = layerTokenAuthorization.pipe(Layer.provide(
       switch (Redacted.value(token)) {
         case "good":
           return Effect.succeed({ username: "ann", groups: [] })
+        case "flooded":
+          return Effect.fail(new TooManyRequests({}))
         case "unknown":
           return Effect.fail(new NotReady({}))
         default:
@@ -59,6 +62,35 @@ describe("layerTokenAuthorization", () => {
       const response = yield* request("/apiv1/cores", { headers: { authorization: "Bearer unknown" } })
       assert.isTrue(response.headers.has("retry-after"))
       assert.strictEqual(yield* readProblemCode(response), "not-ready")
+    }))
+
+  it.effect.each(protectedPaths)(
+    "%s %s answers 429 if too many tokens come from the address",
+    ([method, path]) =>
+      Effect.gen(function*() {
+        const { request } = yield* makeApp({ authorization })
+        const response = yield* request(path, { method, headers: { authorization: "Bearer flooded" } })
+        assert.strictEqual(response.headers.get("retry-after"), "1")
+        assert.strictEqual(response.status, 429)
+        assert.strictEqual(yield* readProblemCode(response), "too-many-requests")
+      })
+  )
+
+  it.live("passes on the address of the connection, not that of a header", () =>
+    Effect.gen(function*() {
+      const origins: Array<TokenOrigin | undefined> = []
+      const recording = layerTokenAuthorization.pipe(Layer.provide(Layer.succeed(Authenticator, {
+        authenticate: (_, origin) => {
+          origins.push(origin)
+          return Effect.succeed({ username: "ann", groups: [] })
+        }
+      })))
+      const { url } = yield* serve({ authorization: Layer.merge(recording, layerAllowAll) })
+      const headers = { authorization: "Bearer t", "x-forwarded-for": "10.9.9.9", forwarded: "for=10.9.9.9" }
+      const response = yield* call(`${url}/apiv1/cores`, { headers })
+      assert.strictEqual(response.statusCode, 200)
+      yield* readBody(response)
+      assert.deepStrictEqual(origins, [{ remoteAddress: "127.0.0.1" }])
     }))
 
   it.effect.each(["/health", "/openapi.json", "/docs"])("%s requires no token", (path) =>
