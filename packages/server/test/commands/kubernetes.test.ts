@@ -7,8 +7,10 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { makeHost, start, type Started } from "../support/program.ts"
 
-/** Answers of the Kubernetes API by path prefix: status and body. Other paths answer 404. */
-type Answers = Record<string, readonly [status: number, body: unknown]>
+type Answer = readonly [status: number, body: unknown]
+
+/** Answers of the Kubernetes API by path prefix: status and body, which may depend on the request. Other paths answer 404. */
+type Answers = Record<string, Answer | ((body: unknown) => Answer)>
 
 const deny = (action: string) => [403, { message: `cannot ${action}` }] as const
 const isAllowed = [201, { status: { allowed: true } }] as const
@@ -19,12 +21,16 @@ const isAuthenticated = [201, {
 /** Makes a fake Kubernetes API, a host, and a kubeconfig for it. */
 const makeCluster = async (answers: Answers) => {
   const host = await makeHost()
-  const respond = (url: string, response: ServerResponse) => {
-    const [, [status, body] = [404, {}]] = Object.entries(answers).find(([path]) => url.startsWith(path)) ?? []
+  const respond = (url: string, text: string, response: ServerResponse) => {
+    const [, answer = [404, {}] as const] = Object.entries(answers).find(([path]) => url.startsWith(path)) ?? []
+    const [status, body] = typeof answer === "function" ? answer(JSON.parse(text)) : answer
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   }
   const server = createServer((request, response) => {
-    request.resume().once("end", () => respond(request.url!, response))
+    let text = ""
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk
+    }).once("end", () => respond(request.url!, text, response))
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   const kubeconfig = join(host.root, "kubeconfig")
@@ -52,8 +58,21 @@ const makeCluster = async (answers: Answers) => {
   }
 }
 
-const nodes = async ({ address }: Started) =>
-  (await fetch(`${address}/apiv1/nodes`, { headers: { authorization: "Bearer t" } })).status
+const nodes = async ({ address }: Started, token = "t") =>
+  (await fetch(`${address}/apiv1/nodes`, { headers: { authorization: `Bearer ${token}` } })).status
+
+const apiServerAudience = "https://kubernetes.default.svc"
+
+/** Reviews tokens like the Kubernetes API. The tokens of these tests are the base64url of their audience. */
+const reviewToken = (body: unknown): Answer => {
+  const { audiences = [apiServerAudience], token } = (body as {
+    readonly spec: { readonly token: string; readonly audiences?: ReadonlyArray<string> }
+  }).spec
+  const own = Buffer.from(token, "base64url").toString()
+  return [201, {
+    status: audiences.includes(own) ? { authenticated: true, user: { username: "ann" }, audiences: [own] } : {}
+  }]
+}
 
 /** Waits until `/readyz` matches, and returns its text. */
 const waitForReadyz = async (server: Started, pattern: RegExp) => {
@@ -107,5 +126,29 @@ describe("/readyz of a server without permissions", () => {
       await waitForReadyz(server, /cannot list pods/),
       /^not ready: Nodes not discovered yet\nwarning: koredump has no permission to list and watch pods in namespace "koredump"\..*: cannot list pods\. Grant .*\n$/
     )
+  })
+})
+
+describe("a server's tokens", () => {
+  it.each([
+    ["node", [], ["koredump-node"]],
+    ["node", ["--audience", "vault"], ["vault"]],
+    ["cluster", [], ["koredump", apiServerAudience]],
+    ["cluster", ["--audience", "koredump"], ["koredump"]]
+  ])("of %s with %j are only those for the audiences %j", async (mode, flags, accepted) => {
+    await using cluster = await makeCluster({
+      "/api/v1/pods": [200, { metadata: { resourceVersion: "1" }, items: [] }],
+      "/api/v1/namespaces/koredump/pods": [200, { metadata: { resourceVersion: "1" }, items: [] }],
+      "/apis/authentication.k8s.io/v1/tokenreviews": reviewToken,
+      "/apis/authorization.k8s.io/v1/subjectaccessreviews": isAllowed
+    })
+    const own = mode === "node"
+      ? ["--root", cluster.root, "--node-name", "w1", "--state-dir", join(cluster.root, "state")]
+      : []
+    await using server = await cluster.start(mode, ...own, ...flags)
+    for (const audience of ["koredump", "koredump-node", apiServerAudience, "vault", "*", ""]) {
+      const status = await nodes(server, Buffer.from(audience).toString("base64url"))
+      assert.strictEqual(status, accepted.includes(audience) ? 200 : 401, audience)
+    }
   })
 })
