@@ -98,22 +98,22 @@ const resume = Effect.fnUntraced(function*(
 })
 
 /** Converts the events of the source to those that the caller receives. */
-const showVisible = (view: WatchView, decisions: AccessDecisions, resumed: Resumed | undefined) =>
+const showVisible = (
+  view: WatchView,
+  decisions: AccessDecisions,
+  requireSame: Resumed["requireSame"] = () => Effect.void
+) =>
   Stream.mapAccumArrayEffect(
     () => view,
     (view, events: ReadonlyArray<CoreChange>) =>
       withRetries(decisions.decideCores(toCores(events))).pipe(
-        Effect.andThen(Effect.suspend(() =>
-          resumed === undefined || view.isCaughtUp ? Effect.void : resumed.requireSame(toCores(events))
-        )),
+        Effect.andThen(Effect.suspend(() => view.isCaughtUp ? Effect.void : requireSame(toCores(events)))),
         Effect.map(() => {
           const visible = events.flatMap((event) => {
             // A watch cannot resume within a replay, so the versions there need no scope.
             const isReplay = view.isReplaying && event.type !== "BOOKMARK"
             const visible = view.applyEvent(event)
-            return isReplay ? visible : visible.map((event) =>
-              addEventScope(event, decisions)
-            )
+            return isReplay ? visible : visible.map((event) => addEventScope(event, decisions))
           })
           return [view, visible] as const
         }),
@@ -188,7 +188,7 @@ export const authorizeChanges =
         tracksShown: !decisions.everywhere,
         since: scoped?.version ?? since
       })
-      const show = showVisible(view, decisions, resumed)
+      const show = showVisible(view, decisions, resumed?.requireSame)
       if (decisions.everywhere) {
         view.connect()
         return source.changes({ ...options, ...(view.since === undefined ? {} : { since: view.since }) })
