@@ -9,6 +9,9 @@ import { readCounters } from "./support/metrics.ts"
 
 const reviewMillis = 50
 
+const toOrigin = (remoteAddress: string | undefined): TokenOrigin =>
+  remoteAddress === undefined ? {} : { remoteAddress }
+
 /** A Kubernetes API that needs 50 ms for a review, and accepts tokens that start with "good". */
 const withSlowApi = <A, E>(
   use: (
@@ -35,8 +38,6 @@ const withSlowApi = <A, E>(
         reviews.running -= 1
       })))
   })
-  const toOrigin = (remoteAddress: string | undefined): TokenOrigin =>
-    remoteAddress === undefined ? {} : { remoteAddress }
   return Authenticator.use((authenticator) =>
     use((token, address) => authenticator.authenticate(Redacted.make(token), toOrigin(address)), reviews)
   ).pipe(

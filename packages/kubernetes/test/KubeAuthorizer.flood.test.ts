@@ -63,6 +63,7 @@ const measure = <A, E>(effect: Effect.Effect<A, E>) =>
     return { result: yield* Fiber.join(fiber), millis: (yield* Clock.currentTimeMillis) - start }
   })
 
+const toId = (pid: number) => CoreId.make(`core.web.0.00000000000000000000000000000000.${pid}.1700000000000000`)
 const names = (count: number, prefix = "team") => Array.from({ length: count }, (_, i) => `${prefix}-${i}`)
 
 describe("a caller with many access reviews", () => {
@@ -147,32 +148,32 @@ describe("a caller with many access reviews", () => {
     ))
 })
 
-describe("a request of a caller without permission, with cores in 500 namespaces", () => {
-  /** A source with cores in 500 namespaces. `count` returns how many reviews an operation causes. */
-  const withCores = <A, E>(
-    use: (
-      source: CoreSource["Service"],
-      count: (operation: Effect.Effect<unknown, Problem>) => Effect.Effect<number>
-    ) => Effect.Effect<A, E, FakeCores>
-  ) =>
-    withSlowApi((_, reviews) =>
-      Effect.gen(function*() {
-        const { put } = yield* FakeCores
-        for (const [pid, namespace] of names(500).entries()) yield* put({ pid: pid + 1, fields: { namespace } })
-        const source = authorizeCoreSource(yield* CoreSource, {
-          principal: toPrincipal("eve"),
-          authorizer: yield* Authorizer
-        })
-        return yield* use(source, (operation) =>
-          Effect.gen(function*() {
-            const before = reviews.total["eve"] ?? 0
-            yield* measure(operation)
-            assert.isAtMost(reviews.maxRunning, 8)
-            return (reviews.total["eve"] ?? 0) - before
-          }))
-      }).pipe(Effect.provide(layerFakeCoreSource()))
-    )
+/** A source with cores in 500 namespaces. `count` returns how many reviews an operation causes. */
+const withCores = <A, E>(
+  use: (
+    source: CoreSource["Service"],
+    count: (operation: Effect.Effect<unknown, Problem>) => Effect.Effect<number>
+  ) => Effect.Effect<A, E, FakeCores>
+) =>
+  withSlowApi((_, reviews) =>
+    Effect.gen(function*() {
+      const { put } = yield* FakeCores
+      for (const [pid, namespace] of names(500).entries()) yield* put({ pid: pid + 1, fields: { namespace } })
+      const source = authorizeCoreSource(yield* CoreSource, {
+        principal: toPrincipal("eve"),
+        authorizer: yield* Authorizer
+      })
+      return yield* use(source, (operation) =>
+        Effect.gen(function*() {
+          const before = reviews.total["eve"] ?? 0
+          yield* measure(operation)
+          assert.isAtMost(reviews.maxRunning, 8)
+          return (reviews.total["eve"] ?? 0) - before
+        }))
+    }).pipe(Effect.provide(layerFakeCoreSource()))
+  )
 
+describe("a request of a caller without permission, with cores in 500 namespaces", () => {
   it.effect("needs a review for each namespace, and none when repeated", () =>
     withCores((source, count) =>
       Effect.gen(function*() {
@@ -210,11 +211,10 @@ describe("a request of a caller without permission, with cores in 500 namespaces
   it.effect("for a core that it cannot see needs two reviews for each namespace of the node, and none when repeated", () =>
     withCores((source, count) =>
       Effect.gen(function*() {
-        const id = (pid: number) => CoreId.make(`core.web.0.00000000000000000000000000000000.${pid}.1700000000000000`)
-        assert.strictEqual(yield* count(source.get({ node: "node-1", id: id(9001) })), 1004)
+        assert.strictEqual(yield* count(source.get({ node: "node-1", id: toId(9001) })), 1004)
         for (let pid = 9002; pid < 9010; pid++) {
-          assert.strictEqual(yield* count(source.get({ node: "node-1", id: id(pid) })), 0)
-          assert.strictEqual(yield* count(source.get({ node: "other", id: id(pid) })), 0)
+          assert.strictEqual(yield* count(source.get({ node: "node-1", id: toId(pid) })), 0)
+          assert.strictEqual(yield* count(source.get({ node: "other", id: toId(pid) })), 0)
         }
       })
     ))

@@ -15,12 +15,14 @@ const operations: ReadonlyArray<readonly [string, (source: Source, ref: CoreRef)
     ["remove", (source, ref) => source.remove(ref)]
   ]
 
+const toKey = (request: AccessRequest) =>
+  `${request.verb} ${request.resource}/${request.subresource ?? ""} ${request.namespace ?? "*"}`
+
 /** An authorizer that needs 10 ms for each new decision, and remembers it. */
 const makeSlowAuthorizer = Effect.gen(function*() {
   const { isAllowed } = yield* Authorizer
   const requests: Array<string> = []
   const decided = new Map<string, Effect.Effect<boolean, never>>()
-  const toKey = (request: AccessRequest) => `${request.verb} ${request.resource} ${request.namespace ?? "*"}`
   return {
     requests,
     authorizer: Authorizer.of({

@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Authenticator, layerAllowAll, NotReady, type TokenOrigin, TooManyRequests, Unauthorized } from "@koredump/core"
+import {
+  Authenticator,
+  layerAllowAll,
+  maxTokenLength,
+  NotReady,
+  type TokenOrigin,
+  TooManyRequests,
+  Unauthorized
+} from "@koredump/core"
 import { Effect, Layer, Redacted } from "effect"
 import { layerTokenAuthorization } from "../../src/index.ts"
 import { makeApp, readProblemCode } from "../support/app.ts"
@@ -76,17 +84,19 @@ describe("layerTokenAuthorization", () => {
       })
   )
 
-  it.live("passes on the address of the connection, not that of a header", () =>
+  it.live("passes on the longest token, and the address of the connection, not that of a header", () =>
     Effect.gen(function*() {
       const origins: Array<TokenOrigin | undefined> = []
+      const token = "x".repeat(maxTokenLength)
       const recording = layerTokenAuthorization.pipe(Layer.provide(Layer.succeed(Authenticator, {
-        authenticate: (_, origin) => {
+        authenticate: (given, origin) => {
+          assert.strictEqual(Redacted.value(given), token)
           origins.push(origin)
           return Effect.succeed({ username: "ann", groups: [] })
         }
       })))
       const { url } = yield* serve({ authorization: Layer.merge(recording, layerAllowAll) })
-      const headers = { authorization: "Bearer t", "x-forwarded-for": "10.9.9.9", forwarded: "for=10.9.9.9" }
+      const headers = { authorization: `Bearer ${token}`, "x-forwarded-for": "10.9.9.9", forwarded: "for=10.9.9.9" }
       const response = yield* call(`${url}/apiv1/cores`, { headers })
       assert.strictEqual(response.statusCode, 200)
       yield* readBody(response)
