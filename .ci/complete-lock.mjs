@@ -1,9 +1,15 @@
 /**
  * Usage: node .ci/complete-lock.mjs
  *
- * If a registry lacks the binaries of other platforms, `npm install` removes them from the lock file, and `npm ci` then
- * fails. This script adds them again, in the versions that their parents pin.
+ * Completes package-lock.json after `npm install`:
+ *
+ * - If a registry lacks the binaries of other platforms, npm removes them from the lock file, and `npm ci` then fails. They
+ *   are added again, in the versions that their parents pin.
+ * - Every entry gets the address of its archive and its hash. The hashes come from the registry.
+ * - A binary that the registry lacks gets a hash that no file has. npm then never installs it, instead of accepting
+ *   whatever another registry serves. Run this script again with a registry that has it.
  */
+import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 
 const file = "package-lock.json"
@@ -12,7 +18,10 @@ const systems = new Set([
   "darwin", "linux", "win32", "windows", "android", "freebsd", "openbsd", "netbsd", "openharmony", "sunos", "aix"
 ])
 const processors = new Set(["x64", "arm64", "ia32", "arm", "ppc64", "riscv64", "s390x", "loong64", "64"])
+const refused = `sha512-${Buffer.alloc(64).toString("base64")}`
 let added = 0
+let hashed = 0
+const missing = []
 
 for (const [path, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
@@ -37,7 +46,42 @@ for (const [path, entry] of Object.entries(lock.packages)) {
   }
 }
 
+const askRegistry = (name, version) => {
+  try {
+    return execFileSync("npm", ["view", `${name}@${version}`, "dist.integrity"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"]
+    }).trim()
+  } catch (error) {
+    if (/\bE404\b/.test(error.stderr)) return ""
+    throw error
+  }
+}
+
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (!path.includes("node_modules/") || entry.link === true) continue
+  const name = entry.name ?? path.replace(/^.*node_modules\//, "")
+  const { integrity, resolved, version, ...rest } = entry
+  let hash = integrity
+  if (hash === undefined || hash === refused) {
+    hash = askRegistry(name, version) || refused
+    if (hash === refused) missing.push(`${name}@${version}`)
+    else hashed += 1
+  }
+  // The order of npm.
+  lock.packages[path] = {
+    ...(entry.name === undefined ? {} : { name }),
+    version,
+    resolved: resolved ?? `https://registry.npmjs.org/${name}/-/${name.replace(/^.*\//, "")}-${version}.tgz`,
+    integrity: hash,
+    ...rest
+  }
+}
+
 const { "": root, ...rest } = lock.packages
 lock.packages = { "": root, ...Object.fromEntries(Object.entries(rest).toSorted(([a], [b]) => a < b ? -1 : 1)) }
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
-process.stdout.write(`${added} entries added\n`)
+process.stdout.write(`${added} entries added, ${hashed} hashes added\n`)
+if (missing.length > 0) {
+  process.stdout.write(`The registry lacks these, so they are not installed anywhere:\n  ${missing.join("\n  ")}\n`)
+}

@@ -14,6 +14,7 @@ import { bundledFiles } from "../test-support/bundle.ts"
 import { pack, type Packed, publishedPackages, root } from "../test-support/packages.ts"
 import { findPackageProblems } from "./release/completeness.ts"
 import { Installation, withDependencies } from "./release/Installation.ts"
+import { findLockProblems, shippedBinaries } from "./release/lock.ts"
 import { type Component, createSbom, findLocation, readComponent, type Sbom } from "./release/sbom.ts"
 import { findVersionMismatches, type Lock } from "./release/versions.ts"
 
@@ -39,12 +40,20 @@ const listBundled = async (directory: string): Promise<ReadonlyArray<Component>>
   return [...new Set(files.map(findLocation))].map((location) => readComponent(lock, names, location))
 }
 
-/** Native addons, which are not bundled, for all platforms of the image. */
-const addons = ["", "-linux-x64-gnu", "-linux-arm64-gnu"].map((platform) => `node_modules/@napi-rs/xattr${platform}`)
+/** Node.js and the native addon, which are not bundled, for all platforms of the image. */
+const [nodejs, addons] = [shippedBinaries.filter((location) => location.includes("/node-")), [
+  "node_modules/@napi-rs/xattr",
+  ...shippedBinaries.filter((location) => location.includes("/xattr-"))
+]] as const
+
+const readNodejs = (location: string): Component => {
+  const component = readComponent(lock, names, location)
+  const cpe = `cpe:2.3:a:nodejs:node.js:${component.version}:*:*:*:*:*:*:*`
+  return { ...component, type: "application", cpe }
+}
 
 /** The npm part of the image: programs, addons and Node.js. The build of the image creates another SBOM for Debian. */
 const createImageSbom = (template: Sbom, programs: ReadonlyArray<Component>): Sbom => {
-  const node = readComponent(lock, names, "node_modules/node")
   const subject: Component = {
     type: "container",
     "bom-ref": `koredump-image@${version}`,
@@ -55,7 +64,7 @@ const createImageSbom = (template: Sbom, programs: ReadonlyArray<Component>): Sb
   return createSbom({ ...template, components: [], dependencies: [] }, subject, [
     ...programs,
     ...addons.map((location) => readComponent(lock, names, location)),
-    { ...node, type: "application", cpe: `cpe:2.3:a:nodejs:node.js:${node.version}:*:*:*:*:*:*:*` }
+    ...nodejs.map(readNodejs)
   ])
 }
 
@@ -114,6 +123,7 @@ const main = async () => {
     values: await read("charts/koredump/values.yaml"),
     tag
   }))
+  failOn(findLockProblems(lock.packages))
   say(`${version} in ${packages.length} packages, lock file, chart and image`)
 
   say(`\n== packages`)

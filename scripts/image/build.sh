@@ -14,15 +14,11 @@ esac
 lib=$image/usr/local/lib/koredump
 mkdir -p "$image/usr/bin" "$image/usr/local/bin" "$image/licenses" "$lib/server"
 
-# fetch NAME@VERSION DIRECTORY
-fetch() {
-  mkdir -p "$2"
-  tar -xzf "$(npm pack --silent --pack-destination /tmp "$1" | sed 's|^|/tmp/|')" -C "$2" --strip-components=1
-}
-version_of() { sed -n 's/^ *"version": "\(.*\)",$/\1/p' "node_modules/$1/package.json"; }
+# fetch NAME DIRECTORY: an npm package in the version and with the hash of package-lock.json
+fetch() { npx node scripts/fetch-locked.ts "$1" "$2"; }
 
 # Without debug symbols, Node.js is one seventh smaller.
-fetch "node-$platform@$(version_of node)" /tmp/node
+fetch "node-$platform" /tmp/node
 strip -o "$image/usr/bin/node" /tmp/node/bin/node
 npm run --silent build:cli-binary -- --platform "$platform" --node "$image/usr/bin/node" --out "$image/usr/local/bin/koredumpctl"
 
@@ -38,7 +34,7 @@ echo '{ "type": "module" }' >"$lib/package.json"
 xattr=node_modules/@napi-rs/xattr
 mkdir -p "$lib/$xattr"
 cp "$xattr/package.json" "$xattr/index.js" "$xattr/LICENSE" "$lib/$xattr/"
-fetch "@napi-rs/xattr-$platform-gnu@$(version_of @napi-rs/xattr)" "$lib/$xattr-$platform-gnu"
+fetch "@napi-rs/xattr-$platform-gnu" "$lib/$xattr-$platform-gnu"
 
 cp LICENSE "$image/licenses/"
 cp packages/server/dist/THIRD-PARTY-LICENSES.txt "$image/licenses/koredump-server"
