@@ -16,7 +16,8 @@ ARG NODE_EXTRA_CA_CERTS
 ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0
 WORKDIR /src
 COPY . .
-RUN npm ci --no-audit --no-fund
+# No package needs its scripts for this build.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 ARG TARGETARCH
 RUN scripts/image/build.sh /image
 

@@ -40,11 +40,9 @@ const listBundled = async (directory: string): Promise<ReadonlyArray<Component>>
   return [...new Set(files.map(findLocation))].map((location) => readComponent(lock, names, location))
 }
 
-/** Node.js and the native addon, which are not bundled, for all platforms of the image. */
-const [nodejs, addons] = [shippedBinaries.filter((location) => location.includes("/node-")), [
-  "node_modules/@napi-rs/xattr",
-  ...shippedBinaries.filter((location) => location.includes("/xattr-"))
-]] as const
+/** Node.js and native addons are not bundled. The image has them for all of its platforms. */
+const nodejs = shippedBinaries.filter((location) => location.includes("/node-"))
+const addons = ["node_modules/@napi-rs/xattr", ...shippedBinaries.filter((location) => location.includes("/xattr-"))]
 
 const readNodejs = (location: string): Component => {
   const component = readComponent(lock, names, location)

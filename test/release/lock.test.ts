@@ -148,6 +148,13 @@ describe("the build of the image", () => {
     }))
 
   it("downloads nothing but locked packages", async () => {
+    assert.deepStrictEqual(
+      Array.from(
+        (await readFile(join(root, "Dockerfile"), "utf8")).matchAll(/npm (?:ci|i|install|exec)\b.*/g),
+        ([line]) => line
+      ),
+      ["npm ci --ignore-scripts --no-audit --no-fund"]
+    )
     const script = await readFile(join(root, "scripts/image/build.sh"), "utf8")
     assert.notMatch(script, /npm (?:pack|i|ci|install)\b|curl|wget|npx --yes/)
     assert.deepStrictEqual(Array.from(script.matchAll(/^ *fetch "(.+?)"/gm), ([, name]) => name), [
