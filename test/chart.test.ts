@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parse, parseAllDocuments } from "yaml"
+import { listRights, type Manifest } from "../test-support/chartRights.ts"
 import { hasHelm, helm } from "../test-support/helm.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -58,6 +59,21 @@ const images = async (...args: ReadonlyArray<string>) =>
 interface Section {
   readonly [name: string]: unknown
 }
+
+/** Who can connect to which port of which pods. */
+const peers = async (...args: ReadonlyArray<string>) => {
+  const policies = await rendered("--show-only", "templates/networkpolicy.yaml", ...args)
+  return parseAllDocuments(policies).map((document) => {
+    const { metadata, spec } = document.toJS() as { readonly metadata: Section; readonly spec: Section }
+    const rules = spec["ingress"] as ReadonlyArray<
+      { readonly ports: ReadonlyArray<Section>; readonly from?: unknown }
+    >
+    return [metadata["name"], Object.fromEntries(rules.map(({ from, ports }) => [ports[0]!["port"], from ?? "all"]))]
+  })
+}
+
+const rightsOf = async (...args: ReadonlyArray<string>) =>
+  listRights(parseAllDocuments(await rendered(...args)).map((document) => document.toJS() as Manifest))
 const isSection = (value: unknown): value is Section =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
@@ -138,7 +154,8 @@ const refusals: ReadonlyArray<readonly [value: string, sentence: RegExp]> = [
   ["node.tolerations=1", /at '\/node': additional properties 'tolerations' not allowed/],
   ["tls.mode=letsencrypt", /at '\/tls\/mode': value must be one of 'none', 'generated', 'cert-manager', 'openshift'/],
   ["ports.daemonSet=70000", /at '\/ports\/daemonSet': maximum/],
-  ["allowDelete=yes", /at '\/allowDelete': got string, want boolean/]
+  ["allowDelete=yes", /at '\/allowDelete': got string, want boolean/],
+  ["installCli=auto", /at '\/installCli': got string, want boolean/]
 ]
 
 describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () => {
@@ -253,7 +270,7 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
 
   it("sets the resources that a ResourceQuota requires on every container", async () => {
     const names: Array<string> = []
-    for (const document of parseAllDocuments(await rendered(...openshift))) {
+    for (const document of parseAllDocuments(await rendered(...set("installCli=true")))) {
       JSON.stringify(document.toJS(), (key, value: unknown) => {
         if (key !== "containers" && key !== "initContainers") return value
         for (const { name, resources } of value as ReadonlyArray<Record<string, Record<string, object>>>) {
@@ -294,6 +311,69 @@ describe.skipIf(!hasHelm)("the chart (needs helm: node charts/tools.mjs)", () =>
       [...metrics].filter((name) => !sources.some((source) => source.includes(`"${name}"`))),
       []
     )
+  })
+
+  const cluster = {
+    podSelector: {
+      matchLabels: {
+        "app.kubernetes.io/name": "koredump",
+        "app.kubernetes.io/instance": "koredump",
+        "koredump.service": "1"
+      }
+    }
+  }
+  const prometheus = {
+    namespaceSelector: {},
+    podSelector: { matchLabels: { "app.kubernetes.io/name": "prometheus" } }
+  }
+  const other = { namespaceSelector: { matchLabels: { team: "monitoring" } } }
+  it.each([
+    ["nobody to ops ports by default", [], {}],
+    ["the Prometheus Operator, with a ServiceMonitor", ["serviceMonitor.enabled=true"], { ops: [prometheus] }],
+    ["the peers in opsFrom", [
+      "serviceMonitor.enabled=true",
+      "networkPolicy.opsFrom[0].namespaceSelector.matchLabels.team=monitoring"
+    ], { ops: [other] }]
+  ])("lets in %s", async (_, values, ops) => {
+    assert.deepStrictEqual(await peers(...set(...values)), [
+      ["koredump-node", { api: [cluster], ...ops }],
+      ["koredump-cluster", { api: "all", ...ops }]
+    ])
+  })
+
+  it("lets only the peers in apiFrom connect to koreapi", async () => {
+    const args = set("networkPolicy.apiFrom[0].namespaceSelector.matchLabels.team=monitoring")
+    assert.deepStrictEqual((await peers(...args))[1], ["koredump-cluster", { api: [other] }])
+  })
+
+  it.each([[[], []], [openshift, []], [["--set", "installCli=true"], ["/usr/local/bin"]]])(
+    "mounts the host's programs only if installCli is set (%s)",
+    async (args, expected) => {
+      const manifests = await rendered(...args)
+      assert.deepStrictEqual(
+        Array.from(manifests.matchAll(/^ +path: (\/usr\S*)$/gm), ([, path]) => path),
+        expected
+      )
+      assert.strictEqual(manifests.includes("initContainers:"), expected.length > 0)
+    }
+  )
+
+  it("has the rights, mounts and credentials in the table of docs/security.md, and no others", async () => {
+    const page = await readFile(join(root, "docs/security.md"), "utf8")
+    const rows = Array.from(
+      page.matchAll(/^\| ((?:`(?:node|cluster|install-cli|test): [^|]+)+) \| (yes|no) \| (.+) \| (.+) \|$/gm),
+      ([, rights, on, purpose, off]) => ({ rights: rights!.match(/[^`]+(?=`)/g)!, on, purpose: purpose!, off: off! })
+    )
+    const named = (some: typeof rows) => some.flatMap(({ rights }) => rights.filter((right) => right.includes(": ")))
+    assert.sameMembers(named(rows.filter(({ on }) => on === "yes")), [...await rightsOf()])
+    // The legacy values contain settings of the user.
+    const { legacy: _, ...ours } = renders
+    const all = await Promise.all(Object.values(ours).map((args) => rightsOf(...args)))
+    assert.sameMembers(named(rows), [...new Set(all.flat())])
+    for (const { off, purpose } of rows) {
+      assert.isAbove(purpose.length, 10)
+      assert.match(off, /`|^needed/)
+    }
   })
 
   it("mounts only the state directory writable, unless allowDelete is set", async () => {

@@ -70,11 +70,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if eq (toString .Values.route.enabled) "auto" | ternary $auto .Values.route.enabled }}true{{ end }}
 {{- end }}
 
-{{- define "koredump.installCli" -}}
-{{- $auto := include "koredump.openshift" . }}
-{{- if eq (toString .Values.installCli) "auto" | ternary $auto .Values.installCli }}true{{ end }}
-{{- end }}
-
 {{- define "koredump.nodeTls" -}}
 {{- if ne .Values.tls.mode "none" }}true{{ end }}
 {{- end }}
