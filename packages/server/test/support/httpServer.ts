@@ -48,10 +48,12 @@ export interface Settings extends Partial<ServeOptions> {
   /** Default: everyone can access everything. */
   readonly authorization?: Layer.Layer<Authorization | Authorizer>
   readonly logLevel?: LogLevel.LogLevel
+  /** More middleware, such as that of a local server. */
+  readonly middleware?: Parameters<typeof layerServe>[1]
 }
 
 /** Serves one core on a free port. Its file can fill buffers, like that of a host. */
-export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, Scope.Scope> =>
+export const serve = ({ middleware, ...settings }: Settings = {}): Effect.Effect<Served, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const context = yield* Layer.build(layerFakeCoreSource())
     const content = settings.core?.content ?? large
@@ -78,7 +80,7 @@ export const serve = (settings: Settings = {}): Effect.Effect<Served, unknown, S
         node: "node-1",
         ...settings,
         onListening: (url) => Effect.asVoid(Deferred.succeed(address, url))
-      }).pipe(
+      }, middleware).pipe(
         Layer.provide([source, settings.authorization ?? layerNoAuthorization]),
         Layer.provide(Logger.layer([logger])),
         Layer.provide(Layer.succeed(References.MinimumLogLevel, settings.logLevel ?? "Info"))
