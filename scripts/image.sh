@@ -27,8 +27,9 @@ done
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
+  # Without --force-check-gpg, debootstrap only warns if Debian's keys are not installed.
   # An old debootstrap does not know the name of a new release. The script `sid` works for all of them.
-  debootstrap --variant=minbase "$suite" "$work" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" sid >&2
+  debootstrap --force-check-gpg --variant=minbase "$suite" "$work" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" sid >&2
   # The package lists of a mirror that is not up to date have expired.
   echo 'Acquire::Check-Valid-Until "false";' >"$work/etc/apt/apt.conf.d/mirror"
   container=$(buildah from scratch)
