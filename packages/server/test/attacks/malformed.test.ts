@@ -1,4 +1,4 @@
-/** Requests that two HTTP servers could understand differently, and requests that are no HTTP. */
+/** Requests that two HTTP servers could understand differently, and invalid requests. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { call, downloadUrl, exchange, readBody, serve } from "../support/httpServer.ts"
@@ -35,7 +35,7 @@ describe("a request whose end is unclear", () => {
     ["a bare line feed in a header", post("X: a\nContent-Length: 3\r\n", `abc${smuggled}`)],
     ["a bare carriage return in a header", post("X: a\rContent-Length: 3\r\n", `abc${smuggled}`)],
     ["a null byte in a header", post("X: a\0\r\nContent-Length: 3\r\n", `abc${smuggled}`)],
-    ["a chunk size that is no number", post(chunked, `g\r\n\r\n${smuggled}`)],
+    ["an invalid chunk size", post(chunked, `g\r\n\r\n${smuggled}`)],
     ["a chunk size with a sign", post(chunked, `-1\r\n\r\n${smuggled}`)],
     ["a chunk size with 0x", post(chunked, `0x0\r\n\r\n${smuggled}`)],
     ["a chunk size beyond 64 bits", post(chunked, `10000000000000000\r\n\r\n${smuggled}`)],
@@ -55,7 +55,7 @@ describe("a request whose end is unclear", () => {
     }))
 })
 
-describe("a request that is hardly HTTP", () => {
+describe("an almost valid request", () => {
   it.live.each<readonly [string, string, ReadonlyArray<number>]>([
     ["HTTP/0.9", "GET /health\r\n\r\n", [200]],
     ["HTTP/3.0", `GET /health HTTP/3.0\r\n${host}\r\n`, [400]],
