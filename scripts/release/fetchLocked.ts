@@ -8,11 +8,12 @@ import { promisify } from "node:util"
 import { type LockedPackages, verifyArchive } from "./lock.ts"
 
 const exec = promisify(execFile)
-const lockFile = fileURLToPath(new URL("../../package-lock.json", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** The packages of this repository's package-lock.json. */
 export const readLock = async (): Promise<LockedPackages> =>
-  (JSON.parse(await readFile(lockFile, "utf8")) as { readonly packages: LockedPackages }).packages
+  (JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")) as { readonly packages: LockedPackages })
+    .packages
 
 /**
  * Downloads a package in the version of package-lock.json and extracts it to `directory`. Nothing is extracted unless the
@@ -23,8 +24,9 @@ export const fetchLocked = async (name: string, directory: string, packages?: Lo
   if (version === undefined) throw new Error(`${name} is not in package-lock.json. Add it to package.json.`)
   const work = await mkdtemp(join(tmpdir(), "koredump-fetch-"))
   try {
-    // In the directory of a workspace, npm would pack the workspace instead.
-    const { stdout } = await exec("npm", ["pack", "--silent", `${name}@${version}`], { cwd: work })
+    // In this directory, corepack uses the npm that package.json pins.
+    const argv = ["pack", "--silent", "--pack-destination", work, `${name}@${version}`]
+    const { stdout } = await exec("npm", argv, { cwd: root })
     const archive = join(work, stdout.trim().split("\n").at(-1)!)
     verifyArchive(await readFile(archive), `${name}@${version}`, integrity)
     await mkdir(directory, { recursive: true })

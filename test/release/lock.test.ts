@@ -77,6 +77,9 @@ describe("package-lock.json", () => {
   })
 })
 
+/** Corepack uses the npm that the package.json of the current directory pins, with its hash. */
+const pinned = "grep -q '\"packageManager\": \"npm@.*+sha512' package.json"
+
 /** A directory with a program `npm` that serves this archive, whatever is asked for. */
 const withRegistry = async (use: (served: { readonly archive: Buffer; readonly work: string }) => Promise<void>) => {
   const work = await mkdtemp(join(tmpdir(), "koredump-registry-"))
@@ -85,7 +88,9 @@ const withRegistry = async (use: (served: { readonly archive: Buffer; readonly w
     await mkdir(join(work, "package/bin"), { recursive: true })
     await writeFile(join(work, "package/bin/node"), "the program")
     await exec("tar", ["-czf", join(work, "served.tgz"), "-C", work, "package"])
-    await writeFile(join(work, "npm"), `#!/bin/sh\ncp '${work}/served.tgz' . && echo served.tgz\n`, { mode: 0o755 })
+    await writeFile(join(work, "npm"), `#!/bin/sh\n${pinned} && cp '${work}/served.tgz' "$4" && echo served.tgz\n`, {
+      mode: 0o755
+    })
     process.env["PATH"] = [work, path].join(delimiter)
     await use({ archive: await readFile(join(work, "served.tgz")), work })
   } finally {
