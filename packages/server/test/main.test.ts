@@ -105,6 +105,22 @@ describe("the log", () => {
   })
 })
 
+describe("a server that is killed", () => {
+  it("has logged who was downloading", async () => {
+    await using host = await makeHost()
+    await using server = await startLocal(host.root)
+    await (await watchCore(server.address)).cancel()
+    const download = await startDownload(server.address)
+    download.on("error", () => {})
+    server.child.kill("SIGKILL")
+    await server.ended
+    const audits = server.log.map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ message }) => message === "audit").map(({ annotations }) => annotations)
+    assert.lengthOf(audits, 1)
+    assert.include(audits[0], { event: "start", action: "download", user: "local", id: core, remote: "127.0.0.1" })
+  })
+})
+
 describe("a log without a reader", () => {
   it("does not stop the server", async () => {
     await using host = await makeHost()

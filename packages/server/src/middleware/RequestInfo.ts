@@ -11,7 +11,8 @@ export interface RequestInfoFields {
   /** Set if the body was not sent completely. 499: the client disconnected. 500: the body failed. */
   abortStatus?: 499 | 500
   user?: string
-  readonly audits: Array<AuditEntry>
+  /** Writes the first line of an action to the audit log. The last line follows after the response was sent. */
+  readonly audit: (entry: AuditEntry) => Effect.Effect<void>
 }
 
 /** An action for the audit log. */
@@ -39,9 +40,12 @@ export const addBytes = (bytes: number): Effect.Effect<void> =>
     if (info._tag === "Some") info.value.bytes = (info.value.bytes ?? 0) + bytes
   })
 
-/** Records an action of the caller for the audit log. */
+/**
+ * Records an action of the caller for the audit log. Call this before the action: if the server is killed during it, its
+ * first line is the only one.
+ */
 export const addAudit = Effect.fnUntraced(function*(action: AuditEntry["action"], core: AuditedCore) {
   const principal = yield* CurrentPrincipal
   const info = yield* Effect.serviceOption(RequestInfo)
-  if (info._tag === "Some") info.value.audits.push({ action, principal, core })
+  if (info._tag === "Some") yield* info.value.audit({ action, principal, core })
 })

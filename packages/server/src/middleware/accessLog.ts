@@ -1,9 +1,9 @@
 import { Clock, Effect, Exit, Metric, Option } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { getPath } from "../http/problemResponse.ts"
-import { writeAuditLog } from "./auditLog.ts"
-import { makeRequestInfo } from "./layerErrors.ts"
-import { RequestInfo, type RequestInfoFields } from "./RequestInfo.ts"
+import { type AuditedRequest, writeAuditLog } from "./auditLog.ts"
+import { getRequestId } from "./layerErrors.ts"
+import { type AuditEntry, RequestInfo, type RequestInfoFields } from "./RequestInfo.ts"
 import { apiRoutes } from "./routes.ts"
 
 const requests = Metric.counter("koredump_http_requests_total", {
@@ -26,8 +26,8 @@ const getStatus = (exit: Exit.Exit<Response, unknown>, info: RequestInfoFields):
 }
 
 /**
- * Logs each request after its response was sent, and writes its entries of the audit log. The log contains the path,
- * never the query or a token. Must be the outermost middleware.
+ * Logs each request after its response was sent, and writes the audit log. The log contains the path, never the query
+ * or a token. Must be the outermost middleware.
  */
 export const withAccessLog = <E, R>(
   app: Effect.Effect<Response, E, R>
@@ -35,9 +35,20 @@ export const withAccessLog = <E, R>(
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
     const path = getPath(request.url)
-    const info = makeRequestInfo(request)
-    // Read now: a closed connection has no remote address.
-    const remote = Option.getOrUndefined(request.remoteAddress)
+    const audits: Array<AuditEntry> = []
+    const audited: AuditedRequest = {
+      method: request.method,
+      request_id: getRequestId(request),
+      // Read now: a closed connection has no remote address.
+      remote: Option.getOrUndefined(request.remoteAddress)
+    }
+    const info: RequestInfoFields = {
+      id: audited.request_id,
+      audit: (entry) => {
+        audits.push(entry)
+        return writeAuditLog(entry, audited)
+      }
+    }
     const started = yield* Clock.currentTimeMillis
     return yield* app.pipe(
       Effect.provideService(RequestInfo, info),
@@ -59,13 +70,9 @@ export const withAccessLog = <E, R>(
             ...(info.user === undefined ? {} : { user: info.user })
           }
           yield* Effect.logInfo("request").pipe(Effect.annotateLogs(entry))
-          const audited = {
-            ...entry,
-            // The audit log counts bytes of the core, not of a problem response.
-            bytes: info.bytes ?? (status < 400 ? entry.bytes : 0),
-            remote
-          }
-          yield* Effect.forEach(info.audits, (audit) => writeAuditLog(audit, audited), { discard: true })
+          // The audit log counts bytes of the core, not of a problem response.
+          const result = { status, bytes: info.bytes ?? (status < 400 ? entry.bytes : 0) }
+          yield* Effect.forEach(audits, (audit) => writeAuditLog(audit, audited, result), { discard: true })
         })
       )
     )

@@ -26,11 +26,17 @@ const encodeSemicolons = (request: HttpServerRequest.HttpServerRequest) => {
     : request
 }
 
-/** Makes the record of a request. */
-export const makeRequestInfo = (request: HttpServerRequest.HttpServerRequest): RequestInfoFields => {
-  const id = request.headers["x-request-id"]
-  return { id: id !== undefined && validId.test(id) ? id : globalThis.crypto.randomUUID(), audits: [] }
+/** The ID of a request: its own one if it is valid, else a new one. */
+export const getRequestId = ({ headers }: HttpServerRequest.HttpServerRequest): string => {
+  const id = headers["x-request-id"]
+  return id !== undefined && validId.test(id) ? id : globalThis.crypto.randomUUID()
 }
+
+/** The record of a request to an app that writes no log of its requests. */
+const makeRequestInfo = (request: HttpServerRequest.HttpServerRequest): RequestInfoFields => ({
+  id: getRequestId(request),
+  audit: () => Effect.void
+})
 
 /**
  * Answers requests that no handler answers: unknown paths, methods that are not allowed, and defects. The response to a

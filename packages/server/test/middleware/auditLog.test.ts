@@ -48,13 +48,18 @@ const as = (user: string, method = "GET") => ({
 
 const isAudit = ({ message }: Readonly<Record<string, unknown>>) => message === "audit"
 
-/** Waits for the audit log and returns its only entry. */
+const readAnnotations = (log: Served["log"]) =>
+  log.filter(isAudit).map(({ annotations }) => annotations as Record<string, unknown>)
+
+/** Waits for the audit log of one action. Returns its last line. The first line is the same without the result. */
 const readEntry = ({ log }: Served) =>
   Effect.gen(function*() {
-    yield* until(() => log.some(isAudit))
-    const lines = log.filter(isAudit)
-    assert.lengthOf(lines, 1)
-    return lines[0]!["annotations"] as Record<string, unknown>
+    yield* until(() => readAnnotations(log).some(({ event }) => event === "end"))
+    const [start, end, ...more] = readAnnotations(log)
+    assert.lengthOf(more, 0)
+    const { bytes: _, status: __, ...entry } = end!
+    assert.deepStrictEqual(start, { ...entry, event: "start" })
+    return end!
   })
 
 const metadataUrl = (served: Served) => downloadUrl(served).replace("/download/", "/metadata/")
@@ -66,6 +71,7 @@ describe("the audit log", () => {
       const served = yield* serveAudited()
       yield* readBody(yield* call(downloadUrl(served), as("ann")))
       assert.deepStrictEqual(yield* readEntry(served), {
+        event: "end",
         action: "download",
         user: "ann",
         groups: "devs,on-call",
@@ -79,6 +85,19 @@ describe("the audit log", () => {
         bytes: large.length,
         request_id: "id-1"
       })
+    }))
+
+  it.live("has a line before the first byte of the core is read", () =>
+    Effect.gen(function*() {
+      for (const query of ["", "?decompress=true"]) {
+        const before: Array<unknown> = []
+        const served: Served = yield* serveAudited({
+          beforeOpen: Effect.sync(() => before.push(...readAnnotations(served.log)))
+        })
+        yield* readBody(yield* call(downloadUrl(served, query), as("ann")))
+        assert.lengthOf(before, 1)
+        assert.include(before[0], { event: "start", action: "download", user: "ann", id: served.ref.id })
+      }
     }))
 
   it.live("records the bytes sent of an incomplete download", () =>
