@@ -45,7 +45,7 @@ const notEnded = new KubeApiError({ reason: "timeout", message: "The pod watch d
 const toPath = (namespace: string | undefined) =>
   namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
 
-/** The reason for the log and for `/readyz`. */
+/** The reason for the log and for warnings. */
 const toReason = (namespace: string | undefined, { message, reason }: KubeApiError): string =>
   reason === "forbidden"
     ? `koredump has no permission to list and watch pods${

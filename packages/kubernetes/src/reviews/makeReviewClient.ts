@@ -36,7 +36,7 @@ interface ReviewClient<Status> {
   readonly degradedReason: Effect.Effect<string | undefined>
 }
 
-/** The reason of a failed review, for the log and for `/readyz`. */
+/** The reason of a failed review, for the log. */
 const toReason = (resource: string, { message, reason }: KubeApiError): string => {
   switch (reason) {
     case "forbidden":

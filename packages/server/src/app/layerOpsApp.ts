@@ -6,48 +6,64 @@ import { layerErrors } from "../middleware/layerErrors.ts"
 import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { makeRoutes } from "../middleware/routes.ts"
 
-/** Why the server is not ready, and what is degraded. Sentences for operators. */
+/**
+ * Why the server is not ready, and what is degraded. Probes send no token, so the sentences contain only numbers: never a
+ * text from the source, from the Kubernetes API or from a file, which can name cores, nodes, servers and accounts. The
+ * log and `/apiv1/nodes` have the details.
+ */
 interface Readiness {
   readonly notReady: ReadonlyArray<string>
   readonly warnings: ReadonlyArray<string>
 }
 
 /** A server of one host is ready after it has read the cores for the first time, degraded or not. */
-const getHostReadiness = (nodes: ReadonlyArray<NodeStatus>): Readiness => ({
-  notReady: nodes.filter(({ state }) => state === "syncing").map(({ name }) => `${name} is syncing`),
-  warnings: nodes.flatMap(({ name, warnings }) => (warnings ?? []).map((text) => `${name}: ${text}`))
-})
+const getHostReadiness = (nodes: ReadonlyArray<NodeStatus>): Readiness => {
+  const count = nodes.reduce((sum, { warnings = [] }) => sum + warnings.length, 0)
+  return {
+    notReady: nodes.some(({ state }) => state === "syncing") ? ["the cores are being read for the first time"] : [],
+    warnings: count === 0
+      ? []
+      : [`The host has ${count} ${count === 1 ? "problem" : "problems"}. See the log or "koredumpctl status".`]
+  }
+}
 
-/** A cluster server is ready after each node has answered or failed once. The names of nodes require authentication. */
+/** A cluster server is ready after each node has answered or failed once. */
 const getClusterReadiness = (cluster: ClusterReadiness["Service"], source: CoreSource["Service"]) =>
   Effect.gen(function*(): Effect.fn.Return<Readiness, Problem> {
     const waiting = yield* cluster.waiting
-    const degradedReason = yield* cluster.degradedReason
-    const warnings = degradedReason === undefined ? [] : [degradedReason]
+    const warnings = (yield* cluster.degradedReason) === undefined ? [] : [degraded("Node discovery")]
     if (waiting !== undefined) return { notReady: [waiting], warnings }
     const nodes = yield* source.nodes
     const unreachable = nodes.filter(({ state }) => state === "unreachable").length
     return {
       notReady: [],
-      warnings: unreachable === 0 ? warnings : [...warnings, `${unreachable} of ${nodes.length} nodes unreachable`]
+      warnings: unreachable === 0
+        ? warnings
+        : [...warnings, `${unreachable} of ${nodes.length} nodes unreachable. See "koredumpctl nodes".`]
     }
   })
+
+const degraded = (what: string) => `${what} is degraded. See the log.`
 
 const getReadiness = (source: CoreSource["Service"], cluster: Option.Option<ClusterReadiness["Service"]>) =>
   Option.match(cluster, {
     onNone: () => Effect.map(source.nodes, getHostReadiness),
     onSome: (cluster) => getClusterReadiness(cluster, source)
   }).pipe(
-    Effect.catch(({ message }) => Effect.succeed<Readiness>({ notReady: [message], warnings: [] }))
+    Effect.orElseSucceed((): Readiness => ({ notReady: ["the state of the nodes is unknown"], warnings: [] }))
   )
 
-/** Why authentication and authorization are degraded. If the Kubernetes API is unreachable, both have the same reason. */
-const getAccessWarnings = (
-  services: ReadonlyArray<Option.Option<Pick<Authenticator["Service"] | Authorizer["Service"], "degradedReason">>>
-) =>
+type AccessService = Pick<Authenticator["Service"] | Authorizer["Service"], "degradedReason">
+
+/** Whether authentication or authorization is degraded. */
+const getAccessWarnings = (services: Readonly<Record<string, Option.Option<AccessService>>>) =>
   Effect.map(
-    Effect.forEach(services, (service) => Option.getOrUndefined(service)?.degradedReason ?? Effect.undefined),
-    (reasons) => [...new Set(reasons.filter((reason) => reason !== undefined))]
+    Effect.forEach(Object.entries(services), ([name, service]) =>
+      Effect.map(
+        Option.getOrUndefined(service)?.degradedReason ?? Effect.undefined,
+        (reason) => reason === undefined ? [] : [degraded(name)]
+      )),
+    (warnings) => warnings.flat()
   )
 
 const toResponse = ({ notReady, warnings }: Readiness) =>
@@ -68,10 +84,10 @@ export const layerOpsApp: Layer.Layer<never, never, CoreSource | HttpRouter.Http
   HttpRouter.add("GET", "/livez", HttpServerResponse.text("ok\n")),
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const readiness = getReadiness(yield* CoreSource, yield* Effect.serviceOption(ClusterReadiness))
-    const accessWarnings = getAccessWarnings([
-      yield* Effect.serviceOption(Authenticator),
-      yield* Effect.serviceOption(Authorizer)
-    ])
+    const accessWarnings = getAccessWarnings({
+      Authentication: yield* Effect.serviceOption(Authenticator),
+      Authorization: yield* Effect.serviceOption(Authorizer)
+    })
     const usage = yield* ResourceUsage
     const handler = Effect.gen(function*() {
       const { notReady, warnings } = yield* readiness

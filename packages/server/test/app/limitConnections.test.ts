@@ -28,7 +28,7 @@ const readMetric = Effect.fnUntraced(function*(served: Served, name: string) {
 })
 
 /** More than the buffers of the kernel can take. */
-const core = { content: new Uint8Array(32 * 1024 * 1024) }
+const core = { content: new Uint8Array(16 * 1024 * 1024) }
 
 /** Starts downloads that are not read, so that their requests go on. */
 const holdDownloads = (served: Served, count: number, options: object = {}) =>

@@ -58,8 +58,10 @@ const makeCluster = async (answers: Answers) => {
   }
 }
 
-const nodes = async ({ address }: Started, token = "t") =>
-  (await fetch(`${address}/apiv1/nodes`, { headers: { authorization: `Bearer ${token}` } })).status
+const getNodes = ({ address }: Started, token = "t") =>
+  fetch(`${address}/apiv1/nodes`, { headers: { authorization: `Bearer ${token}` } })
+const nodes = async (server: Started, token?: string) => (await getNodes(server, token)).status
+const readNodes = async (server: Started) => (await getNodes(server)).text()
 
 const apiServerAudience = "https://kubernetes.default.svc"
 
@@ -101,31 +103,42 @@ describe("/readyz of a server without permissions", () => {
       "--state-dir",
       join(cluster.root, "state")
     )
-    assert.notInclude(
-      await waitForReadyz(node, /^ready\n[^]*^warning: w1: Pod watch failed.* cannot list pods/m),
-      "rejected"
-    )
+    const [host, authentication, authorization] = [
+      /^warning: The host has [12] problems?\./m,
+      /^warning: Authentication is degraded\./m,
+      /^warning: Authorization is degraded\./m
+    ]
+    assert.notMatch(await waitForReadyz(node, host), /degraded/)
     assert.strictEqual(await nodes(node), 503)
-    const warning = /^warning: Requests are rejected, .* no permission to create tokenreviews\..*cannot create/m
-    assert.match(await waitForReadyz(node, warning), /^warning: w1: Pod watch failed/m)
+    const text = await waitForReadyz(node, authentication)
+    assert.match(text, host)
+    assert.notMatch(text, authorization)
 
     answers["/apis/authentication.k8s.io/v1/tokenreviews"] = isAuthenticated
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = deny("create subjectaccessreviews")
     assert.strictEqual(await nodes(node), 503)
-    assert.notInclude(await waitForReadyz(node, /no permission to create subjectaccessreviews\./), "tokenreviews")
+    assert.notMatch(await waitForReadyz(node, authorization), authentication)
 
     answers["/apis/authorization.k8s.io/v1/subjectaccessreviews"] = isAllowed
     assert.strictEqual(await nodes(node), 200)
-    assert.match(await waitForReadyz(node, /^ready/), /^ready\n(?!.*rejected)/s)
+    assert.notMatch(await waitForReadyz(node, /^ready/), /degraded/)
+    // The details are in the log, and in the answer for callers with permission.
+    const log = node.log.join("\n")
+    for (const action of ["list pods", "create tokenreviews", "create subjectaccessreviews"]) {
+      assert.include(log, `cannot ${action}`)
+    }
+    assert.match(await readNodes(node), /Pod watch failed.* cannot list pods/)
   })
 
   it("is not ready if a cluster server cannot list the node agent pods", async () => {
     await using cluster = await makeCluster({ "/api/v1/namespaces/koredump/pods": deny("list pods") })
     await using server = await cluster.start("cluster")
-    assert.match(
-      await waitForReadyz(server, /cannot list pods/),
-      /^not ready: Nodes not discovered yet\nwarning: koredump has no permission to list and watch pods in namespace "koredump"\..*: cannot list pods\. Grant .*\n$/
+    assert.strictEqual(
+      await waitForReadyz(server, /^not ready/),
+      "not ready: Nodes not discovered yet\nwarning: Node discovery is degraded. See the log.\n"
     )
+    const isLogged = () => server.log.some((line) => line.includes("cannot list pods"))
+    while (!isLogged()) await waitForReadyz(server, /^not ready/)
   })
 })
 
