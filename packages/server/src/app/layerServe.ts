@@ -2,6 +2,7 @@ import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, type Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, type HttpServerError } from "effect/http"
 import { Admission } from "../admission/Admission.ts"
+import { layerLoopbackOnly } from "../auth/loopback.ts"
 import type { AppOptions } from "../handlers/AppOptions.ts"
 import { withAccessLog } from "../middleware/accessLog.ts"
 import { layerRequireHost } from "../middleware/layerRequireHost.ts"
@@ -60,7 +61,13 @@ export const layerServe = (
           Effect.forkScoped
         ))
     ).pipe(
-      Layer.provide(HttpRouter.serve(layerOpsApp, serveOptions)),
+      Layer.provide(HttpRouter.serve(
+        // The ops port has no tokens. Probes of other hosts use any name, but they cannot reach a loopback address.
+        "host" in options.opsListen && options.opsListen.loopback
+          ? Layer.merge(layerOpsApp, layerLoopbackOnly)
+          : layerOpsApp,
+        serveOptions
+      )),
       Layer.provide(layerHttpServer(options.opsListen, {
         port: "ops",
         gracePeriod: "1 second",

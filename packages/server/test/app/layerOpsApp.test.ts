@@ -74,6 +74,19 @@ describe("the ops port", () => {
       )
     }))
 
+  it.live("on loopback answers no page of another site that resolves to this host", () =>
+    Effect.gen(function*() {
+      for (const [opsListen, status] of [[loopback, 403], [{ ...loopback, loopback: false }, 200]] as const) {
+        const ops = yield* (yield* serve({ opsListen })).opsUrl
+        for (const path of ["/livez", "/readyz", "/metrics"]) {
+          assert.strictEqual((yield* call(`${ops}${path}`)).statusCode, 200)
+          assert.strictEqual((yield* call(`${ops}${path}`, { headers: { host: "evil.example" } })).statusCode, status)
+          const origin = { headers: { origin: "https://evil.example" } }
+          assert.strictEqual((yield* call(`${ops}${path}`, origin)).statusCode, status)
+        }
+      }
+    }))
+
   it.live("does not warn after a recovery", () =>
     Effect.gen(function*() {
       let degradedReason: string | undefined = "timed out"
