@@ -63,7 +63,11 @@ export const makeHttpAgents = Effect.fnUntraced(function*({ ca, serverName }: No
     read: readCheckedFile(ca, isPemCertificates, "no PEM certificates in the file"),
     every: reloadInterval,
     isSame: Object.is,
-    messages: { reloaded: "Node CA file reloaded", failed: "Node CA file reload failed" },
+    messages: {
+      reloaded: "Node CA file reloaded",
+      failed: "Node CA file reload failed",
+      recovered: "Node CA file readable again"
+    },
     onChange: (pem) => {
       retireAgent(https)
       https = makeSecureAgent(pem, serverName)

@@ -10,8 +10,10 @@ export interface ReloadOptions<A, E, R> {
   readonly initial?: A
   /** Whether a newly read value is the one in use. */
   readonly isSame: (a: A, b: A) => boolean
-  /** Log messages. */
-  readonly messages: { readonly reloaded: string; readonly failed: string }
+  /** Log messages: the value has changed, a read has failed, the first read after a failure has succeeded. */
+  readonly messages: { readonly reloaded: string; readonly failed: string; readonly recovered: string }
+  /** Called after each read, with the reason why it failed. */
+  readonly onRead?: (failure: string | undefined) => void
   /** Called after the value has changed. */
   readonly onChange?: (value: A) => void
 }
@@ -24,15 +26,16 @@ export interface ReloadOptions<A, E, R> {
  */
 export const reload = Effect.fnUntraced(
   function*<A, E extends { readonly message: string }, R>(
-    { every, initial, isSame, messages, onChange, read }: ReloadOptions<A, E, R>
+    { every, initial, isSame, messages, onChange, onRead, read }: ReloadOptions<A, E, R>
   ): Effect.fn.Return<() => A, E, R | Scope.Scope> {
     let current = initial ?? (yield* read)
-    const log = makeFailureLog({ failed: messages.failed })
+    const log = makeFailureLog(messages)
     yield* read.pipe(
       Effect.flatMap((next) =>
         Effect.andThen(
           log.recovered,
           Effect.suspend(() => {
+            onRead?.(undefined)
             if (isSame(next, current)) return Effect.void
             current = next
             onChange?.(next)
@@ -40,7 +43,10 @@ export const reload = Effect.fnUntraced(
           })
         )
       ),
-      Effect.catch(({ message }) => log.failed(message)),
+      Effect.catch(({ message }) => {
+        onRead?.(message)
+        return log.failed(message)
+      }),
       Effect.schedule(Schedule.spaced(every)),
       Effect.forkScoped
     )

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 
 class ReadFailed extends Schema.TaggedError<ReadFailed>()("ReadFailed", { message: Schema.String }) {}
 
-const messages = { reloaded: "File reloaded", failed: "File not reloaded" }
+const messages = { reloaded: "File reloaded", failed: "File not reloaded", recovered: "File readable again" }
 
 describe("reload", () => {
   it.effect("gives the newest value that could be read, and logs each change and each failure once", () => {
@@ -17,6 +17,7 @@ describe("reload", () => {
     return Effect.gen(function*() {
       let content: string | Error = "one"
       const changes: Array<string> = []
+      const failures: Array<string | undefined> = []
       const read = Effect.suspend(() =>
         typeof content === "string"
           ? Effect.succeed(content)
@@ -27,7 +28,8 @@ describe("reload", () => {
         every: "5 seconds",
         isSame: (a, b) => a === b,
         messages,
-        onChange: (value) => changes.push(value)
+        onChange: (value) => changes.push(value),
+        onRead: (reason) => failures.push(reason)
       })
       const after = (next: string | Error) =>
         Effect.suspend(() => {
@@ -47,10 +49,14 @@ describe("reload", () => {
       yield* after("three")
       assert.strictEqual(current(), "three")
       assert.deepStrictEqual(changes, ["two", "three"])
+      const denied = "permission denied"
+      assert.deepStrictEqual(failures, [undefined, undefined, denied, denied, undefined, denied, undefined])
       assert.deepStrictEqual(logged, [
         "File reloaded",
         "File not reloaded: permission denied",
+        "File readable again",
         "File not reloaded: permission denied",
+        "File readable again",
         "File reloaded"
       ])
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))

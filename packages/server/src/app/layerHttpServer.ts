@@ -136,6 +136,9 @@ export const layerHttpServer = (
     const { gracePeriod, tls } = options
     const server = makeServer(tls)
     yield* limitAndMeasure(server, options)
+    yield* (yield* ResourceUsage).addWarning(() =>
+      tls?.isStale?.() === true ? "The TLS certificate cannot be reloaded. See the log." : undefined
+    )
     enableGracefulClose(server)
     return Layer.merge(
       NodeHttpServer.layerServer(() => server, {

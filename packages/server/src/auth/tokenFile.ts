@@ -61,6 +61,7 @@ export const layerTokenFile = (path: string): Layer.Layer<Authenticator, Setting
       const hash = (text: string) => createHmac("sha256", key).update(text).digest("base64")
 
       let latest: Tokens | undefined
+      let failure: string | undefined
       const read = Effect.gen(function*() {
         const { size, type } = yield* Effect.catch(fs.stat(path), failRead)
         if (size > maxFileSize) return yield* fail("larger than 10 MiB")
@@ -80,7 +81,14 @@ export const layerTokenFile = (path: string): Layer.Layer<Authenticator, Setting
         read,
         every: "5 seconds",
         isSame: (a, b) => a === b,
-        messages: { failed: "Token file reload failed", reloaded: "Token file reloaded" }
+        messages: {
+          failed: "Token file reload failed",
+          recovered: "Token file readable again",
+          reloaded: "Token file reloaded"
+        },
+        onRead: (reason) => {
+          failure = reason
+        }
       }).pipe(
         Effect.annotateLogs({ file: path }),
         Effect.mapError(({ message }) =>
@@ -95,7 +103,10 @@ export const layerTokenFile = (path: string): Layer.Layer<Authenticator, Setting
             return principal === undefined
               ? Effect.fail(new Unauthorized({ detail: "The token is invalid." }))
               : Effect.succeed(principal)
-          })
+          }),
+        degradedReason: Effect.sync(() =>
+          failure === undefined ? undefined : `Token file not reloaded, removed users still have access: ${failure}.`
+        )
       })
     })
   )

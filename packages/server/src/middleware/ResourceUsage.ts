@@ -18,30 +18,28 @@ export const toUsageWarning = (name: string, { limit, used }: Usage): string | u
     ? undefined
     : `${Math.floor(100 * used / limit)} % of the limit for ${name} is in use.`
 
-/** The limits of a server that are worth a warning in `/readyz` and in the status of its node. */
+/** What a server uses, and what is worth a warning in `/readyz` and in the status of its node. */
 interface ResourceUsageShape {
   /** Adds a limit until the scope ends. */
   readonly register: (name: string, read: () => Usage) => Effect.Effect<void, never, Scope.Scope>
-  /** A sentence for each limit that is almost or completely in use. */
+  /**
+   * Adds another condition until the scope ends: undefined, or a sentence. It is shown without a token, so it must not
+   * contain anything variable.
+   */
+  readonly addWarning: (read: () => string | undefined) => Effect.Effect<void, never, Scope.Scope>
+  /** A sentence for each limit that is almost or completely in use, and for each other condition. */
   readonly warnings: Effect.Effect<ReadonlyArray<string>>
 }
 
 /** Makes a registry without limits. */
 export const makeResourceUsage = (): ResourceUsageShape => {
-  const limits = new Set<{ readonly name: string; readonly read: () => Usage }>()
+  const reads = new Set<() => string | undefined>()
+  const addWarning: ResourceUsageShape["addWarning"] = (read) =>
+    Effect.acquireRelease(Effect.sync(() => reads.add(read)), () => Effect.sync(() => reads.delete(read)))
   return {
-    register: (name, read) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const limit = { name, read }
-          limits.add(limit)
-          return limit
-        }),
-        (limit) => Effect.sync(() => limits.delete(limit))
-      ),
-    warnings: Effect.sync(() =>
-      Array.from(limits, ({ name, read }) => toUsageWarning(name, read())).filter((text) => text !== undefined)
-    )
+    addWarning,
+    register: (name, read) => addWarning(() => toUsageWarning(name, read())),
+    warnings: Effect.sync(() => Array.from(reads, (read) => read()).filter((text) => text !== undefined))
   }
 }
 

@@ -8,7 +8,9 @@ export interface TlsPair {
   readonly cert: string
   readonly key: string
   /** The pairs that replace this one. New connections use the latest pair; existing connections continue. */
-  readonly renewed?: Stream.Stream<Omit<TlsPair, "renewed">>
+  readonly renewed?: Stream.Stream<Pick<TlsPair, "cert" | "key">>
+  /** Whether the files cannot be reloaded at the moment. */
+  readonly isStale?: () => boolean
 }
 
 const readPem = (name: string, path: string) =>
@@ -39,7 +41,8 @@ export const reloadTlsPair = (
   certPath: string,
   keyPath: string,
   initial: TlsPair,
-  every: Duration.Input = "5 seconds"
+  every: Duration.Input = "5 seconds",
+  onRead?: (failure: string | undefined) => void
 ): Stream.Stream<TlsPair, never, FileSystem.FileSystem> =>
   Stream.callback((queue) =>
     Effect.orDie(reload({
@@ -47,15 +50,21 @@ export const reloadTlsPair = (
       every,
       initial,
       isSame: (a, b) => a.cert === b.cert && a.key === b.key,
-      messages: { failed: "TLS certificate reload failed", reloaded: "TLS certificate reloaded" },
+      messages: {
+        failed: "TLS certificate reload failed",
+        recovered: "TLS certificate readable again",
+        reloaded: "TLS certificate reloaded"
+      },
+      ...(onRead === undefined ? {} : { onRead }),
       onChange: (pair) => Queue.offerUnsafe(queue, pair)
     }))
   )
 
-/** Loads the files of `--tls-cert` and `--tls-key`, and reloads them when they change. */
+/** Loads the files of `--tls-cert` and `--tls-key`, and reloads them when they change. Default for `every`: 5 seconds. */
 export const loadTlsPair = Effect.fnUntraced(function*(
   cert: Option.Option<string>,
-  key: Option.Option<string>
+  key: Option.Option<string>,
+  every?: Duration.Input
 ): Effect.fn.Return<TlsPair | undefined, SettingsError, FileSystem.FileSystem> {
   if (Option.isNone(cert) && Option.isNone(key)) return undefined
   if (Option.isNone(cert) || Option.isNone(key)) {
@@ -63,8 +72,13 @@ export const loadTlsPair = Effect.fnUntraced(function*(
   }
   const pair = yield* readTlsPair(cert.value, key.value)
   const fs = yield* FileSystem.FileSystem
+  let isStale = false
+  const renewed = reloadTlsPair(cert.value, key.value, pair, every, (failure) => {
+    isStale = failure !== undefined
+  })
   return {
     ...pair,
-    renewed: Stream.provideService(reloadTlsPair(cert.value, key.value, pair), FileSystem.FileSystem, fs)
+    renewed: Stream.provideService(renewed, FileSystem.FileSystem, fs),
+    isStale: () => isStale
   }
 })

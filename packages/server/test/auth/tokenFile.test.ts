@@ -140,6 +140,8 @@ const accepted = Effect.gen(function*() {
   return all.flatMap((found) => found._tag === "Some" ? found.value.username : [])
 })
 
+const degradedReason = Effect.flatMap(Authenticator, (authenticator) => authenticator.degradedReason!)
+
 describe("a changing token file", () => {
   it.effect("rejects removed tokens and accepts new ones", () =>
     withFakeFile((file, log) =>
@@ -174,15 +176,24 @@ describe("a changing token file", () => {
           Object.assign(file, invalid)
           yield* TestClock.adjust("1 minute")
           assert.deepStrictEqual([yield* accepted, log], [["ann"], [line]])
+          assert.strictEqual(
+            yield* degradedReason,
+            `Token file not reloaded, removed users still have access: ${reason}.`
+          )
           // After a recovery, the same failure is logged again.
           Object.assign(file, valid)
           yield* TestClock.adjust("5 seconds")
           Object.assign(file, invalid)
           yield* TestClock.adjust("5 seconds")
-          assert.deepStrictEqual([yield* accepted, log], [["ann"], [line, line]])
+          const recovered = "Info Token file readable again tokens"
+          assert.deepStrictEqual([yield* accepted, log], [["ann"], [line, recovered, line]])
           Object.assign(file, valid, { text: "b,bob", size: 5 })
           yield* TestClock.adjust("5 seconds")
-          assert.deepStrictEqual([yield* accepted, log.slice(2)], [["bob"], ["Info Token file reloaded tokens"]])
+          assert.isUndefined(yield* degradedReason)
+          assert.deepStrictEqual([yield* accepted, log.slice(3)], [["bob"], [
+            recovered,
+            "Info Token file reloaded tokens"
+          ]])
         })
       )
   )

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { connect } from "node:tls"
 import { type Certificate, hasOpenssl, makeAuthority } from "../../../../test-support/certificates.ts"
 import { loadTlsPair, reloadTlsPair } from "../../src/settings/tls.ts"
-import { call, downloadUrl, large, readBody, serve, until } from "../support/httpServer.ts"
+import { call, downloadUrl, large, loopback, readBody, serve, until } from "../support/httpServer.ts"
 
 /** Makes a Kubernetes volume: `tls.crt` and `tls.key` are links through `..data`, which is replaced atomically. */
 const makeVolume = (first: Certificate) =>
@@ -100,8 +100,26 @@ describe.skipIf(!hasOpenssl)("TLS from files (needs openssl)", () => {
       volume.replace(second!)
       yield* until(() => renewed.length === 1)
       assert.strictEqual(renewed[0], second!.cert)
-      yield* until(() => log.length === 3)
-      assert.strictEqual(log[2], "TLS certificate reloaded")
+      yield* until(() => log.length === 4)
+      assert.deepStrictEqual(log.slice(2), ["TLS certificate readable again", "TLS certificate reloaded"])
+    }))
+
+  it.live("warns while the files cannot be reloaded", () =>
+    Effect.gen(function*() {
+      const volume = yield* makeVolume(first!)
+      const tls = yield* Effect.provide(
+        loadTlsPair(Option.some(volume.cert), Option.some(volume.key), "10 millis"),
+        NodeServices.layer
+      )
+      const served = yield* serve({ tls: tls!, opsListen: loopback })
+      const readReady = Effect.fnUntraced(function*() {
+        return String(yield* readBody(yield* call(`${yield* served.opsUrl}/readyz`)))
+      })
+      assert.strictEqual(yield* readReady(), "ready\n")
+      rmSync(volume.key)
+      yield* Effect.repeat(readReady(), {
+        until: (text) => text === "ready\nwarning: The TLS certificate cannot be reloaded. See the log.\n"
+      })
     }))
 
   it.live("fails at the start if a file is missing, not readable or invalid", () =>
