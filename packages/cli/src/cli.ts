@@ -16,6 +16,7 @@ import { layerPresenter } from "./layerPresenter.ts"
 import { normalizeArgv } from "./normalizeArgv.ts"
 import { cliVersion } from "./text/cliVersion.ts"
 import { CommandError, failed } from "./text/CommandError.ts"
+import { escapeHidden } from "./text/escape.ts"
 import { printError } from "./text/messages.ts"
 
 // The built-in flag has the alias -v, which is `--verbose` here.
@@ -31,7 +32,8 @@ const versionFlag = GlobalFlag.Action({
 const layerLogging = ({ verbose }: Connection) =>
   Layer.mergeAll(
     Layer.succeed(References.MinimumLogLevel, verbose ? "Debug" : "None"),
-    Layer.succeed(Logger.LogToStderr, true)
+    // Log messages can contain names from hosts and servers.
+    Logger.layer([Logger.withConsoleError(Logger.map(Logger.formatLogFmt, escapeHidden))])
   )
 
 /** The namespace of the kubeconfig's context, which kubectl plugins use by default. */
@@ -81,7 +83,7 @@ export const makeRun = <R>(
       ),
       Effect.tapDefect((defect) =>
         printError(
-          `Internal error: ${String(defect)}`,
+          `Internal error: ${escapeHidden(String(defect))}`,
           "This is a bug in koredumpctl. Please report it, with the output of the same command with -v."
         )
       ),

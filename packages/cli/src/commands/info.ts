@@ -13,15 +13,16 @@ import { formatJson, formatYaml } from "../text/structured.ts"
 import { explainProblems } from "../text/toCommandError.ts"
 import { root } from "./root.ts"
 
-/** The command that downloads the core from the same source. */
-const formatDownloadCommand = (id: string, { local, root: directory, server }: Connection) =>
-  [
-    "koredumpctl get -d",
+/** The command that downloads the core from the same source. Undefined if it cannot be copied. */
+const formatDownloadCommand = (id: string, { local, root: directory, server }: Connection): string | undefined => {
+  const words = [
     ...(local ? ["--local"] : []),
     ...Option.match(directory, { onNone: () => [], onSome: (value) => ["--root", quoteForShell(value)] }),
     ...Option.match(server, { onNone: () => [], onSome: (value) => ["--server", quoteForShell(value)] }),
     quoteForShell(id)
-  ].join(" ")
+  ]
+  return words.includes(undefined) ? undefined : ["koredumpctl get -d", ...words].join(" ")
+}
 
 const formats = ["text", "json", "yaml"] as const
 

@@ -7,6 +7,7 @@ import { CommandError, failed, partial, toBatchError } from "../text/CommandErro
 import { describeFileError } from "../text/describeFileError.ts"
 import { escapeHidden } from "../text/escape.ts"
 import { print, printError, printNotice } from "../text/messages.ts"
+import { formatJson } from "../text/structured.ts"
 import { isProblem, toCommandError } from "../text/toCommandError.ts"
 import { formatBytes } from "../text/units.ts"
 import type { DownloadTarget } from "./DownloadTarget.ts"
@@ -58,7 +59,7 @@ const writeMetadata = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
   const fs = yield* FileSystem.FileSystem
   yield* checkMetadataFile(ref, path)
   const metadata = yield* CoreSource.use((source) => source.get(ref))
-  const text = `${JSON.stringify(metadata, undefined, 2)}\n`
+  const text = `${formatJson(metadata)}\n`
   const temporary = `${path}.part`
   yield* fs.remove(temporary, { force: true }).pipe(
     Effect.andThen(fs.writeFileString(temporary, text, { mode: 0o600, flag: "wx" })),

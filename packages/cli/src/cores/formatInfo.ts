@@ -18,8 +18,8 @@ interface InfoOptions {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly color: boolean
-  /** The command that downloads this core. */
-  readonly downloadCommand: string
+  /** The command that downloads this core. Undefined if none can be copied. */
+  readonly downloadCommand: string | undefined
   /** Where the file system with the executable is mounted. Empty for `/`. */
   readonly root: string
 }
@@ -27,13 +27,20 @@ interface InfoOptions {
 /** `COREDUMP_PROC_MAPS` → `proc maps` */
 const formatFieldName = (key: string) => escapeHidden(key.replace(/^COREDUMP_/, "").replaceAll("_", " ").toLowerCase())
 
+/** The command that debugs the core. Undefined if the executable is unknown, or if its path cannot be copied. */
+const formatDebugCommand = ({ COREDUMP_EXE: exe, id }: CoreMetadata, root: string): string | undefined => {
+  // A program can report any text as its executable. An absolute path cannot be an option of the debugger.
+  if (exe === undefined || !exe.startsWith("/")) return undefined
+  const [path, core] = [quoteForShell(root + exe), quoteForShell(coreStem(id))]
+  return path === undefined || core === undefined ? undefined : `gdb ${path} ${core}`
+}
+
 const hints = (core: CoreMetadata, { downloadCommand, root }: InfoOptions): ReadonlyArray<string> => {
   const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack")
+  const debugCommand = formatDebugCommand(core, root)
   return [
-    ...(core.state === "missing" ? [] : [`Download:  ${downloadCommand}`]),
-    ...(core.state === "missing" || core.COREDUMP_EXE === undefined
-      ? []
-      : [`Debug:     gdb ${quoteForShell(root + core.COREDUMP_EXE)} ${quoteForShell(coreStem(core.id))}`]),
+    ...(core.state === "missing" || downloadCommand === undefined ? [] : [`Download:  ${downloadCommand}`]),
+    ...(core.state === "missing" || debugCommand === undefined ? [] : [`Debug:     ${debugCommand}`]),
     ...(heavy.length === 0 ? [] : [`More with -o json: ${heavy.map(formatFieldName).join(", ")}`])
   ]
 }
@@ -120,7 +127,7 @@ const toFields = (core: CoreMetadata, now: number): ReadonlyArray<Field> => [
 
 const formatFrame = (frame: StackFrame): string => {
   const place = frame.module === undefined
-    ? frame.address
+    ? escapeHidden(frame.address)
     : escapeHidden(frame.module) + (frame.offset === undefined ? "" : ` + ${escapeHidden(frame.offset)}`)
   return `${escapeHidden(frame.function ?? "??")} (${place})`
 }

@@ -1,6 +1,7 @@
 /** Shows the progress of downloads on one line of the terminal. */
 import type { DownloadProgress } from "@koredump/client/node"
 import { Clock, Effect, Schedule, type Scope } from "effect"
+import { escapeHidden } from "../text/escape.ts"
 import { Screen } from "../text/Screen.ts"
 import { displayWidth, truncate } from "../text/terminalText.ts"
 import { formatBytes, formatClock } from "../text/units.ts"
@@ -25,7 +26,7 @@ export const formatProgress = ({ done, label, rate, total }: ProgressState, widt
   const bar = Math.max(0, Math.min(24, width - displayWidth(figures) - 30))
   const filled = Math.round(share * bar)
   const drawn = bar < 8 ? "" : `[${"#".repeat(filled)}${"-".repeat(bar - filled)}]`
-  const name = truncate(label, Math.max(8, width - displayWidth(figures) - drawn.length - 4))
+  const name = truncate(escapeHidden(label), Math.max(8, width - displayWidth(figures) - drawn.length - 4))
   return truncate([name, drawn, figures].filter((part) => part !== "").join("  "), width)
 }
 

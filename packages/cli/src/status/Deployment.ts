@@ -77,17 +77,26 @@ export const findNotReadyReason = ({ status }: KoredumpPod): string | undefined 
 const isActive = ({ metadata, status }: KoredumpPod) =>
   metadata.deletionTimestamp === undefined && status.phase !== "Failed" && status.phase !== "Succeeded"
 
+/** The issue of pods that are not ready for the same reason. */
+const toPodIssue = (pods: ReadonlyArray<KoredumpPod>, reason: string, namespace: string): Issue => {
+  const names = pods.map(({ metadata }) => metadata.name)
+  const issue = {
+    pods: names,
+    nodes: [...new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []))],
+    description: `not ready: ${reason}`
+  }
+  // A command to copy, unless what the Kubernetes API sent is not the name of a pod.
+  return /^[a-z0-9][-a-z0-9.]*$/.test(names[0]!)
+    ? { ...issue, hint: `See: kubectl describe pod -n ${namespace} ${names[0]}` }
+    : issue
+}
+
 const findPodIssues = (pods: ReadonlyArray<KoredumpPod>, namespace: string): ReadonlyArray<Issue> => {
   const byReason = Map.groupBy(
     pods.filter((pod) => findNotReadyReason(pod) !== undefined),
     (pod) => findNotReadyReason(pod)!
   )
-  return [...byReason].map(([reason, pods]) => ({
-    pods: pods.map(({ metadata }) => metadata.name),
-    nodes: [...new Set(pods.flatMap(({ spec }) => spec.nodeName ?? []))],
-    description: `not ready: ${reason}`,
-    hint: `See: kubectl describe pod -n ${namespace} ${pods[0]!.metadata.name}`
-  }))
+  return [...byReason].map(([reason, pods]) => toPodIssue(pods, reason, namespace))
 }
 
 const countPods = (pods: ReadonlyArray<KoredumpPod>): PodCount => ({

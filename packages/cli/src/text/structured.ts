@@ -1,12 +1,12 @@
 /** Formats values as JSON and YAML. Hidden characters are escaped, which does not change the values. */
 import { Effect } from "effect"
-import { escapeInQuotes, hasHidden } from "./escape.ts"
+import { escapeInJson, escapeInYaml, hasHidden } from "./escape.ts"
 
 /** Indented JSON. */
-export const formatJson = (value: unknown): string => escapeInQuotes(JSON.stringify(value, undefined, 2))
+export const formatJson = (value: unknown): string => escapeInJson(JSON.stringify(value, undefined, 2))
 
 /** JSON on one line. */
-export const formatJsonLine = (value: unknown): string => escapeInQuotes(JSON.stringify(value))
+export const formatJsonLine = (value: unknown): string => escapeInJson(JSON.stringify(value))
 
 /** One JSON value per line. */
 export const formatNdjson = (values: ReadonlyArray<unknown>): string => values.map(formatJsonLine).join("\n")
@@ -22,5 +22,6 @@ export const formatYaml = (value: unknown): Effect.Effect<string> =>
         if (typeof node.value === "string" && hasHidden(node.value)) node.type = Scalar.QUOTE_DOUBLE
       }
     })
-    return escapeInQuotes(document.toString({ lineWidth: 0 })).trimEnd()
+    // Without the last line end, which belongs to the value if the text ends with several.
+    return escapeInYaml(document.toString({ lineWidth: 0 })).replace(/\n$/, "")
   })

@@ -1,4 +1,4 @@
-import { Problem } from "@koredump/core"
+import { CoreId, Problem } from "@koredump/core"
 import { Effect, Schema } from "effect"
 import { type CommandError, failed, notAllowed, notFound, usage } from "./CommandError.ts"
 import { escapeHidden, quoteForShell } from "./escape.ts"
@@ -6,6 +6,14 @@ import { toSentence } from "./sentence.ts"
 
 /** Whether an error is a problem of a core source. */
 export const isProblem = Schema.is(Problem)
+
+const isCoreId = Schema.is(CoreId)
+
+/** The command that shows a crash. Undefined if the server sent something else than a core ID, for example an option. */
+const infoHint = (id: string): string | undefined => {
+  const word = isCoreId(id) ? quoteForShell(id) : undefined
+  return word === undefined ? undefined : `Show what is known about the crash with: koredumpctl info ${word}`
+}
 
 /** Detail of a problem as a further sentence. Empty if there is none. */
 const furtherText = ({ detail }: { readonly detail?: string }) =>
@@ -56,7 +64,7 @@ export const toCommandError = (problem: Problem): CommandError => {
     case "CoreNotStored":
       return notFound(
         `No core is stored for this crash: ${coreName(problem)}.${furtherText(problem)}`,
-        `Show what is known about the crash with: koredumpctl info ${quoteForShell(problem.id)}`
+        infoHint(problem.id)
       )
     case "RouteNotFound":
       return failed(

@@ -70,6 +70,33 @@ More with -o json: environ`
       )
     }))
 
+  it.effect.each([
+    "-ex=shell id",
+    "prog",
+    "./-ex",
+    "",
+    "/bin/a\u001b[2J",
+    "/bin/a\n-ex",
+    "/bin/a\u{e0041}",
+    "/bin/a\\'; id; '"
+  ])("prints no command to copy for the executable %j", (exe) =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([stored({ comm: "web", pid: 1, fields: { COREDUMP_EXE: exe } })])
+      const { stdout } = yield* run("info", "-1")
+      assert.match(stdout, /^Download: {2}koredumpctl get -d core\.web\./m)
+      assert.notMatch(stdout, /^Debug:/m)
+    }))
+
+  it.effect("prints no command to copy that contains a URL with hidden characters", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([stored({ comm: "web", pid: 1 })])
+      assert.notInclude((yield* run("info", "-1", "--server", "http://x/\u202e")).stdout, "Download:")
+      assert.include(
+        (yield* run("info", "-1", "--server", "http://x/$(id)'")).stdout,
+        "Download:  koredumpctl get -d --server 'http://x/$(id)'\\''' core.web."
+      )
+    }))
+
   it.effect("prints the reason why a core is missing", () =>
     Effect.gen(function*() {
       const lost = { comm: "lost", pid: 3, time: noon, fields: { reason: "The core file is gone." } }

@@ -65,6 +65,11 @@ describe("findNotReadyReason", () => {
 describe("toDeployment", () => {
   const location = { server: "https://kubernetes.example", namespace: "koredump" }
 
+  it.each(["a; id", "--kubeconfig=x", "a b", ""])("gives no command to copy for a pod that is named %j", (name) => {
+    const { issues: [issue] } = toDeployment(location, [pod(name, { why: "ErrImagePull" })], [])
+    assert.deepStrictEqual(issue, { pods: [name], nodes: [], description: "not ready: ErrImagePull" })
+  })
+
   it("counts the pods, and reports the same issue of several pods once", () => {
     const deployed = toDeployment(location, [pod("api-1"), pod("api-2", { why: "ErrImagePull" })], [
       pod("node-1", { node: "worker-1" }),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { parse } from "yaml"
 import { hasHidden } from "../../src/text/escape.ts"
 import { formatJson, formatNdjson, formatYaml } from "../../src/text/structured.ts"
@@ -13,6 +13,58 @@ const hostile = {
   ambiguous: ["yes", "0123", "1e3", "null", "~", "2022-02-23T08:23:16Z", "- a: b # c", ""],
   nested: { number: 1, flag: true, nothing: null }
 }
+
+const pieces = [
+  "\u001b[2J",
+  "\u001b]0;t\u0007",
+  "\u009b31m",
+  "\r",
+  "\n",
+  "\n\n",
+  "\t",
+  "\u0000",
+  "\u0085",
+  "\u202e",
+  "\u2066",
+  "\u200b",
+  "\u200d",
+  "\ufe0f",
+  "\ufeff",
+  "\u{e0041}",
+  "\u{e007f}",
+  "\u{e0100}",
+  "\u3164",
+  "\u2028",
+  "a",
+  " ",
+  "日",
+  "🎉",
+  "'",
+  "\"",
+  "\\",
+  ": ",
+  " #",
+  "- ",
+  "%",
+  "---\n"
+] as const
+
+const Text = Schema.Array(Schema.Literals(pieces))
+
+describe("JSON and YAML of any text", () => {
+  it.effect.prop("keep the value, without hidden characters", [Text, Text], ([keys, values]) =>
+    Effect.gen(function*() {
+      const text = values.join("")
+      const value = { [keys.join("").slice(0, 100)]: [text, { text }], end: text }
+      const json = formatJson(value)
+      assert.deepStrictEqual(JSON.parse(json), value)
+      // With the line end that printing adds.
+      const yaml = `${yield* formatYaml(value)}\n`
+      assert.deepStrictEqual(parse(yaml), value)
+      assert.deepStrictEqual(parse(yaml, { version: "1.1" }), value)
+      for (const output of [json, yaml]) assert.isFalse(hasHidden(output))
+    }))
+})
 
 describe("formatJson", () => {
   it("keeps the value, without hidden characters", () => {

@@ -15,6 +15,8 @@ import {
 } from "@koredump/core"
 import { toCommandError } from "../../src/text/toCommandError.ts"
 
+const hint = (id: string) => toCommandError(new CoreNotStored({ id, node: "n" })).hint
+
 describe("toCommandError", () => {
   const cases: ReadonlyArray<readonly [Problem, number, RegExp]> = [
     [
@@ -60,8 +62,13 @@ describe("toCommandError", () => {
   })
 
   it("gives the command that shows the crash if no core is stored", () => {
-    const { hint } = toCommandError(new CoreNotStored({ id: "core.a b.1", node: "n" }))
-    assert.strictEqual(hint, "Show what is known about the crash with: koredumpctl info 'core.a b.1'")
+    const id = "core.it's\\x20$x.0.0123456789abcdef0123456789abcdef.1.1700000000000000"
+    assert.strictEqual(
+      hint(id),
+      `Show what is known about the crash with: koredumpctl info '${id.replace("'", "'\\''")}'`
+    )
+    // A command to copy never contains an option that the server chose.
+    for (const other of ["--server=https://evil.example", "core.a b.1", "-1"]) assert.isUndefined(hint(other))
   })
 
   it("says once what to check if the server does not know the path", () => {

@@ -14,7 +14,8 @@ describe("safeFileName", () => {
     ["", "_"],
     [".bashrc", "_bashrc"],
     ["-rf", "_rf"],
-    ["a\u0000b\nc\u202Ed\u001b[31m", "a_b_c_d_[31m"]
+    ["a\u0000b\nc\u202Ed\u001b[31m", "a_b_c_d_[31m"],
+    ["a\u{e0041}\u200b\ufe0f\u3164.txt", "a____.txt"]
   ])("%j becomes %j", (name, expected) => {
     const safe = safeFileName(name)
     assert.notMatch(safe, /\//)

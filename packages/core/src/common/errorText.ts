@@ -1,9 +1,12 @@
 /** Turns errors and text from other programs into short, safe text for messages and logs. */
+import { hiddenCharacters } from "./hiddenCharacters.ts"
+
+const blank = new RegExp(`[${hiddenCharacters}\\s]+`, "gu")
 
 /** One line of at most `maxLength` characters. Longer text ends in `…`. */
 export const toSingleLine = (text: string, maxLength = 300): string => {
   // Cut first: the text may be huge, and most of what is cut may be white space.
-  const line = text.slice(0, 4 * maxLength).replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+  const line = text.slice(0, 4 * maxLength).replaceAll(blank, " ").trim()
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line
 }
 

@@ -5,6 +5,7 @@ describe("toSingleLine", () => {
   it.each<[string, string, string]>([
     ["short", "no such host", "no such host"],
     ["several lines, control characters", "  a\r\n\tb\u0007\u202ec\n", "a b c"],
+    ["invisible characters", "a\u{e0041}\u200b\u3164b\ufe0f", "a b"],
     ["too long", "x".repeat(300), `${"x".repeat(19)}…`],
     ["exactly as long", "x".repeat(20), "x".repeat(20)],
     ["longer by space alone", `x${" ".repeat(300)}y`, "x"]
