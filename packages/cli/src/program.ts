@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { makeRun, type RunOptions } from "./cli.ts"
 import { layerSource } from "./connection/layerSource.ts"
+import { endOnSignals, endProcess } from "./endProcess.ts"
 import { Screen } from "./text/Screen.ts"
 import { toExitCode } from "./toExitCode.ts"
 
@@ -13,16 +14,15 @@ export const main = (options: RunOptions = {}): void => {
     process.exit(error.code === "EPIPE" ? 0 : 1)
   })
 
+  // There is no other place to report it.
+  process.stderr.on("error", () => {})
+
+  endOnSignals()
   makeRun(layerSource, options)(process.argv.slice(2)).pipe(
     Effect.provide([Screen.layer, NodeServices.layer]),
     NodeRuntime.runMain({
       disableErrorReporting: true,
-      teardown: (exit, onExit) => {
-        const code = toExitCode(exit)
-        onExit(code)
-        // Exits even if an exec plugin that timed out is still running. The empty write waits for earlier output.
-        process.stdout.write("", () => process.exit(code))
-      }
+      teardown: (exit) => endProcess(toExitCode(exit))
     })
   )
 }

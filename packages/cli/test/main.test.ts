@@ -29,6 +29,14 @@ describe("the program", () => {
       })
     }))
 
+  it.live("prints everything before it exits with 3, however slowly it is read", () =>
+    Effect.gen(function*() {
+      const { url } = yield* startKoredump({ cores: 20_000, headers: { "koredump-unreachable": "node-b" } })
+      const { code, stdout } = yield* run(["list", "-o", "json", "--server", url], { readLate: true })
+      assert.strictEqual(code, 3)
+      assert.lengthOf(JSON.parse(stdout), 20_000)
+    }))
+
   it.live("exits with 0 when the reader closes the pipe", () =>
     Effect.gen(function*() {
       const { url } = yield* startKoredump({ cores: 20_000 })

@@ -1,6 +1,7 @@
 /** Runs koredumpctl as a separate process, and servers for it. */
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
 import { text } from "node:stream/consumers"
@@ -19,6 +20,10 @@ export const run = (
     readonly program?: "main" | "kubectl-koredump"
     /** The single file, instead of the sources. */
     readonly executable?: string
+    /** Reads stdout only after the first output on stderr. */
+    readonly readLate?: boolean
+    /** Sends a signal when the promise resolves. */
+    readonly signal?: { readonly name: NodeJS.Signals; readonly when: Promise<unknown> }
   } = {}
 ) =>
   Effect.promise(async () => {
@@ -32,11 +37,24 @@ export const run = (
         stdio: ["ignore", "pipe", "pipe"]
       }
     )
+    const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
+    let signaled = Number.NaN
+    void options.signal?.when.then(() => {
+      signaled = performance.now()
+      child.kill(options.signal!.name)
+    })
+    if (options.readLate === true) await once(child.stderr, "readable")
     if (options.closeEarly === true) child.stdout.once("data", () => child.stdout.destroy())
     const stderr = text(child.stderr)
     const stdout = options.closeEarly === true ? Promise.resolve("") : text(child.stdout)
-    const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
-    return { code, stdout: await stdout, stderr: await stderr }
+    const code = await closed
+    const { signalCode } = child
+    return {
+      code,
+      stdout: await stdout,
+      stderr: await stderr,
+      ...(options.signal === undefined ? {} : { signalCode, millis: performance.now() - signaled })
+    }
   })
 
 /** Starts a server on loopback and returns its URL. */

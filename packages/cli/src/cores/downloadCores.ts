@@ -1,8 +1,8 @@
 /** Downloads cores to files or stdout, with progress. */
-import { downloadCore, type DownloadError, FileExists } from "@koredump/client/node"
+import { downloadCore, type DownloadError, writeTextFile } from "@koredump/client/node"
 import { decompress } from "@koredump/compression"
 import { type CoreRef, CoreSource, coreStem, type Problem } from "@koredump/core"
-import { Effect, FileSystem, Option, Path, Result, Schema, Stdio, Stream } from "effect"
+import { Effect, Option, Path, Result, Schema, Stdio, Stream } from "effect"
 import { CommandError, failed, partial, toBatchError } from "../text/CommandError.ts"
 import { describeFileError } from "../text/describeFileError.ts"
 import { escapeHidden } from "../text/escape.ts"
@@ -44,29 +44,14 @@ const printFile = (
 
 const decodeMetadata = Schema.decodeOption(Schema.fromJsonString(Schema.Struct({ id: Schema.String })))
 
-/** Fails if the file exists and is not the metadata of this core. */
-const checkMetadataFile = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.option(fs.readFileString(path))
-  const metadata = Option.flatMap(text, decodeMetadata)
-  if (Option.isSome(text) && !Option.exists(metadata, ({ id }) => id === ref.id)) {
-    return yield* explainError(new FileExists({ path }))
-  }
-})
-
-/** Writes the metadata of a core. The file is either complete or absent. */
+/** Writes the metadata of a core. Replaces only metadata of the same core. */
 const writeMetadata = Effect.fnUntraced(function*(ref: CoreRef, path: string) {
-  const fs = yield* FileSystem.FileSystem
-  yield* checkMetadataFile(ref, path)
   const metadata = yield* CoreSource.use((source) => source.get(ref))
-  const text = `${formatJson(metadata)}\n`
-  const temporary = `${path}.part`
-  yield* fs.remove(temporary, { force: true }).pipe(
-    Effect.andThen(fs.writeFileString(temporary, text, { mode: 0o600, flag: "wx" })),
-    Effect.andThen(fs.rename(temporary, path)),
-    Effect.mapError((error) => failed(`Cannot write ${escapeHidden(path)}: ${describeFileError(error)}.`))
-  )
-  return { path, size: new TextEncoder().encode(text).length, existed: false }
+  return yield* writeTextFile({
+    path,
+    text: `${formatJson(metadata)}\n`,
+    canReplace: (text) => Option.exists(decodeMetadata(text), ({ id }) => id === ref.id)
+  })
 })
 
 const downloadToDirectory = Effect.fnUntraced(

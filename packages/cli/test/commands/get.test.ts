@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreUnreadable } from "@koredump/core"
 import { Effect } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
@@ -59,6 +69,44 @@ describe("koredumpctl get", () => {
       assert.strictEqual(code, 1)
       assert.match(stderr, /exists/)
       assert.strictEqual(readFileSync(join(to, dbId), "utf8"), "mine")
+    }))
+
+  it.effect.each(["", ".json"])(
+    "fails at once if a named pipe, a link or a directory is in the way of core%s",
+    (extension) =>
+      Effect.gen(function*() {
+        const { run } = yield* makeShell([db])
+        const plants: ReadonlyArray<(path: string, victim: string) => void> = [
+          (path) => void spawnSync("mkfifo", [path]),
+          (path, victim) => symlinkSync(victim, path),
+          (path) => symlinkSync("/dev/zero", path),
+          (path) => mkdirSync(path)
+        ]
+        for (const plant of plants) {
+          const to = yield* directory
+          const victim = join(to, "victim")
+          writeFileSync(victim, JSON.stringify({ id: dbId }))
+          plant(join(to, dbId + extension), victim)
+          const { code, stderr } = yield* run("get", "db", "-C", to)
+          assert.strictEqual(code, 1)
+          assert.match(stderr, /another file exists there\. It was not changed\./)
+          assert.strictEqual(readFileSync(victim, "utf8"), JSON.stringify({ id: dbId }))
+          assert.deepStrictEqual(namesIn(to).filter((name) => name.endsWith(".part")), [])
+        }
+      }),
+    10_000
+  )
+
+  it.effect("replaces only the metadata of the same core", () =>
+    Effect.gen(function*() {
+      const { run } = yield* makeShell([db])
+      const to = yield* directory
+      const path = join(to, `${dbId}.json`)
+      for (const [text, code] of [["{}", 1], ["not JSON", 1], [JSON.stringify({ id: dbId }), 0]] as const) {
+        writeFileSync(path, text)
+        assert.strictEqual((yield* run("get", "db", "-C", to)).code, code)
+        assert.strictEqual(readFileSync(path, "utf8") === text, code === 1)
+      }
     }))
 
   it.effect("-a downloads all stored cores, and prints how many crashes it skips", () =>

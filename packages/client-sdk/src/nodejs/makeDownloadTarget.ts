@@ -1,8 +1,9 @@
 import { Effect, type Scope } from "effect"
-import { lstat, open } from "node:fs/promises"
+import { constants } from "node:fs"
+import { lstat } from "node:fs/promises"
 import { type DownloadError, FileExists } from "./DownloadError.ts"
 import type { DownloadTarget, DownloadTargetOptions } from "./DownloadTarget.ts"
-import { tryFile, tryFileUnless } from "./files.ts"
+import { notRegularCodes, openRegularFile, tryFile, tryFileUnless } from "./files.ts"
 import { makePartFile } from "./makePartFile.ts"
 
 /**
@@ -20,6 +21,7 @@ export const makeDownloadTarget = (
     const { modified, otherSize, path, size } = options
     const stat = yield* tryFileUnless(path, ["ENOENT"], () => lstat(path))
     if (stat === undefined) return yield* makePartFile(options)
+    // Not opened: that would change the state of some devices.
     if (!stat.isFile() || (size !== undefined && size !== stat.size)) return yield* new FileExists({ path })
     const isSame = Math.floor(stat.mtimeMs / 1000) === modified && stat.size !== otherSize
     return yield* makeExistingFile(path, stat.size, isSame)
@@ -28,9 +30,11 @@ export const makeDownloadTarget = (
 /** An existing file that is compared with the download, unless `isSame`. */
 const makeExistingFile = Effect.fnUntraced(function*(path: string, size: number, isSame: boolean) {
   const handle = yield* Effect.acquireRelease(
-    tryFile(path, () => open(path, "r")),
-    (handle) => Effect.promise(() => handle.close())
+    tryFileUnless(path, notRegularCodes, () => openRegularFile(path, constants.O_RDONLY)),
+    (handle) => Effect.promise(async () => handle?.close())
   )
+  // It was replaced since it was checked.
+  if (handle === undefined) return yield* new FileExists({ path })
   let compared = 0
 
   const read = (position: number, length: number) =>

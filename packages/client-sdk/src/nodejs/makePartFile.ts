@@ -1,23 +1,22 @@
 import { Effect, Exit } from "effect"
 import { constants } from "node:fs"
-import { link, open, readdir, rename, unlink } from "node:fs/promises"
+import { open, readdir, unlink } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
-import { type DownloadError, FileExists, FileFailed } from "./DownloadError.ts"
+import { type DownloadError, FileFailed } from "./DownloadError.ts"
 import type { DownloadTarget, DownloadTargetOptions } from "./DownloadTarget.ts"
-import { tryFile, tryFileUnless } from "./files.ts"
+import { notRegularCodes, openRegularFile, publishFile, tryFile, tryFileUnless } from "./files.ts"
 import { FileWriter } from "./FileWriter.ts"
-
-const openFlags = constants.O_RDWR | constants.O_NOFOLLOW
 
 /**
  * Opens the part of an earlier attempt. Returns `undefined` if there is none, or if other users could have planted it:
- * a symbolic link, a hard link, or a file of another owner.
+ * a symbolic link, a hard link, a pipe, or a file of another owner.
  */
 const reopenPart = (part: string, maxSize: number) =>
-  tryFileUnless(part, ["ENOENT", "ELOOP"], async () => {
-    const handle = await open(part, openFlags)
+  tryFileUnless(part, ["ENOENT", ...notRegularCodes], async () => {
+    const handle = await openRegularFile(part, constants.O_RDWR)
+    if (handle === undefined) return undefined
     const stat = await handle.stat()
-    const isOwn = stat.isFile() && stat.uid === process.getuid?.() && stat.nlink === 1
+    const isOwn = stat.uid === process.getuid?.() && stat.nlink === 1
     if (isOwn && stat.size <= maxSize) return { handle, resumedFrom: stat.size }
     await handle.close()
     return undefined
@@ -36,23 +35,11 @@ const removeParts = async (path: string): Promise<void> => {
 const createPart = (path: string, part: string) =>
   tryFile(path, async () => {
     await removeParts(path)
-    const handle = await open(part, openFlags | constants.O_CREAT | constants.O_EXCL, 0o600)
+    const handle = await open(part, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
     // The umask may have removed even the owner's permissions.
     await handle.chmod(0o600)
     return { handle, resumedFrom: 0 }
   })
-
-const noHardLinkCodes: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
-
-/** Renames the part to `path`. Fails if there is a file by now. */
-const publishPart = (part: string, path: string): Effect.Effect<void, DownloadError> =>
-  // `link` fails if the file exists, `rename` would replace it.
-  tryFile(path, () => link(part, path).then(() => unlink(part))).pipe(
-    Effect.catch((error): Effect.Effect<void, DownloadError> => {
-      if (error.code === "EEXIST") return Effect.fail(new FileExists({ path }))
-      return noHardLinkCodes.has(error.code) ? tryFile(path, () => rename(part, path)) : Effect.fail(error)
-    })
-  )
 
 const writeChunks = async (
   writer: FileWriter,
@@ -110,7 +97,7 @@ export const makePartFile = Effect.fnUntraced(function*({ key, modified, path, s
         await handle.utimes(modified, modified)
       })
       if (size !== undefined && writer.end !== size) return yield* new FileFailed({ path: part, code: "EIO" })
-      yield* publishPart(part, path)
+      yield* publishFile(part, path)
       keep = true
       return { path, size: writer.end, existed: false }
     }),

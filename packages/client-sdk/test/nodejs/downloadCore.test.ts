@@ -3,15 +3,18 @@ import { type CoreFile, CoreNotFound, CoreSource, NodeFailed, PreconditionFailed
 import { type FakeCore, FakeCores, layerFakeCoreSource } from "@koredump/core/testing"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync } from "node:fs"
+import { once } from "node:events"
+import { existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import fs, { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises"
 import { syncBuiltinESMExports } from "node:module"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zstdCompressSync } from "node:zlib"
 import { makeCoreHandler, ref, withServer } from "../../../../test-support/coreServer.ts"
-import { downloadCore, type DownloadProgress } from "../../src/node.ts"
+import { downloadCore, type DownloadProgress, writeTextFile } from "../../src/node.ts"
 
 // Hex digits: compressible, but only by half.
 const plain = Buffer.from(
@@ -72,6 +75,34 @@ const withClock = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     )
     return yield* Fiber.join(fiber)
   })
+
+/** Runs an effect while `link` fails with `code`, after `before` has run. */
+const withoutHardLinks = <A, E, R>(code: string, before: () => void, effect: Effect.Effect<A, E, R>) => {
+  const { link } = fs
+  fs.link = async () => {
+    before()
+    throw Object.assign(new Error("link"), { code })
+  }
+  syncBuiltinESMExports()
+  return Effect.ensuring(
+    effect,
+    Effect.sync(() => {
+      fs.link = link
+      syncBuiltinESMExports()
+    })
+  )
+}
+
+/** A Unix socket. */
+const listen = (path: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer().listen(path)
+      await once(server, "listening")
+      return server
+    }),
+    (server) => Effect.sync(() => server.close())
+  )
 
 describe("downloadCore", () => {
   it.effect("writes the bytes with mode 0600 and reports progress", () =>
@@ -318,21 +349,104 @@ describe("downloadCore", () => {
       })
     ))
 
-  it.effect("writes to a file system without hard links", () =>
-    withCore(({ dir, path, ref }) =>
-      Effect.gen(function*() {
-        const { link } = fs
-        fs.link = () => Promise.reject(Object.assign(new Error("link"), { code: "EPERM" }))
-        syncBuiltinESMExports()
-        const restore = Effect.sync(() => {
-          fs.link = link
-          syncBuiltinESMExports()
+  it.effect.each(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])(
+    "writes to a file system without hard links: %s",
+    (code) =>
+      withCore(({ dir, path, ref }) =>
+        Effect.gen(function*() {
+          yield* withoutHardLinks(code, () => {}, downloadCore({ ref, path }))
+          sameBytes(yield* read(path), stored)
+          assert.deepStrictEqual(yield* list(dir), ["core.zst"])
         })
-        yield* Effect.ensuring(downloadCore({ ref, path }), restore)
-        sameBytes(yield* read(path), stored)
-        assert.deepStrictEqual(yield* list(dir), ["core.zst"])
+      )
+  )
+
+  it.effect("does not overwrite a file that appears at the last moment, without hard links either", () =>
+    withCore(({ path, ref }) =>
+      Effect.gen(function*() {
+        const appear = () => writeFileSync(path, "mine")
+        const failure = yield* Effect.flip(withoutHardLinks("EPERM", appear, downloadCore({ ref, path })))
+        assert.strictEqual(failure._tag, "FileExists")
+        assert.strictEqual((yield* read(path)).toString(), "mine")
       })
     ))
+
+  it.effect("leaves no empty file if the part cannot be renamed", () =>
+    withCore(({ dir, path, ref }) =>
+      Effect.gen(function*() {
+        const { rename } = fs
+        fs.rename = () => Promise.reject(Object.assign(new Error("rename"), { code: "EIO" }))
+        const restore = Effect.sync(() => fs.rename = rename)
+        const failure = yield* Effect.flip(
+          Effect.ensuring(withoutHardLinks("EPERM", () => {}, downloadCore({ ref, path })), restore)
+        )
+        assert.include(failure, { _tag: "FileFailed", code: "EIO" })
+        const [part, ...others] = yield* list(dir)
+        assert.match(part!, /\.part$/)
+        assert.deepStrictEqual(others, [])
+      })
+    ))
+
+  it.live.each(
+    [
+      ["a named pipe", (path: string) => Effect.sync(() => spawnSync("mkfifo", [path]))],
+      ["a socket", (path: string) => listen(path)],
+      ["a directory", (path: string) => Effect.promise(() => mkdir(path))],
+      ["a link to a named pipe", (path: string) =>
+        Effect.promise(async () => {
+          spawnSync("mkfifo", [`${path}.pipe`])
+          await symlink(`${path}.pipe`, path)
+        })],
+      ["a link to a device", (path: string) => Effect.promise(() => symlink("/dev/zero", path))],
+      ["a broken link", (path: string) => Effect.promise(() => symlink("/nonexistent", path))]
+    ] as const
+  )(
+    "fails at once if there is %s",
+    ([, plant]) =>
+      withCore(({ dir, path, ref }) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* plant(path)
+          assert.strictEqual((yield* Effect.flip(downloadCore({ ref, path })))._tag, "FileExists")
+          const text = { path, text: "text", canReplace: () => true }
+          assert.strictEqual((yield* Effect.flip(writeTextFile(text)))._tag, "FileExists")
+
+          // In place of a part.
+          const other = join(dir, "other")
+          yield* plant(yield* partPath(other, ref))
+          const exit = yield* Effect.exit(downloadCore({ ref, path: other }))
+          if (Exit.isSuccess(exit)) sameBytes(yield* read(other), stored)
+          else assert.include(yield* Effect.flip(exit), { _tag: "FileFailed" })
+        }))
+      ),
+    10_000
+  )
+
+  it.live.each(["named pipe", "link"])(
+    "fails at once if a file is replaced by a %s after it was checked",
+    ([kind]) =>
+      withCore(({ path, ref }) =>
+        Effect.gen(function*() {
+          // Same size, another time: it is compared.
+          yield* Effect.promise(() => writeFile(path, stored))
+          const { lstat } = fs
+          fs.lstat = (async (file: string) => {
+            const found = await lstat(file)
+            rmSync(file)
+            if (kind === "link") symlinkSync("/dev/zero", file)
+            else spawnSync("mkfifo", [file])
+            return found
+          }) as typeof lstat
+          syncBuiltinESMExports()
+          const restore = Effect.sync(() => {
+            fs.lstat = lstat
+            syncBuiltinESMExports()
+          })
+          const failure = yield* Effect.flip(Effect.ensuring(downloadCore({ ref, path }), restore))
+          assert.strictEqual(failure._tag, "FileExists")
+        })
+      ),
+    10_000
+  )
 
   it.effect("does not accept the stored file as the decompressed file, or the reverse", () =>
     withCore(({ dir, path, ref }) =>
