@@ -132,4 +132,31 @@ describe("the program on a cluster", () => {
         assert.match((yield* run([...list, "--server", another.url], { env })).stderr, /ERR_TLS_CERT_ALTNAME_INVALID/)
       })
   )
+
+  it.live.skipIf(!hasOpenssl)(
+    "never sends a token to a server that it cannot verify, whatever the environment says (requires openssl)",
+    () =>
+      Effect.gen(function*() {
+        const { ca, certificates } = makeAuthority("own", "IP:127.0.0.1")
+        const { tokens, url } = yield* startKoredump({ tls: certificates[0]! })
+        const proxy = yield* startKoredump({})
+        const env = {
+          NODE_TLS_REJECT_UNAUTHORIZED: "0",
+          NODE_USE_ENV_PROXY: "1",
+          HTTPS_PROXY: proxy.url,
+          HTTP_PROXY: proxy.url,
+          KOREDUMP_TOKEN: "s3cret"
+        }
+        const { code, stderr } = yield* run([...list, "--server", url], { env })
+        assert.strictEqual(code, 1)
+        assert.match(stderr, /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT/)
+        assert.deepStrictEqual([tokens, proxy.tokens], [[], []])
+
+        const path = join(yield* temporaryDirectory, "ca.crt")
+        writeFileSync(path, ca)
+        const extra = yield* run([...list, "--server", url], { env: { ...env, NODE_EXTRA_CA_CERTS: path } })
+        assert.strictEqual(extra.code, 0, extra.stderr)
+        assert.deepStrictEqual([tokens, proxy.tokens], [["Bearer s3cret"], []])
+      })
+  )
 }, 60_000)
