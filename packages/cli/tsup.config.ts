@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
+import { lazySegmenter } from "../../scripts/lazySegmenter.ts"
 import { thirdPartyLicenses } from "../../scripts/licenses.ts"
 import { withoutModule } from "../../scripts/withoutModule.ts"
 
@@ -23,7 +24,7 @@ export default defineConfig({
   platform: "node",
   noExternal: [/.*/],
   external: [/^@napi-rs\//],
-  esbuildPlugins: [withoutDocsPages, thirdPartyLicenses],
+  esbuildPlugins: [withoutDocsPages, lazySegmenter, thirdPartyLicenses],
   define: cliVersionDefine,
   esbuildOptions: (options) => {
     options.conditions = ["@koredump/source"]

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import { inject } from "postject"
+import { lazySegmenter } from "../../../scripts/lazySegmenter.ts"
 import { collectLicenses } from "../../../scripts/licenses.ts"
 import { cliVersionDefine, withoutDocsPages } from "../tsup.config.ts"
 import { wrapper } from "./load.ts"
@@ -60,7 +61,7 @@ const bundle = (entry: string, outfile: string, wrap: { readonly head: string; r
     metafile: true,
     conditions: ["@koredump/source"],
     define: cliVersionDefine,
-    plugins: [withoutDocsPages, loadFromAssets],
+    plugins: [withoutDocsPages, lazySegmenter, loadFromAssets],
     banner: { js: wrap.head },
     footer: { js: wrap.foot },
     logLevel: "warning"

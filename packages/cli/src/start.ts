@@ -1,5 +1,6 @@
 import { checkNodejsVersion } from "./checkNodejsVersion.ts"
 import type { RunOptions } from "./cli.ts"
+import { enableCodeCache } from "./enableCodeCache.ts"
 import { limitYoungGeneration } from "./limitYoungGeneration.ts"
 
 /** Checks Node.js and configures V8, then loads and runs the program. */
@@ -13,6 +14,7 @@ export const start = async (options: RunOptions = {}): Promise<void> => {
     process.exit(1)
   }
   limitYoungGeneration()
+  enableCodeCache()
   const { main } = await import("./program.ts")
   main(options)
 }

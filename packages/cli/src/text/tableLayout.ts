@@ -42,6 +42,8 @@ export interface TableOptions {
 /** A table with fixed columns, to which a watch can add rows. */
 export interface Table<A> {
   readonly header: string
+  /** The rows for which the table was made. */
+  readonly rows: () => ReadonlyArray<string>
   readonly row: (row: A, now: number) => string
 }
 
@@ -59,32 +61,38 @@ export const layOutTable = <A, Name extends string>(
   options: TableOptions
 ): Table<A> => {
   const shown = options.wide ? design.wide : design.normal.filter((name) => design.isUseful(name, rows))
-  const natural = new Map(shown.map((name) => {
-    const column = design.columns[name]
-    return [name, Math.max(column.title.length, ...rows.map((row) => displayWidth(cell(column, row, options.now))))]
+  const toCells = (row: A, now: number) => shown.map((name) => cell(design.columns[name], row, now))
+  // Each cell is made once: the widths and the rows need it.
+  const cells = rows.map((row) => toCells(row, options.now))
+  const natural = new Map(shown.map((name, i) => {
+    let width = design.columns[name].title.length
+    for (const row of cells) width = Math.max(width, displayWidth(row[i]!))
+    return [name, width]
   }))
   const widths = options.width === undefined || options.wide ? natural : fit(design, natural, options.width)
-  const names = [...widths.keys()]
+  const columns = [...widths].map(([name, width], i) => ({
+    name,
+    width,
+    index: shown.indexOf(name),
+    right: design.columns[name].right === true,
+    // No spaces at the end of a line.
+    isLast: i === widths.size - 1
+  }))
   const line = (texts: ReadonlyArray<string>, colored = (_: Name, text: string) => text) =>
-    names.map((name, i) => {
-      const width = widths.get(name)!
-      const text = options.wide ? texts[i]! : truncate(texts[i]!, options.width === undefined ? Infinity : width)
-      // No spaces at the end of a line.
-      const padded = design.columns[name].right === true
-        ? padStart(text, width)
-        : i === names.length - 1
-        ? text
-        : padEnd(text, width)
-      return colored(name, padded)
+    columns.map(({ index, isLast, name, right, width }) => {
+      const text = options.wide || options.width === undefined ? texts[index]! : truncate(texts[index]!, width)
+      return colored(name, right ? padStart(text, width) : isLast ? text : padEnd(text, width))
     }).join(gap)
+  const formatRow = (texts: ReadonlyArray<string>) =>
+    line(texts, (name, text) => {
+      const color = options.color ? design.color(name, text.trim()) : undefined
+      return color === undefined ? text : paint(text, color, true)
+    })
 
   return {
-    header: line(names.map((name) => design.columns[name].title)),
-    row: (row, now) =>
-      line(names.map((name) => cell(design.columns[name], row, now)), (name, text) => {
-        const color = options.color ? design.color(name, text.trim()) : undefined
-        return color === undefined ? text : paint(text, color, true)
-      })
+    header: line(shown.map((name) => design.columns[name].title)),
+    rows: () => cells.map(formatRow),
+    row: (row, now) => formatRow(toCells(row, now))
   }
 }
 
@@ -95,7 +103,7 @@ export const formatTable = <A, Name extends string>(
   options: TableOptions
 ): string => {
   const table = layOutTable(design, rows, options)
-  return [table.header, ...rows.map((row) => table.row(row, options.now))].join("\n")
+  return [table.header, ...table.rows()].join("\n")
 }
 
 const total = (widths: Iterable<number>) => {

@@ -7,14 +7,16 @@ const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text)
 /** The number of terminal columns that a text takes. */
 export const displayWidth = (text: string): number => isAscii(text) ? text.length : CliOutput.displayWidth(text)
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
+// Made on demand: the first segmenter of a process takes 12 ms.
+let segmenter: Intl.Segmenter | undefined
+const graphemes = (text: string) => (segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" })).segment(text)
 
 /** The text cut to `width` columns. A text that was cut ends in an ellipsis. */
 export const truncate = (text: string, width: number): string => {
   if (displayWidth(text) <= width) return text
   let cut = ""
   let used = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     const next = used + displayWidth(segment)
     if (next > width - 1) break
     cut += segment

@@ -1,0 +1,30 @@
+import { lstatSync, mkdirSync, realpathSync } from "node:fs"
+import module from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
+
+/** Whether a directory belongs to this user, and nobody else can write to it. */
+const isOwnDirectory = (path: string): boolean => {
+  const stat = lstatSync(path)
+  return stat.isDirectory() && stat.uid === process.getuid!() && (stat.mode & 0o022) === 0
+}
+
+/**
+ * Keeps the compiled code of this program in `koredumpctl` below the user's cache directory, so that the next start does
+ * not compile it again. V8 runs what it finds there, so everything from the home directory on must be the user's own: with
+ * `sudo`, the home directory can be somebody else's, and Node.js's default is below /tmp. Without such a directory,
+ * nothing is kept.
+ */
+export const enableCodeCache = (): void => {
+  try {
+    const home = realpathSync(homedir())
+    const caches = join(home, ".cache")
+    const directory = join(caches, "koredumpctl")
+    if (!isOwnDirectory(home)) return
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    // A namespace import would not load on a Node.js without this function, which gets an error message instead.
+    if (isOwnDirectory(caches) && isOwnDirectory(directory)) module.enableCompileCache(directory)
+  } catch {
+    // A read-only or full file system, or no home directory.
+  }
+}
