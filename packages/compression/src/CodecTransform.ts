@@ -3,7 +3,7 @@ import { TruncatedError } from "./errors.ts"
 
 /** A synchronous decoder: accepts chunks of input and returns pieces of output. Throws if the input is corrupt. */
 export interface Codec {
-  /** Adds input. */
+  /** Adds input. Its memory is not used any more after `next` has returned `undefined`. */
   feed(chunk: Uint8Array): void
   /** Returns some output, or `undefined` if it needs more input. */
   next(): Uint8Array | undefined
@@ -12,6 +12,13 @@ export interface Codec {
   /** Frees memory. */
   close(): void
 }
+
+/** Options of a stream that has one piece of output ready. `read` returns a piece as it is, without joining several. */
+export const transformOptions = {
+  readableObjectMode: true,
+  readableHighWaterMark: 1,
+  writableHighWaterMark: 64 * 1024
+} as const
 
 /** Longest time that a decoder blocks the event loop, in milliseconds. */
 const SLICE = 8
@@ -26,7 +33,7 @@ export class CodecTransform extends Transform {
   #wake: (() => void) | undefined
 
   constructor(make: () => Codec | Promise<Codec>) {
-    super({ readableHighWaterMark: 128 * 1024, writableHighWaterMark: 64 * 1024 })
+    super(transformOptions)
     this.#make = make
   }
 

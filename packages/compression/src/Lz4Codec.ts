@@ -67,8 +67,8 @@ const decodeBlock = (src: Uint8Array, out: Uint8Array, start: number, floor: num
 
 /** Bytes that a match can refer back to. */
 const WINDOW = 65536
-/** Largest output of one call of `next`: a block may have 4 MiB. */
-const PIECE = 128 * 1024
+/** Smallest size of a piece of output, except at the end of a frame. Large pieces cost less in all that follows. */
+const PIECE = 1024 * 1024
 
 interface Frame {
   readonly blockMax: number
@@ -76,16 +76,27 @@ interface Frame {
   readonly blockChecksum: boolean
   readonly content: XxHash32 | undefined
   readonly size: bigint | undefined
-  /** `WINDOW` bytes of history, then space for one block. */
-  readonly out: Uint8Array
-  /** Valid bytes of the history. */
-  history: number
-  /** Range of the last block that `next` has not returned yet. */
+  /** The current piece of output, after up to `WINDOW` bytes of history. */
+  out: Uint8Array
+  /** Start of the piece. */
   from: number
+  /** End of the decoded bytes. */
   end: number
   /** Decoded bytes of the frame so far. */
   written: bigint
 }
+
+/** Takes the piece, and starts the next one with its end as history. */
+const takePiece = (frame: Frame): Uint8Array => {
+  const { end, from, out } = frame
+  const history = frame.linked ? out.subarray(Math.max(0, end - WINDOW), end) : new Uint8Array()
+  frame.out = makeOutput(frame.blockMax)
+  frame.out.set(history)
+  frame.from = frame.end = history.length
+  return out.subarray(from, end)
+}
+
+const makeOutput = (blockMax: number): Uint8Array => Buffer.allocUnsafeSlow(WINDOW + Math.max(blockMax, PIECE))
 
 /**
  * Decodes the LZ4 frame format (v1.6.4): linked and independent blocks, all checksums, concatenated and skippable frames,
@@ -103,6 +114,12 @@ export class Lz4Codec implements Codec {
   }
 
   next(): Uint8Array | undefined {
+    const piece = this.#decode()
+    if (piece === undefined) this.#input.keep()
+    return piece
+  }
+
+  #decode(): Uint8Array | undefined {
     while (true) {
       if (this.#skip > 0) {
         this.#skip -= this.#input.drop(this.#skip)
@@ -113,17 +130,7 @@ export class Lz4Codec implements Codec {
         continue
       }
       const frame = this.#frame
-      if (frame.from < frame.end) {
-        const to = Math.min(frame.from + PIECE, frame.end)
-        const piece = Buffer.allocUnsafeSlow(to - frame.from)
-        piece.set(frame.out.subarray(frame.from, to))
-        frame.from = to
-        if (to === frame.end && frame.linked) {
-          frame.history = Math.min(WINDOW, frame.history + frame.end - WINDOW)
-          frame.out.copyWithin(0, frame.end - WINDOW, frame.end)
-        }
-        return piece
-      }
+      if (frame.end + frame.blockMax > frame.out.length) return takePiece(frame)
       const head = this.#input.peek(4)
       if (head === undefined) return undefined
       const word = le32(head, 0) >>> 0
@@ -138,30 +145,33 @@ export class Lz4Codec implements Codec {
         }
         this.#frame = undefined
         this.#frames++
-        continue
-      }
-      const stored = (word & 0x80000000) !== 0
-      const length = word & 0x7fffffff
-      if (length > frame.blockMax) throw new CorruptError("lz4 block too large")
-      const block = this.#input.take(4 + length + (frame.blockChecksum ? 4 : 0))
-      if (block === undefined) return undefined
-      const data = block.subarray(4, 4 + length)
-      if (frame.blockChecksum && new XxHash32().update(data).digest() !== le32(block, 4 + length) >>> 0) {
-        throw new CorruptError("lz4 block checksum mismatch")
-      }
-      const out = frame.out
-      let end
-      if (stored) {
-        out.set(data, WINDOW)
-        end = WINDOW + length
-      } else {
-        end = decodeBlock(data, out, WINDOW, WINDOW - frame.history, WINDOW + frame.blockMax)
-      }
-      frame.written += BigInt(end - WINDOW)
-      frame.content?.update(out.subarray(WINDOW, end))
-      frame.from = WINDOW
-      frame.end = end
+        if (frame.end > frame.from) return frame.out.subarray(frame.from, frame.end)
+      } else if (!this.#decodeBlock(frame, word)) return undefined
     }
+  }
+
+  /** Decodes the next block. Returns false if more input is needed. */
+  #decodeBlock(frame: Frame, word: number): boolean {
+    const stored = (word & 0x80000000) !== 0
+    const length = word & 0x7fffffff
+    if (length > frame.blockMax) throw new CorruptError("lz4 block too large")
+    const block = this.#input.take(4 + length + (frame.blockChecksum ? 4 : 0))
+    if (block === undefined) return false
+    const data = block.subarray(4, 4 + length)
+    if (frame.blockChecksum && new XxHash32().update(data).digest() !== le32(block, 4 + length) >>> 0) {
+      throw new CorruptError("lz4 block checksum mismatch")
+    }
+    const { end: start, out } = frame
+    if (stored) {
+      out.set(data, start)
+      frame.end = start + length
+    } else {
+      const floor = frame.linked ? Math.max(0, start - WINDOW) : start
+      frame.end = decodeBlock(data, out, start, floor, start + frame.blockMax)
+    }
+    frame.written += BigInt(frame.end - start)
+    frame.content?.update(out.subarray(start, frame.end))
+    return true
   }
 
   /** Reads the header of a frame. Returns false if more input is needed. */
@@ -198,8 +208,7 @@ export class Lz4Codec implements Codec {
       blockChecksum: (flags & 0x10) !== 0,
       content: (flags & 4) === 0 ? undefined : new XxHash32(),
       size: hasSize ? new DataView(header.buffer, header.byteOffset, header.length).getBigUint64(6, true) : undefined,
-      out: new Uint8Array(WINDOW + blockMax),
-      history: 0,
+      out: makeOutput(blockMax),
       from: 0,
       end: 0,
       written: 0n

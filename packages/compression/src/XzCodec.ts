@@ -76,7 +76,7 @@ export class XzCodec implements Codec {
     while (true) {
       let words = this.#words()
       if (words[IN_POS] === words[IN_SIZE] && !this.#full) {
-        const chunk = this.#input.takeChunk(words[SIZE]!)
+        const chunk = this.#input.takePiece(words[SIZE]!)
         if (chunk === undefined) return undefined
         new Uint8Array(this.#exports.memory.buffer, words[IN]!, words[SIZE]!).set(chunk)
         this.#exports.supply_input(this.#context, chunk.length)

@@ -5,26 +5,13 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { Compression } from "@koredump/core"
 import { Schema, Stream } from "effect"
-import type { Duplex } from "node:stream"
-import { CodecTransform } from "./CodecTransform.ts"
-import { Lz4Codec } from "./Lz4Codec.ts"
-import { XzCodec } from "./XzCodec.ts"
-import { ZstdTransform } from "./ZstdTransform.ts"
+import { decompressor } from "./decompressor.ts"
+
+export { decompressor } from "./decompressor.ts"
+export { readDecompressed } from "./readDecompressed.ts"
 
 /** The input cannot be decompressed to its end. The message is the reason, without a final period. */
 export class CorruptInput extends Schema.TaggedError<CorruptInput>()("CorruptInput", { message: Schema.String }) {}
-
-/** A Node.js stream from the stored file to the core. Use it with `stream.pipeline`, which reports its errors. */
-export const decompressor = (compression: Exclude<Compression, "none">): Duplex => {
-  switch (compression) {
-    case "zstd":
-      return new ZstdTransform()
-    case "lz4":
-      return new CodecTransform(() => new Lz4Codec())
-    case "xz":
-      return new CodecTransform(() => XzCodec.make())
-  }
-}
 
 const toCorruptInput = (error: unknown) =>
   new CorruptInput({ message: error instanceof Error ? error.message : String(error) })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CorruptInput, decompress } from "@koredump/compression"
+import { CorruptInput, decompress, readDecompressed } from "@koredump/compression"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { zstdCompressSync } from "node:zlib"
@@ -127,4 +127,82 @@ it.live("skips skippable lz4 frames", () =>
     const skippable = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]), Buffer.from("hello")])
     const output = yield* run("lz4", Buffer.concat([skippable, fixture("plain.lz4"), skippable]), 3)
     assert.isTrue(output.equals(content))
+  }))
+
+/** Reads all blocks, and checks that each is valid until the call after the next one. */
+const readAll = async (compression: Compression | "none", bytes: Uint8Array, readSize: number) => {
+  const { close, read } = readDecompressed(compression, async (into, position) => {
+    const part = bytes.subarray(position, position + Math.min(readSize, into.length))
+    into.set(part)
+    return part.length
+  })
+  const { signal } = new AbortController()
+  const copies: Array<Uint8Array> = []
+  try {
+    let block = await read(signal)
+    while (block !== undefined) {
+      const next = await read(signal)
+      copies.push(Uint8Array.from(block))
+      block = next
+    }
+  } finally {
+    close()
+  }
+  return Buffer.concat(copies)
+}
+
+const failure = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(() => "no failure", (error: unknown) => error instanceof Error ? error.message : String(error))
+
+/** More than three blocks, so that memory is used again. */
+const long = Buffer.alloc(4_500_000, content)
+
+describe("readDecompressed", () => {
+  it.live.each(fixtures)("decompresses %s %s", ([compression, name]) =>
+    Effect.promise(async () => {
+      for (const size of [777, 65_537, 1_000_000]) {
+        assert.isTrue((await readAll(compression, fixture(name), size)).equals(content), `reads of ${size}`)
+      }
+    }))
+
+  it.live.each(fixtures)(
+    "rejects %s %s if it is truncated or has another format",
+    ([compression, name]) =>
+      Effect.promise(async () => {
+        const bytes = fixture(name)
+        for (const broken of [bytes.subarray(0, 0), bytes.subarray(0, -1), content.subarray(0, 500)]) {
+          assert.notStrictEqual(await failure(readAll(compression, broken, 1000)), "no failure")
+        }
+      })
+  )
+
+  it.live("decompresses more than fits in its buffers", () =>
+    Effect.promise(async () => {
+      assert.isTrue((await readAll("zstd", zstdCompressSync(long), 100_000)).equals(long))
+      assert.isTrue((await readAll("none", long, 400_000)).equals(long))
+      assert.strictEqual(await failure(readAll("none", new Uint8Array(), 1000)), "the file is empty")
+    }))
+
+  it.live("rejects if the file cannot be read, or is aborted", () =>
+    Effect.promise(async () => {
+      for (const compression of ["zstd", "lz4", "xz", "none"] as const) {
+        const { close, read } = readDecompressed(compression, () => Promise.reject(new Error("EIO")))
+        assert.strictEqual(await failure(read(new AbortController().signal)), "EIO")
+        close()
+      }
+      const waiting = readDecompressed("zstd", () => new Promise(() => undefined))
+      const controller = new AbortController()
+      const pending = failure(waiting.read(controller.signal))
+      controller.abort(new Error("stop"))
+      assert.strictEqual(await pending, "stop")
+      waiting.close()
+    }))
+})
+
+it.live("rejects zstd windows of more than 8 MiB", () =>
+  Effect.gen(function*() {
+    // A frame with one stored block, without content size and checksum.
+    const frame = (windowLog: number) => Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3, 9, 0, 0, 120])
+    assert.strictEqual((yield* run("zstd", frame(23))).toString(), "x")
+    for (const windowLog of [24, 27, 31, 41]) yield* fails("zstd", frame(windowLog), `a window of 2^${windowLog}`)
   }))

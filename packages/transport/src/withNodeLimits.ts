@@ -105,13 +105,16 @@ export const withNodeLimits = (
     list: (query) => limited(source.list(query)),
     get: (ref) => limited(source.get(ref)),
     open: (ref) =>
-      Effect.map(limited(source.open(ref)), ({ reader, ...file }): CoreFile => ({
+      Effect.map(limited(source.open(ref)), ({ decompressedBlocks, reader, ...file }): CoreFile => ({
         ...file,
         bytes: (range) => limitDownload(file.bytes(range)),
         decompressed: limitDownload(file.decompressed),
         ...(reader === undefined
           ? {}
-          : { reader: (range) => Effect.andThen(downloadSlot, reader(range)) })
+          : { reader: (range) => Effect.andThen(downloadSlot, reader(range)) }),
+        ...(decompressedBlocks === undefined
+          ? {}
+          : { decompressedBlocks: Effect.andThen(downloadSlot, decompressedBlocks) })
       })),
     remove: (ref) => limited(source.remove(ref)),
     changes: (options) => Stream.onFirst(source.changes(options), () => onWatchEvent),

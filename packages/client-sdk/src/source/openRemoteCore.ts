@@ -1,4 +1,12 @@
-import { type ByteRange, type CoreFile, type CoreRef, type NodeFailed, parseCoreId, type Problem } from "@koredump/core"
+import {
+  type ByteRange,
+  type CoreFile,
+  type CoreRef,
+  type NodeFailed,
+  parseCoreId,
+  type Problem,
+  readBlocks
+} from "@koredump/core"
 import { Effect, Option, Stream } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import type { ReadBody } from "../connection/responseBody.ts"
@@ -46,7 +54,7 @@ const exactLength =
       )
     })
 
-/** Opens a stored core on the server. With `readBody` the file has a `reader`. */
+/** Opens a stored core on the server. With `readBody` the file has a `reader` and `decompressedBlocks`. */
 export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody | undefined) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
     const path = yield* corePath(ref, (params) => urls.cores.download({ params, query: {} }))
@@ -92,17 +100,27 @@ export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody 
         ? Effect.succeed(() => Promise.resolve(0))
         : Effect.map(request(range), (response) => connection.reader(response, readBody))
 
-    const decompressed = connection.send({
+    const requestDecompressed = connection.send({
       path: urls.cores.download({ params: ref, query: { decompress: "true" } }),
       headers: conditions
-    }).pipe(Effect.map((response) => connection.body(response)), Stream.unwrap, Stream.scoped)
+    })
 
     return {
       ref,
       ...info,
       compression: Option.match(parseCoreId(ref.id), { onNone: () => "none", onSome: (id) => id.compression }),
       bytes,
-      decompressed,
-      ...(readBody === undefined ? {} : { reader: reader(readBody) })
+      decompressed: requestDecompressed.pipe(
+        Effect.map((response) => connection.body(response)),
+        Stream.unwrap,
+        Stream.scoped
+      ),
+      ...(readBody === undefined ? {} : {
+        reader: reader(readBody),
+        decompressedBlocks: Effect.map(
+          requestDecompressed,
+          (response) => readBlocks(connection.reader(response, readBody))
+        )
+      })
     }
   })

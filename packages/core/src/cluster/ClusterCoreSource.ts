@@ -90,7 +90,7 @@ const makeSource = (
     open: Effect.fn("ClusterCoreSource.open")(function*(ref) {
       yield* findStored(ref)
       const file = yield* requestNode(ref, (source, nodeRef) => source.open(nodeRef))
-      const { reader } = file
+      const { decompressedBlocks, reader } = file
       const toProblem = (problem: Problem) => toClusterProblem(ref, problem)
       return {
         ...file,
@@ -99,7 +99,10 @@ const makeSource = (
         decompressed: Stream.mapError(file.decompressed, toProblem),
         ...(reader === undefined
           ? {}
-          : { reader: (range?: ByteRange) => Effect.mapError(reader(range), toProblem) })
+          : { reader: (range?: ByteRange) => Effect.mapError(reader(range), toProblem) }),
+        ...(decompressedBlocks === undefined
+          ? {}
+          : { decompressedBlocks: Effect.mapError(decompressedBlocks, toProblem) })
       } satisfies CoreFile
     }),
     remove: Effect.fn("ClusterCoreSource.remove")(function*(ref) {

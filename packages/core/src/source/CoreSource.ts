@@ -10,6 +10,7 @@ import type { Compression, CoreRef } from "../model/CoreId.ts"
 import type { Problem } from "../model/Problem.ts"
 import type { CoreFilter } from "./CoreFilter.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
+import type { ReadBlock } from "./readBlocks.ts"
 
 /** The result of a list. */
 export interface CoreList {
@@ -56,6 +57,11 @@ export interface CoreFile {
   readonly reader?: (
     range?: ByteRange
   ) => Effect.Effect<(into: Uint8Array, signal: AbortSignal) => Promise<number>, Problem, Scope.Scope>
+  /**
+   * Opens a reader of the decompressed core. Fails if the file is corrupt at its start. Only for sources that decompress the file or receive it over a connection: the
+   * server uses it to send large cores without a stream.
+   */
+  readonly decompressedBlocks?: Effect.Effect<ReadBlock, Problem, Scope.Scope>
 }
 
 /** The status of a node. */

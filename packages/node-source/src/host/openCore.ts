@@ -1,4 +1,4 @@
-import { decompress } from "@koredump/compression"
+import { decompress, readDecompressed } from "@koredump/compression"
 import {
   type CoreFile,
   CoreNotStored,
@@ -6,7 +6,9 @@ import {
   CoreUnreadable,
   errorCode,
   parseCoreId,
-  type Problem
+  prependBlock,
+  type Problem,
+  type ReadBlock
 } from "@koredump/core"
 import { Effect, Option, type Scope, Stream } from "effect"
 import { constants } from "node:fs"
@@ -76,6 +78,29 @@ export const openCore = Effect.fn("openCore")(
             return [[piece], next < range.end ? Option.some(next) : Option.none()] as const
           }))
 
+    const notDecompressed = (reason: string) =>
+      new CoreUnreadable({ ...ref, detail: `The core cannot be decompressed: ${reason}.` })
+
+    const readOrThrow = (into: Uint8Array, position: number): Promise<number> =>
+      read(into, position).catch((error) => {
+        throw unreadable(ref, error)
+      })
+    const toProblem = (error: unknown) =>
+      error instanceof CoreUnreadable ? error : notDecompressed(error instanceof Error ? error.message : String(error))
+
+    const decompressedBlocks = Effect.gen(function*() {
+      const blocks = yield* Effect.acquireRelease(
+        Effect.sync(() => readDecompressed(compression, readOrThrow)),
+        ({ close }) => Effect.sync(close)
+      )
+      const readBlock: ReadBlock = (signal) =>
+        blocks.read(signal).catch((error) => {
+          throw toProblem(error)
+        })
+      const first = yield* Effect.tryPromise({ try: blocks.read, catch: toProblem })
+      return prependBlock(first, readBlock)
+    })
+
     return {
       ref,
       size,
@@ -87,12 +112,9 @@ export const openCore = Effect.fn("openCore")(
       bytes,
       decompressed: bytes().pipe(
         decompress(compression),
-        Stream.catchTag(
-          "CorruptInput",
-          ({ message }) =>
-            Stream.fail(new CoreUnreadable({ ...ref, detail: `The core cannot be decompressed: ${message}.` }))
-        )
+        Stream.catchTag("CorruptInput", ({ message }) => Stream.fail(notDecompressed(message)))
       ),
+      decompressedBlocks,
       read
     }
   }

@@ -7,17 +7,20 @@ import {
   type CurrentPrincipal,
   PreconditionFailed,
   type Problem,
-  RangeNotSatisfiable
+  RangeNotSatisfiable,
+  type ReadBlock,
+  readBlocks
 } from "@koredump/core"
 import { Effect, Exit, Metric, Option, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { ServerResponse } from "node:http"
 import type { Admission } from "../admission/Admission.ts"
 import { decompressedWeight } from "../admission/requestKinds.ts"
 import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { formatAttachment } from "../http/contentDisposition.ts"
 import { evaluatePreconditions } from "../http/preconditions.ts"
 import { readQuery, rejectParams, splitFlag } from "../http/query.ts"
-import { getNodejsResponse, type ReadFile, resetHttp10Connection, sendFile } from "../http/sendFile.ts"
+import { getNodejsResponse, resetHttp10Connection, sendFile } from "../http/sendFile.ts"
 import { makeDefaultHeaders } from "../middleware/defaultHeaders.ts"
 import { addBytes, RequestInfo } from "../middleware/RequestInfo.ts"
 import { admit } from "./admit.ts"
@@ -80,35 +83,36 @@ const respondWithStream = (
       { ...options, contentType: options.headers["content-type"]! }
     ))
 
-/** The function that fills buffers from the file, if the source has one. */
-const openRead = Effect.fnUntraced(
-  function*(file: CoreFile, range: ByteRange): Effect.fn.Return<ReadFile | undefined, Problem, Scope.Scope> {
-    if (file.read !== undefined || file.reader === undefined) return file.read
-    const reader = yield* file.reader(range)
-    return (into, _position, signal) => reader(into, signal)
+/** A reader of the file through two buffers, if the source can fill buffers. */
+const openBlocks = Effect.fnUntraced(
+  function*(file: CoreFile, range: ByteRange): Effect.fn.Return<ReadBlock | undefined, Problem, Scope.Scope> {
+    const { read } = file
+    const length = range.end - range.start
+    if (read !== undefined) {
+      let position = range.start
+      return readBlocks(async (into) => {
+        const bytes = await read(into, position)
+        position += bytes
+        return bytes
+      }, length)
+    }
+    return file.reader === undefined ? undefined : readBlocks(yield* file.reader(range), length)
   }
 )
 
-/** Sends the stored file or a range of it. If the source can fill buffers, two buffers are enough for any core. */
-const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
-  const { end, start } = range ?? { start: 0, end: file.size }
-  const status = range === undefined ? 200 : 206
-  const headers = {
-    ...makeStoredHeaders(file),
-    "content-length": String(end - start),
-    ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${file.size}` })
-  }
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const response = getNodejsResponse(request)
-  const read = response === undefined ? undefined : yield* openRead(file, { start, end })
-  if (response === undefined || read === undefined) {
-    return yield* respondWithStream(file, yield* awaitFirstChunk(file.bytes({ start, end })), { status, headers })
-  }
+/** Sends blocks on the response of Node.js. A `length` is that of the whole body. */
+const sendBlocks = Effect.fnUntraced(function*(
+  file: CoreFile,
+  response: ServerResponse,
+  read: ReadBlock,
+  options: { readonly status: number; readonly headers: Record<string, string>; readonly length?: number }
+) {
+  const { headers, length, status } = options
   const info = yield* Effect.serviceOption(RequestInfo)
-  response.strictContentLength = true
+  response.strictContentLength = length !== undefined
   response.writeHead(status, { ...headers, ...(Option.isSome(info) ? makeDefaultHeaders(info.value) : {}) })
   let sent = 0
-  yield* sendFile(response, read, { start, end }, (bytes) => {
+  yield* sendFile(response, read, length, (bytes) => {
     sent = bytes
     if (Option.isSome(info)) info.value.bytes = bytes
   }).pipe(
@@ -132,10 +136,30 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   return HttpServerResponse.empty({ status, headers })
 })
 
+/** Sends the stored file or a range of it. */
+const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
+  const { end, start } = range ?? { start: 0, end: file.size }
+  const status = range === undefined ? 200 : 206
+  const length = end - start
+  const headers = {
+    ...makeStoredHeaders(file),
+    "content-length": String(length),
+    ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${file.size}` })
+  }
+  const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
+  const read = response === undefined ? undefined : yield* openBlocks(file, { start, end })
+  return response === undefined || read === undefined
+    ? yield* respondWithStream(file, yield* awaitFirstChunk(file.bytes({ start, end })), { status, headers })
+    : yield* sendBlocks(file, response, read, { status, headers, length })
+})
+
+/** Sends the decompressed core. If it is corrupt from its start, the caller gets an error response. */
 const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
-  // If the file is corrupt from its start, the caller gets an error response instead of a broken connection.
-  const core = yield* awaitFirstChunk(file.decompressed)
-  return yield* respondWithStream(file, core, { status: 200, headers: makeDecompressedHeaders(file) })
+  const options = { status: 200, headers: makeDecompressedHeaders(file) }
+  const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
+  return response === undefined || file.decompressedBlocks === undefined
+    ? yield* respondWithStream(file, yield* awaitFirstChunk(file.decompressed), options)
+    : yield* sendBlocks(file, response, yield* file.decompressedBlocks, options)
 })
 
 const respondToHead = (file: CoreFile, decompress: boolean): Response =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CoreUnreadable, NotReady } from "@koredump/core"
+import { CoreUnreadable, NotReady, type ReadBlock } from "@koredump/core"
 import { Effect, Stream } from "effect"
 import { Agent } from "node:http"
 import { bytes } from "../support/app.ts"
@@ -124,6 +124,46 @@ describe("downloads over a socket", () => {
         assert.strictEqual(reset, stream === failing)
         if (stream === decompressed) assert.match(answer, /\r\n\r\nthe core$/)
       }
+    }))
+
+  it.live("sends decompressed blocks, and an error response if there is not even one", () =>
+    Effect.gen(function*() {
+      const decompressed = (blocks: ReadonlyArray<string>): ReadBlock => {
+        const rest = blocks.map(bytes)
+        return () => Promise.resolve(rest.shift())
+      }
+      const served = yield* serve({
+        file: () => ({ decompressedBlocks: Effect.sync(() => decompressed(["the ", "core"])) })
+      })
+      const response = yield* call(downloadUrl(served, "?decompress=true"))
+      assert.isUndefined(response.headers["content-length"])
+      assert.strictEqual((yield* readBody(response))?.toString(), "the core")
+      const broken = yield* serve({
+        file: ({ ref }) => ({ decompressedBlocks: Effect.fail(new CoreUnreadable(ref)) })
+      })
+      assert.strictEqual((yield* call(downloadUrl(broken, "?decompress=true"))).statusCode, 500)
+      assert.strictEqual(broken.open() + served.open(), 0)
+    }))
+
+  it.live("aborts if a later block cannot be decompressed, and resets an HTTP/1.0 connection", () =>
+    Effect.gen(function*() {
+      const served = yield* serve({
+        file: ({ ref }) => ({
+          decompressedBlocks: Effect.sync((): ReadBlock => {
+            let calls = 0
+            return () => calls++ === 0 ? Promise.resolve(bytes("the core")) : Promise.reject(new CoreUnreadable(ref))
+          })
+        })
+      })
+      const body = yield* call(downloadUrl(served, "?decompress=true")).pipe(
+        Effect.flatMap(readBody),
+        Effect.catchDefect(() => Effect.void)
+      )
+      assert.isUndefined(body)
+      const { pathname, search } = new URL(downloadUrl(served, "?decompress=true"))
+      assert.isTrue((yield* exchange(served.url, `GET ${pathname}${search} HTTP/1.0\r\n\r\n`)).reset)
+      yield* until(() => served.open() === 0)
+      assert.lengthOf(served.log.filter(({ message }) => message === "Download failed"), 2)
     }))
 
   it.live("reads nothing for HEAD", () =>
