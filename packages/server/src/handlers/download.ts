@@ -11,7 +11,7 @@ import {
   type ReadBlock,
   readBlocks
 } from "@koredump/core"
-import { Effect, Exit, Metric, Option, type Scope, Stream } from "effect"
+import { Effect, Exit, Metric, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import type { Admission } from "../admission/Admission.ts"
@@ -20,12 +20,12 @@ import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { formatAttachment } from "../http/contentDisposition.ts"
 import { evaluatePreconditions } from "../http/preconditions.ts"
 import { readQuery, rejectParams, splitFlag } from "../http/query.ts"
-import { getNodejsResponse, resetHttp10Connection, sendFile } from "../http/sendFile.ts"
-import { makeDefaultHeaders } from "../middleware/defaultHeaders.ts"
-import { addBytes, RequestInfo } from "../middleware/RequestInfo.ts"
+import { getNodejsResponse, resetHttp10Connection } from "../http/sendFile.ts"
+import { addBytes } from "../middleware/RequestInfo.ts"
 import { admit } from "./admit.ts"
 import type { CurrentAppOptions } from "./AppOptions.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
+import { sendBlocks } from "./sendBlocks.ts"
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",
@@ -94,47 +94,34 @@ const openBlocks = Effect.fnUntraced(
         const bytes = await read(into, position)
         position += bytes
         return bytes
-      }, length)
+      }, { length })
     }
-    return file.reader === undefined ? undefined : readBlocks(yield* file.reader(range), length)
+    return file.reader === undefined ? undefined : readBlocks(yield* file.reader(range), { length })
   }
 )
 
-/** Sends blocks on the response of Node.js. A `length` is that of the whole body. */
-const sendBlocks = Effect.fnUntraced(function*(
-  file: CoreFile,
-  response: ServerResponse,
-  read: ReadBlock,
-  options: { readonly status: number; readonly headers: Record<string, string>; readonly length?: number }
-) {
-  const { headers, length, status } = options
-  const info = yield* Effect.serviceOption(RequestInfo)
-  response.strictContentLength = length !== undefined
-  response.writeHead(status, { ...headers, ...(Option.isSome(info) ? makeDefaultHeaders(info.value) : {}) })
-  let sent = 0
-  yield* sendFile(response, read, length, (bytes) => {
-    sent = bytes
-    if (Option.isSome(info)) info.value.bytes = bytes
-  }).pipe(
-    Effect.onExit((exit) =>
-      Effect.andThen(
-        Metric.update(bytesSent, sent),
-        Exit.isSuccess(exit) ? Effect.void : Metric.update(failures, 1)
+/** Sends a core on the response of Node.js, counts it and logs a failure. */
+const sendCore = Effect.fnUntraced(
+  function*(file: CoreFile, response: ServerResponse, read: ReadBlock, head: Parameters<typeof sendBlocks>[2]) {
+    let sent = 0
+    return yield* sendBlocks(response, read, head, (bytes) => {
+      sent = bytes
+    }).pipe(
+      Effect.onExit((exit) =>
+        Effect.andThen(
+          Metric.update(bytesSent, sent),
+          Exit.isSuccess(exit) ? Effect.void : Metric.update(failures, 1)
+        )
+      ),
+      Effect.catch(({ detail, reason }) =>
+        (reason === "aborted"
+          ? Effect.logDebug("Client disconnected during download").pipe(Effect.annotateLogs({ id: file.ref.id }))
+          : logFailure(file, reason === "short" ? "The file ended early." : detail ?? "The file cannot be read."))
+          .pipe(Effect.as(HttpServerResponse.empty({ status: head.status })))
       )
-    ),
-    Effect.tapError(({ reason }) =>
-      Effect.sync(() => {
-        if (Option.isSome(info)) info.value.abortStatus = reason === "aborted" ? 499 : 500
-      })
-    ),
-    Effect.catch(({ detail, reason }) =>
-      reason === "aborted"
-        ? Effect.logDebug("Client disconnected during download").pipe(Effect.annotateLogs({ id: file.ref.id }))
-        : logFailure(file, reason === "short" ? "The file ended early." : detail ?? "The file cannot be read.")
     )
-  )
-  return HttpServerResponse.empty({ status, headers })
-})
+  }
+)
 
 /** Sends the stored file or a range of it. */
 const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange | undefined) {
@@ -143,14 +130,16 @@ const sendStored = Effect.fnUntraced(function*(file: CoreFile, range: ByteRange 
   const length = end - start
   const headers = {
     ...makeStoredHeaders(file),
-    "content-length": String(length),
     ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${file.size}` })
   }
   const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
   const read = response === undefined ? undefined : yield* openBlocks(file, { start, end })
   return response === undefined || read === undefined
-    ? yield* respondWithStream(file, yield* awaitFirstChunk(file.bytes({ start, end })), { status, headers })
-    : yield* sendBlocks(file, response, read, { status, headers, length })
+    ? yield* respondWithStream(file, yield* awaitFirstChunk(file.bytes({ start, end })), {
+      status,
+      headers: { ...headers, "content-length": String(length) }
+    })
+    : yield* sendCore(file, response, read, { status, headers, length })
 })
 
 /** Sends the decompressed core. If it is corrupt from its start, the caller gets an error response. */
@@ -159,7 +148,7 @@ const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
   const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
   return response === undefined || file.decompressedBlocks === undefined
     ? yield* respondWithStream(file, yield* awaitFirstChunk(file.decompressed), options)
-    : yield* sendBlocks(file, response, yield* file.decompressedBlocks, options)
+    : yield* sendCore(file, response, yield* file.decompressedBlocks, options)
 })
 
 const respondToHead = (file: CoreFile, decompress: boolean): Response =>

@@ -13,11 +13,11 @@ import {
 import { Effect, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Admission } from "../admission/Admission.ts"
-import { toJsonArrayResponse } from "../http/jsonArray.ts"
 import { getPath } from "../http/problemResponse.ts"
 import { streamJsonArray } from "../http/streamJsonArray.ts"
 import { addAudit, addBytes } from "../middleware/RequestInfo.ts"
 import { charge } from "./admit.ts"
+import { sendJsonArray } from "./sendJsonArray.ts"
 
 const encoder = new TextEncoder()
 
@@ -111,15 +111,18 @@ export const list = Effect.fnUntraced(
       ...(result.continue === undefined ? {} : { link: formatNextLink(request.url, result.continue) })
     }
     const { fields } = query
-    const response = fields === undefined
-      ? toJsonArrayResponse(result.cores.map(encodeCore), headers)
-      : HttpServerResponse.stream(
-        Stream.tap(
-          streamJsonArray(yield* encodeSelected(result.cores, query, fields)),
-          (chunk) => addBytes(chunk.length)
-        ),
-        { contentType: "application/json", headers }
-      )
+    if (fields === undefined) {
+      const items = result.cores.map(encodeCore)
+      yield* charge(performance.now() - startedAt)
+      return yield* sendJsonArray(items, headers)
+    }
+    const response = HttpServerResponse.stream(
+      Stream.tap(
+        streamJsonArray(yield* encodeSelected(result.cores, query, fields)),
+        (chunk) => addBytes(chunk.length)
+      ),
+      { contentType: "application/json", headers }
+    )
     yield* charge(performance.now() - startedAt)
     return response
   }

@@ -1,44 +1,67 @@
-import { Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
-import { joinBytes } from "./joinBytes.ts"
+import { blockSize, type ReadBlock, readBlocks } from "@koredump/core"
 
-const encoder = new TextEncoder()
-const opening = encoder.encode("[")
-const separator = encoder.encode(",")
-const closing = encoder.encode("]")
+const [opening, separator, closing] = [..."[,]"].map((text) => text.charCodeAt(0)) as [number, number, number]
 
-const chunkItems = 128
-
-const encodeChunk = (items: ReadonlyArray<Uint8Array>, from: number): Uint8Array => {
-  const parts: Array<Uint8Array> = from === 0 ? [opening] : []
-  const end = Math.min(from + chunkItems, items.length)
-  for (let i = from; i < end; i++) {
-    if (i > 0) parts.push(separator)
-    parts.push(items[i]!)
-  }
-  if (end === items.length) parts.push(closing)
-  return joinBytes(parts)
+/** A JSON array of documents that are already encoded. It is read only once. */
+export interface JsonArray {
+  /** Bytes of the array. */
+  readonly length: number
+  /** Reads blocks into two buffers. */
+  readonly read: ReadBlock
+  /** Frees the buffers. To be called after the last block was sent: garbage collection would free them late. */
+  readonly release: () => void
+  /** Blocks in new memory. */
+  readonly blocks: () => Generator<Uint8Array>
 }
 
-function* encodeChunks(items: ReadonlyArray<Uint8Array>): Generator<Uint8Array> {
-  for (let from = 0; from < items.length; from += chunkItems) yield encodeChunk(items, from)
-}
-
-/**
- * Makes a response with a JSON array of documents that are already encoded. A long array is sent in chunks, so that it is
- * never in memory as a whole.
- */
-export const toJsonArrayResponse = (
-  items: ReadonlyArray<Uint8Array>,
-  headers: Record<string, string>
-): HttpServerResponse.HttpServerResponse => {
-  const options = { contentType: "application/json", headers }
-  if (items.length <= chunkItems) return HttpServerResponse.uint8Array(encodeChunk(items, 0), options)
-  return HttpServerResponse.stream(
-    Stream.fromIterable({ [Symbol.iterator]: () => encodeChunks(items) }, { chunkSize: 1 }),
-    {
-      ...options,
-      contentLength: items.reduce((sum, item) => sum + item.length, items.length + 1)
+/** Makes a function that fills buffers with the array, one after the other. It returns the number of bytes. */
+const makeFill = (items: ReadonlyArray<Uint8Array>) => {
+  let next = 0
+  /** Position in the next item. -1: in front of the byte before it. */
+  let offset = -1
+  return (into: Uint8Array): number => {
+    let at = 0
+    for (; next < items.length; next++, offset = -1) {
+      if (at === into.length) return at
+      if (offset < 0) {
+        into[at++] = next === 0 ? opening : separator
+        offset = 0
+      }
+      const item = items[next]!
+      const bytes = Math.min(item.length - offset, into.length - at)
+      into.set(bytes === item.length ? item : item.subarray(offset, offset + bytes), at)
+      at += bytes
+      offset += bytes
+      if (offset < item.length) return at
     }
-  )
+    if (items.length === 0) into[at++] = opening
+    if (at < into.length) into[at++] = closing
+    return at
+  }
+}
+
+/** Makes a JSON array that is read block by block, so that a long one is never in memory as a whole. */
+export const makeJsonArray = (items: ReadonlyArray<Uint8Array>): JsonArray => {
+  const length = items.reduce((sum, item) => sum + item.length, Math.max(items.length + 1, 2))
+  const fill = makeFill(items)
+  const buffers: Array<Buffer<ArrayBuffer>> = []
+  const allocate = (size: number) => {
+    const buffer = Buffer.allocUnsafeSlow(size)
+    buffers.push(buffer)
+    return buffer
+  }
+  return {
+    length,
+    read: readBlocks((into) => Promise.resolve(fill(into)), { length, allocate }),
+    release: () => {
+      for (const { buffer } of buffers) buffer.transfer(0)
+    },
+    blocks: function*() {
+      for (let left = length; left > 0;) {
+        const block = new Uint8Array(Math.min(left, blockSize))
+        left -= fill(block)
+        yield block
+      }
+    }
+  }
 }

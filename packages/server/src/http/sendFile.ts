@@ -6,7 +6,7 @@ import type { HttpServerRequest } from "effect/http"
 import { IncomingMessage, ServerResponse } from "node:http"
 
 /** A transfer failed: the file ended early, it could not be read, or the client disconnected. */
-class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
+export class TransferError extends Schema.TaggedError<TransferError>()("TransferError", {
   reason: Schema.Literals(["short", "unreadable", "aborted"]),
   /** For the log. */
   detail: Schema.optionalKey(Schema.String)
