@@ -16,11 +16,38 @@ interface CorePage {
   readonly continue?: string
 }
 
+/** The index of a position in entries that are ordered, oldest first: where it is, or where it belongs. */
+const findIndex = (ordered: ReadonlyArray<Entry>, position: CorePosition): number => {
+  let low = 0
+  let high = ordered.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (comparePositions(ordered[middle]!.position, position) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const insert = (ordered: Array<Entry>, entry: Entry): void => {
+  const last = ordered.at(-1)
+  // Cores mostly come in the order of their crashes.
+  if (last === undefined || comparePositions(last.position, entry.position) < 0) ordered.push(entry)
+  else ordered.splice(findIndex(ordered, entry.position), 0, entry)
+}
+
+const remove = (ordered: Array<Entry>, { position }: Entry): void => {
+  const index = findIndex(ordered, position)
+  if (index === 0) ordered.shift()
+  else ordered.splice(index, 1)
+}
+
 /** Cores by reference, ordered by the time of the crash. */
 export class OrderedCores {
   readonly #byKey = new Map<string, Entry>()
   /** Oldest first. */
   readonly #ordered: Array<Entry> = []
+  /** Those of each namespace, oldest first. */
+  readonly #byNamespace = new Map<string | undefined, Array<Entry>>()
   #missing = 0
 
   /** Number of cores. */
@@ -43,7 +70,10 @@ export class OrderedCores {
     this.delete(core)
     const entry = { core, position: toPosition(core) }
     this.#byKey.set(refKey(core), entry)
-    this.#ordered.splice(this.#findIndex(entry.position), 0, entry)
+    insert(this.#ordered, entry)
+    const inNamespace = this.#byNamespace.get(core.namespace)
+    if (inNamespace === undefined) this.#byNamespace.set(core.namespace, [entry])
+    else insert(inNamespace, entry)
     if (core.state === "missing") this.#missing += 1
   }
 
@@ -52,7 +82,11 @@ export class OrderedCores {
     const entry = this.#byKey.get(refKey(ref))
     if (entry === undefined) return undefined
     this.#byKey.delete(refKey(ref))
-    this.#ordered.splice(this.#findIndex(entry.position), 1)
+    remove(this.#ordered, entry)
+    const { namespace } = entry.core
+    const inNamespace = this.#byNamespace.get(namespace)!
+    if (inNamespace.length === 1) this.#byNamespace.delete(namespace)
+    else remove(inNamespace, entry)
     if (entry.core.state === "missing") this.#missing -= 1
     return entry.core
   }
@@ -115,23 +149,16 @@ export class OrderedCores {
     return { cores }
   }
 
-  /** The cores that can match a filter, oldest first. A filter with IDs and nodes needs no search. */
-  #findCandidates({ id, node }: CoreFilter): ReadonlyArray<Entry> {
-    if (id === undefined || node === undefined) return this.#ordered
-    const keys = new Set(node.flatMap((node) => id.map((id) => `${node}/${id}`)))
-    return [...keys].flatMap((key) => this.#byKey.get(key) ?? [])
-      .toSorted((a, b) => comparePositions(a.position, b.position))
-  }
-
-  /** The index of a position in the order, by binary search. */
-  #findIndex(position: CorePosition): number {
-    let low = 0
-    let high = this.#ordered.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (comparePositions(this.#ordered[middle]!.position, position) < 0) low = middle + 1
-      else high = middle
+  /**
+   * The cores that can match a filter, oldest first. A filter with IDs and nodes, or with one namespace, needs no search:
+   * to read each of many cores from memory takes longer than everything else in a list.
+   */
+  #findCandidates({ id, namespace, node }: CoreFilter): ReadonlyArray<Entry> {
+    if (id !== undefined && node !== undefined) {
+      const keys = new Set(node.flatMap((node) => id.map((id) => `${node}/${id}`)))
+      return [...keys].flatMap((key) => this.#byKey.get(key) ?? [])
+        .toSorted((a, b) => comparePositions(a.position, b.position))
     }
-    return low
+    return namespace?.length === 1 ? this.#byNamespace.get(namespace[0]) ?? [] : this.#ordered
   }
 }
