@@ -8,6 +8,7 @@ import type { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
 import { readBody } from "./readBody.ts"
 import { readTokenFile } from "./readTokenFile.ts"
 import { makeNodeBreaker, type NodeConnectionLimits, withNodeLimits } from "./withNodeLimits.ts"
+import { withOwnConnections } from "./withOwnConnections.ts"
 
 /** How to reach node agents. The same options are used for all nodes. */
 export interface HttpNodeConnectorOptions extends NodeTls, NodeConnectionLimits {
@@ -46,7 +47,10 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
     ? options.token
     : yield* readTokenFile(options.tokenFile, reloadInterval)
   const agent = yield* makeHttpAgents(options, reloadInterval)
-  const client = yield* NodeHttpClient.makeNodeHttp.pipe(Effect.provideService(NodeHttpClient.HttpAgent, agent))
+  const client = withOwnConnections(
+    yield* NodeHttpClient.makeNodeHttp.pipe(Effect.provideService(NodeHttpClient.HttpAgent, agent)),
+    agent
+  )
   const breaker = yield* makeNodeBreaker
 
   return NodeConnector.of({

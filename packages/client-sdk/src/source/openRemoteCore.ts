@@ -54,6 +54,9 @@ const exactLength =
       )
     })
 
+/** A smaller body is not worth a connection of its own, which `readBody` could read faster. */
+const minOwnConnection = 4 * 1024 * 1024
+
 /** Opens a stored core on the server. With `readBody` the file has a `reader` and `decompressedBlocks`. */
 export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody | undefined) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
@@ -74,10 +77,14 @@ export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody 
     // No compression on the way: lengths and ranges are those of the stored file.
     const conditions = { "if-match": info.etag, "accept-encoding": "identity" }
 
-    const request = (range: ByteRange | undefined) =>
+    const request = (range: ByteRange | undefined, headers: Readonly<Record<string, string>> = {}) =>
       connection.send({
         path,
-        headers: range === undefined ? conditions : { ...conditions, range: `bytes=${range.start}-${range.end - 1}` }
+        headers: {
+          ...conditions,
+          ...headers,
+          ...(range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` })
+        }
       }).pipe(
         Effect.filterOrFail(
           (response) => isRequestedPart(response, info.etag, range),
@@ -98,7 +105,10 @@ export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody 
     const reader = (readBody: ReadBody) => (range: ByteRange = { start: 0, end: info.size }) =>
       range.start >= range.end
         ? Effect.succeed(() => Promise.resolve(0))
-        : Effect.map(request(range), (response) => connection.reader(response, readBody))
+        : Effect.map(
+          request(range, range.end - range.start < minOwnConnection ? {} : { connection: "close" }),
+          (response) => connection.reader(response, readBody)
+        )
 
     const requestDecompressed = connection.send({
       path: urls.cores.download({ params: ref, query: { decompress: "true" } }),
