@@ -14,13 +14,15 @@ import { cluster } from "./cases/cluster.ts"
 import { decompress } from "./cases/decompress.ts"
 import { download } from "./cases/download.ts"
 import { hop } from "./cases/hop.ts"
+import { idle } from "./cases/idle.ts"
+import { list } from "./cases/list.ts"
 import { listStart } from "./cases/listStart.ts"
 import { sea } from "./cases/sea.ts"
 import { streamMemory } from "./cases/streamMemory.ts"
 import { watch } from "./cases/watch.ts"
 import { formatFigures } from "./support/Result.ts"
 
-const benchmarks = [download, hop, listStart, cliList, sea, streamMemory, watch, cluster, decompress]
+const benchmarks = [download, decompress, hop, list, listStart, idle, cliList, sea, streamMemory, watch, cluster]
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

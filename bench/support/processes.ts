@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { makeAuthority } from "../../test-support/certificates.ts"
 
 const packages = join(import.meta.dirname, "../../packages")
 
@@ -59,17 +60,19 @@ interface Running extends AsyncDisposable {
   readonly pid: number
 }
 
-/** Reads the URL of a server from its stdout. */
+/** Reads the URL of a server from its stdout, and from then on discards the log. */
 const readUrl = (child: ChildProcess): Promise<string> =>
   new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       child.kill("SIGKILL")
       reject(new Error("a server did not print its address"))
     }, timeout)
-    createInterface(child.stdout!).on("line", (line) => {
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+    const lines = createInterface(child.stdout!).on("line", (line) => {
+      const found = /https?:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
       if (found === undefined) return
       clearTimeout(late)
+      lines.close()
+      child.stdout!.resume()
       resolve(found)
     })
     child.once("exit", (code) => {
@@ -78,11 +81,31 @@ const readUrl = (child: ChildProcess): Promise<string> =>
     })
   })
 
+/** The files of a certificate for 127.0.0.1, and of the CA that signed it. */
+export interface TlsFiles {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** Makes a certificate for 127.0.0.1. */
+export const makeTlsFiles = (directory: string): TlsFiles => {
+  const { ca, certificates } = makeAuthority("bench", "IP:127.0.0.1")
+  const files = { ca: join(directory, "ca.pem"), cert: join(directory, "cert.pem"), key: join(directory, "key.pem") }
+  writeFileSync(files.ca, ca)
+  writeFileSync(files.cert, certificates[0]!.cert)
+  writeFileSync(files.key, certificates[0]!.key)
+  return files
+}
+
+const tlsFlags = (tls: TlsFiles | undefined): ReadonlyArray<string> =>
+  tls === undefined ? [] : [`--tls-cert=${tls.cert}`, `--tls-key=${tls.key}`]
+
 /** The token for the servers. */
 export const token = "bench-token"
 
 /** Starts `koredump-server node` on loopback, with a root directory and a token. */
-export const startNode = async (root: string): Promise<Running> => {
+export const startNode = async (root: string, tls?: TlsFiles): Promise<Running> => {
   const tokenFile = join(root, "tokens.csv")
   writeFileSync(tokenFile, `${token},bench,1\n`)
   const child = start(process.execPath, [
@@ -94,13 +117,18 @@ export const startNode = async (root: string): Promise<Running> => {
     "--ops-listen=127.0.0.1:0",
     "--log-format=json",
     "--auth=token-file",
-    `--token-file=${tokenFile}`
+    `--token-file=${tokenFile}`,
+    ...tlsFlags(tls)
   ], "pipe")
   return { url: await readUrl(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
 
 /** Starts `koredump-server cluster` on loopback, with node agents of `startNode` and the same token. */
-export const startCluster = async (root: string, nodes: Readonly<Record<string, string>>): Promise<Running> => {
+export const startCluster = async (
+  root: string,
+  nodes: Readonly<Record<string, string>>,
+  tls?: TlsFiles
+): Promise<Running> => {
   const nodeTokenFile = join(root, "node-token")
   writeFileSync(nodeTokenFile, token)
   const child = start(process.execPath, [
@@ -112,7 +140,9 @@ export const startCluster = async (root: string, nodes: Readonly<Record<string, 
     "--ops-listen=127.0.0.1:0",
     "--log-format=json",
     "--auth=token-file",
-    `--token-file=${join(root, "tokens.csv")}`
+    `--token-file=${join(root, "tokens.csv")}`,
+    ...tlsFlags(tls),
+    ...(tls === undefined ? [] : [`--node-ca=${tls.ca}`])
   ], "pipe")
   return { url: await readUrl(child), pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
 }
@@ -136,33 +166,67 @@ const freePort = async (): Promise<number> => {
   return typeof address === "object" && address !== null ? address.port : 0
 }
 
-/** Starts nginx for the subdirectory `files` of a directory, as baseline for downloads. */
-export const startNginx = async (directory: string, sending: string): Promise<Running> => {
-  if (spawnSync("nginx", ["-v"]).error !== undefined) {
-    if (process.getuid?.() !== 0) throw new Error("nginx not found. Run: apt-get install nginx-light")
-    spawnSync("apt-get", ["update", "-q"], { stdio: "ignore" })
-    const { status } = spawnSync("apt-get", ["install", "-qy", "--no-install-recommends", "nginx-light"], {
-      stdio: "ignore",
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-    })
-    if (status !== 0) throw new Error("cannot install nginx. Run: apt-get install nginx-light")
-  }
+const requireNginx = () => {
+  if (spawnSync("nginx", ["-v"]).error === undefined) return
+  if (process.getuid?.() !== 0) throw new Error("nginx not found. Run: apt-get install nginx-light")
+  spawnSync("apt-get", ["update", "-q"], { stdio: "ignore" })
+  const { status } = spawnSync("apt-get", ["install", "-qy", "--no-install-recommends", "nginx-light"], {
+    stdio: "ignore",
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  })
+  if (status !== 0) throw new Error("cannot install nginx. Run: apt-get install nginx-light")
+}
+
+/** Starts nginx with these directives of a server, as baseline. One worker, like a server of Node.js. */
+const startNginxServer = async (directory: string, directives: string, tls?: TlsFiles): Promise<Running> => {
+  requireNginx()
   const port = await freePort()
   const config = join(directory, `nginx-${port}.conf`)
   writeFileSync(
     config,
     `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx-${port}.pid; error_log /dev/null;
 events { worker_connections 512; }
-http { access_log off; ${sending} types { } default_type application/octet-stream;
+http { access_log off; types { } default_type application/octet-stream; keepalive_requests 1000000;
   client_body_temp_path ${directory}/t1; proxy_temp_path ${directory}/t2; fastcgi_temp_path ${directory}/t3;
   uwsgi_temp_path ${directory}/t4; scgi_temp_path ${directory}/t5;
-  server { listen 127.0.0.1:${port}; root ${directory}/files; } }
+  server { ${
+      tls === undefined
+        ? `listen 127.0.0.1:${port};`
+        : `listen 127.0.0.1:${port} ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};`
+    } ${directives} } }
 `
   )
   const child = start("nginx", ["-c", config, "-p", directory, "-e", "/dev/null"], "ignore")
-  const url = `http://127.0.0.1:${port}`
-  await until(async () => (await fetch(url)).status > 0)
+  const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`
+  // Not a request: an upstream need not have the path.
+  await until(async () => {
+    const socket = connect(port, "127.0.0.1")
+    await once(socket, "connect")
+    socket.destroy()
+    return true
+  })
   return { url, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) }
+}
+
+/** Starts nginx for the subdirectory `files` of a directory. */
+export const startNginx = (directory: string, sending: string, tls?: TlsFiles): Promise<Running> =>
+  startNginxServer(directory, `${sending} root ${directory}/files;`, tls)
+
+/** Starts nginx as a proxy. It does not write to disk, and has its default buffers. */
+export const startNginxProxy = (directory: string, upstream: string, tls?: TlsFiles): Promise<Running> =>
+  startNginxServer(
+    directory,
+    `location / { proxy_pass ${upstream}; proxy_http_version 1.1; proxy_max_temp_file_size 0; ${
+      tls === undefined ? "" : `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${tls.ca};`
+    } }`,
+    tls
+  )
+
+/** Requests a URL over keep-alive connections, and returns the number of responses per second. */
+export const measureRate = async (url: string, connections: number, millis: number): Promise<number> => {
+  const client = join(import.meta.dirname, "loadClient.ts")
+  const { stdout } = await timed(process.execPath, [client, url, token, String(connections), String(millis)])
+  return Number(stdout)
 }
 
 /** Calls `holds` until it returns true, for at most 60 seconds. */
@@ -235,7 +299,8 @@ export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
 /** Downloads a URL with curl to /dev/null. */
 export const curl = async (url: string): Promise<{ readonly bytes: number; readonly seconds: number }> => {
   const { stdout } = await timed("curl", [
-    "-sf",
+    // The certificate is verified between servers only.
+    "-sfk",
     "--max-time",
     "100",
     "--output",
