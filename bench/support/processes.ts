@@ -90,7 +90,7 @@ export interface TlsFiles {
 
 /** Makes a certificate for 127.0.0.1. */
 export const makeTlsFiles = (directory: string): TlsFiles => {
-  const { ca, certificates } = makeAuthority("bench", "IP:127.0.0.1")
+  const { ca, certificates } = makeAuthority("bench", "IP:127.0.0.1,DNS:bench")
   const files = { ca: join(directory, "ca.pem"), cert: join(directory, "cert.pem"), key: join(directory, "key.pem") }
   writeFileSync(files.ca, ca)
   writeFileSync(files.cert, certificates[0]!.cert)
@@ -217,7 +217,7 @@ export const startNginxProxy = (directory: string, upstream: string, tls?: TlsFi
   startNginxServer(
     directory,
     `location / { proxy_pass ${upstream}; proxy_http_version 1.1; proxy_max_temp_file_size 0; ${
-      tls === undefined ? "" : `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${tls.ca};`
+      tls === undefined ? "" : `proxy_ssl_verify on; proxy_ssl_name bench; proxy_ssl_trusted_certificate ${tls.ca};`
     } }`,
     tls
   )
@@ -300,7 +300,7 @@ export const sampleMemory = (pid: number): { readonly stop: () => Memory } => {
 export const curl = async (url: string): Promise<{ readonly bytes: number; readonly seconds: number }> => {
   const { stdout } = await timed("curl", [
     // The certificate is verified between servers only.
-    "-sfk",
+    "-sSfk",
     "--max-time",
     "100",
     "--output",

@@ -27,6 +27,28 @@ import type { CurrentAppOptions } from "./AppOptions.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
 import { sendBlocks } from "./sendBlocks.ts"
 
+const MiB = 1024 * 1024
+
+/**
+ * Memory of a download of a stored file: two blocks of 1 MiB, with TLS the encrypted copy of one, and in a cluster server
+ * the buffers for what the node sends (see `SocketBody`).
+ */
+export const downloadBytes = 4 * MiB
+
+/**
+ * Most memory of a decompressed download. Files of systemd-coredump need less: zstd 9 MiB, lz4 6 MiB, xz 12 MiB.
+ *
+ * - zstd: a window of 8 MiB, five pieces of 1 MiB, input, and with TLS the encrypted copy of a piece.
+ * - lz4: blocks of 4 MiB (systemd-coredump: 256 KiB) in four pieces, input for one, and with TLS a copy of one.
+ * - xz: a dictionary of 64 MiB (default of xz: 8 MiB), and small pieces.
+ */
+export const decompressedDownloadBytes = {
+  none: downloadBytes,
+  zstd: 15 * MiB,
+  lz4: 25 * MiB,
+  xz: 68 * MiB
+} as const satisfies Record<Compression, number>
+
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",
   incremental: true

@@ -1,6 +1,6 @@
 /** Sends files on the `ServerResponse` of Node.js. */
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { blockSize, type ReadBlock } from "@koredump/core"
+import type { ReadBlock } from "@koredump/core"
 import { Effect, Schema } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { IncomingMessage, ServerResponse } from "node:http"
@@ -11,9 +11,6 @@ export class TransferError extends Schema.TaggedError<TransferError>()("Transfer
   /** For the log. */
   detail: Schema.optionalKey(Schema.String)
 }) {}
-
-/** Memory of a response of `sendFile`: two blocks, and what the socket has not sent of the block being written. */
-export const sendFileBytes = 3 * blockSize
 
 /** The response of Node.js, if the request came from its HTTP/1 server. */
 export const getNodejsResponse = (request: HttpServerRequest.HttpServerRequest): ServerResponse | undefined => {
