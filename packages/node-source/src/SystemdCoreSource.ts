@@ -1,4 +1,4 @@
-import { CoreIndex, CoreSource, PodResolver } from "@koredump/core"
+import { CoreIndex, CoreSource, leftOutWarning, PodResolver } from "@koredump/core"
 import { Context, Deferred, Duration, Effect, type FileSystem, Layer, Option } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { followHost } from "./cores/followHost.ts"
@@ -41,16 +41,24 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   const { begin = Effect.void, maxChanges, namespaceRegex, stateDir } = options
   const node = options.nodeName ?? hostNameAt(paths.root)
   const maxCores = options.maxCores ?? 100_000
+  const maxIndexBytes = options.maxIndexBytes ?? 128 * 1024 * 1024
   const journal = yield* Journal
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
   const warnings = new HostWarnings({ coredumpDir: paths.coredumpDir, stateDir, run })
   const awaited = new AwaitedEntries()
-  const index = yield* CoreIndex.make({ maxCores, ...(maxChanges === undefined ? {} : { maxChanges }) })
+  const maxHiddenBytes = namespaceRegex === undefined ? 0 : maxIndexBytes / 4
+  const index: CoreIndex = yield* CoreIndex.make({
+    maxCores,
+    maxBytes: maxIndexBytes - maxHiddenBytes,
+    ...(maxChanges === undefined ? {} : { maxChanges }),
+    onEvict: ({ id }) => cores.onEvicted(id)
+  })
   const state = stateDir === undefined ? undefined : yield* openState(stateDir, warnings, run)
-  const cores = new HostCores(index, {
+  const cores: HostCores = new HostCores(index, {
     node,
     maxCores,
+    maxHiddenBytes,
     loadPod: (stem) => state?.load(stem),
     isVisible: ({ namespace }) =>
       namespaceRegex === undefined || (namespace !== undefined && namespaceRegex.test(namespace))
@@ -72,8 +80,10 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   yield* Deferred.await(ready).pipe(Effect.andThen(maintain), Effect.forkScoped)
 
   const sentences = Effect.gen(function*() {
+    const leftOut = leftOutWarning(index)
     return [
       ...warnings.sentences,
+      ...(leftOut === undefined ? [] : [leftOut]),
       ...yield* journal.warnings,
       ...(resolver === undefined ? [] : yield* resolver.warnings),
       ...(canReadXattrs() ? [] : [xattrWarning])

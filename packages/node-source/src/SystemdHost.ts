@@ -12,6 +12,11 @@ export interface SystemdCoreSourceOptions {
   readonly allowDelete?: boolean
   /** Maximum number of cores in the index. Above it, the oldest `missing` cores are removed first. Default: 100,000 */
   readonly maxCores?: number
+  /**
+   * Maximum memory of the index in bytes, estimated by `measureCore`. Above it, the oldest `missing` cores are removed first,
+   * then the oldest. It also holds while the journal is read. Default: 128 MiB
+   */
+  readonly maxIndexBytes?: number
   /** Number of changes kept for watches. A watch that falls further behind must list again. Default: 16,384 */
   readonly maxChanges?: number
   /** How long crashes without a core stay in the index. Default: 30 days */

@@ -1,6 +1,5 @@
 import {
   type CoreIndex,
-  type CoreMetadata,
   CoreNotFound,
   type CoreRef,
   CoreSource,
@@ -15,8 +14,10 @@ import type { HostCores } from "./cores/HostCores.ts"
 import type { HostPaths } from "./host/HostPaths.ts"
 import { openCore } from "./host/openCore.ts"
 import { removeCore } from "./host/removeCore.ts"
-import { decodeMetadata } from "./journal/decodeEntry.ts"
+import { decodeMetadata, type HeavyFields } from "./journal/decodeEntry.ts"
+import { fitMetadata } from "./journal/fitMetadata.ts"
 import { Journal } from "./journal/Journal.ts"
+import { limitReads } from "./journal/limitReads.ts"
 
 /** The parts that the `CoreSource` of a host is made of. */
 interface MakeCoreSourceOptions {
@@ -31,6 +32,8 @@ interface MakeCoreSourceOptions {
 }
 
 const heavyFieldsTimeout = "10 seconds"
+
+const noHeavyFields: HeavyFields = { fields: {}, omitted: [] }
 
 const currentTimestamp = Effect.map(Clock.currentTimeMillis, (millis) => formatTimestamp(millis * 1000)!)
 
@@ -69,18 +72,24 @@ export const makeCoreSource = Effect.fnUntraced(function*(options: MakeCoreSourc
 
   const findStored = (ref: CoreRef) => Effect.flatMap(find(ref), requireStored)
 
+  const readEntry = yield* limitReads((cursor) =>
+    journal.read(cursor).pipe(
+      Effect.timeout(heavyFieldsTimeout),
+      Effect.map(Option.match({ onNone: () => noHeavyFields, onSome: decodeMetadata }))
+    )
+  )
+
   const readHeavyFields = (ref: CoreRef) => {
     const entry = cores.entry(ref.id)
-    if (entry === undefined) return Effect.succeed({})
-    return journal.read(entry.cursor).pipe(
-      Effect.timeout(heavyFieldsTimeout),
-      Effect.map(Option.match({ onNone: () => ({}), onSome: decodeMetadata })),
-      Effect.catch(({ message }) =>
+    if (entry === undefined) return Effect.succeed(noHeavyFields)
+    return Effect.catchIf(
+      readEntry(entry.cursor),
+      (error) => error._tag !== "ServerBusy",
+      ({ message }) =>
         Effect.logWarning("Core metadata incomplete: journal entry not readable").pipe(
           Effect.annotateLogs({ id: ref.id, reason: message }),
-          Effect.as({})
+          Effect.as(noHeavyFields)
         )
-      )
     )
   }
 
@@ -94,7 +103,7 @@ export const makeCoreSource = Effect.fnUntraced(function*(options: MakeCoreSourc
       yield* find(ref)
       const heavyFields = yield* readHeavyFields(ref)
       // Find it again: it may have changed while the journal was read.
-      return { ...yield* find(ref), ...heavyFields } as CoreMetadata
+      return fitMetadata(yield* find(ref), heavyFields)
     }),
     open: Effect.fn("SystemdCoreSource.open")(function*(ref) {
       yield* findStored(ref)

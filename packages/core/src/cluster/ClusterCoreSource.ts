@@ -24,11 +24,13 @@ import { toClusterProblem } from "./toClusterProblem.ts"
 export interface ClusterCoreSourceOptions {
   /** Maximum number of cores of all nodes. Default: 200,000. Above it, the oldest `missing` cores are removed first. */
   readonly maxCores?: number
+  /** Maximum memory of the index in bytes, estimated by `measureCore`. Default: 512 MiB. Removes cores like `maxCores`. */
+  readonly maxIndexBytes?: number
   /** Number of changes kept for watches. A watch that falls further behind must list again. Default: 16,384. */
   readonly maxChanges?: number
   /** Maximum number of cores of one node. Default: 10,000. */
   readonly maxCoresPerNode?: number
-  /** Maximum size of the summaries of one node's cores, bytes of JSON. Default: 64 MiB. */
+  /** Maximum size of the summaries of one node's cores, bytes of JSON. Default: an eighth of `maxIndexBytes`, at most 64 MiB. */
   readonly maxBytesPerNode?: number
   /** Changes per second that one node can send. A burst can have `maxCoresPerNode` changes. Default: 100. */
   readonly maxChangesPerSecond?: number
@@ -42,9 +44,11 @@ const maxNamespaces = 1000
 
 const nodesGauge = Metric.gauge("koredump_cluster_nodes", { description: "Nodes of the cluster, by state" })
 
-const toNodeLimits = ({ maxBytesPerNode, maxCoresPerNode }: ClusterCoreSourceOptions) => ({
-  maxCores: maxCoresPerNode ?? 10_000,
-  maxBytes: maxBytesPerNode ?? 64 * 1024 * 1024,
+const toIndexBytes = ({ maxIndexBytes }: ClusterCoreSourceOptions) => maxIndexBytes ?? 512 * 1024 * 1024
+
+const toNodeLimits = (options: ClusterCoreSourceOptions) => ({
+  maxCores: options.maxCoresPerNode ?? 10_000,
+  maxBytes: options.maxBytesPerNode ?? Math.min(64 * 1024 * 1024, toIndexBytes(options) / 8),
   maxCoreBytes,
   maxNamespaces
 })
@@ -123,6 +127,7 @@ const make = Effect.fnUntraced(function*(options: ClusterCoreSourceOptions) {
   const readiness = new ReadinessTracker()
   const index = yield* CoreIndex.make({
     maxCores: options.maxCores ?? 200_000,
+    maxBytes: toIndexBytes(options),
     ...(options.maxChanges === undefined ? {} : { maxChanges: options.maxChanges }),
     onEvict: ({ id, node }) => nodes.get(node)?.cores.onEvicted(id)
   })

@@ -97,13 +97,18 @@ export const CoreMetadata = Schema.StructWithRest(
     COREDUMP_OPEN_FDS: optionalString,
     COREDUMP_PACKAGE_JSON: optionalString,
     COREDUMP_PROC_MAPS: optionalString,
-    COREDUMP_PROC_STATUS: optionalString
+    COREDUMP_PROC_STATUS: optionalString,
+    /** Names of fields that were left out, or are shortened as in lists, because the metadata would be too large. */
+    omitted: Schema.optionalKey(Schema.Array(Schema.String))
   }),
   [furtherFields]
 ).annotate({ identifier: "CoreMetadata" })
 export type CoreMetadata = typeof CoreMetadata.Type
 
-const fieldNames = new Set([...Object.keys(summaryFields), "MESSAGE", "stack", "crio"])
+/** Maximum size of the metadata of one core, bytes of JSON. */
+export const maxMetadataBytes = 8 * 1024 * 1024
+
+const fieldNames = new Set([...Object.keys(summaryFields), "MESSAGE", "stack", "omitted", "crio"])
 
 /** Whether a core can have a field with this name: a field of the model, or a possible field of the journal. */
 export const isFieldName = (name: string): boolean => fieldNames.has(name) || /^[A-Z_][A-Z0-9_]{0,63}$/.test(name)
@@ -117,6 +122,7 @@ const heavyFields = new Set([
   "COREDUMP_PACKAGE_JSON",
   "MESSAGE",
   "stack",
+  "omitted",
   "crio"
 ])
 

@@ -8,6 +8,8 @@ export interface LoggedChange {
   readonly sequence: number
   readonly before: CoreSummary | undefined
   readonly after: CoreSummary | undefined
+  /** Memory of `before`, which only this log still needs. */
+  readonly bytes: number
 }
 
 /** The newest changes of an index, for watches. */
@@ -15,15 +17,23 @@ export class ChangeLog {
   /** Distinguishes this log from all others: a resource version of another log is expired here. */
   readonly #epoch: string
   readonly #maxChanges: number
+  readonly #maxBytes: number
   /** The last change has the sequence number `#sequence`. */
   readonly #changes: Array<LoggedChange> = []
   readonly #waiting = new Set<() => void>()
   #sequence = 0
+  #bytes = 0
 
-  /** The log keeps at least `maxChanges` changes. */
-  constructor(epoch: string, maxChanges: number) {
+  /** The log keeps at least `maxChanges` changes, and fewer if the previous states in them exceed `maxBytes`. */
+  constructor(epoch: string, maxChanges: number, maxBytes: number) {
     this.#epoch = epoch
     this.#maxChanges = maxChanges
+    this.#maxBytes = maxBytes
+  }
+
+  /** Memory of the previous states. The present ones are in the index. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Sequence number of the newest change. */
@@ -44,12 +54,14 @@ export class ChangeLog {
       : undefined
   }
 
-  /** Appends a change and wakes all watches that wait for one. */
-  append(before: CoreSummary | undefined, after: CoreSummary | undefined): void {
+  /** Appends a change and wakes all watches that wait for one. `bytes` is the memory of `before`. */
+  append(before: CoreSummary | undefined, after: CoreSummary | undefined, bytes = 0): void {
     this.#sequence += 1
-    this.#changes.push({ sequence: this.#sequence, before, after })
-    // Removing many at a time keeps the cost per change constant.
-    if (this.#changes.length > this.#maxChanges * 2) this.#changes.splice(0, this.#changes.length - this.#maxChanges)
+    this.#changes.push({ sequence: this.#sequence, before, after, bytes })
+    this.#bytes += bytes
+    // Dropping many at a time keeps the cost per change constant.
+    if (this.#changes.length > this.#maxChanges * 2) this.#drop(this.#changes.length - this.#maxChanges)
+    if (this.#bytes > this.#maxBytes) this.#drop(this.#countAbove(this.#maxBytes / 2))
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const wake of waiting) wake()
@@ -75,5 +87,17 @@ export class ChangeLog {
   /** Whether all changes after this sequence number are logged. */
   #has(sequence: number): boolean {
     return sequence >= this.#sequence - this.#changes.length
+  }
+
+  /** How many of the oldest changes to drop, so that the previous states in the others are at most `maxBytes`. */
+  #countAbove(maxBytes: number): number {
+    let bytes = this.#bytes
+    let count = 0
+    while (bytes > maxBytes) bytes -= this.#changes[count++]!.bytes
+    return count
+  }
+
+  #drop(count: number): void {
+    for (const { bytes } of this.#changes.splice(0, count)) this.#bytes -= bytes
   }
 }

@@ -8,19 +8,27 @@ import { compileFilter, type CoreFilter, matchesFilter } from "./CoreFilter.ts"
 import { comparePositions, type CorePosition, toPosition } from "./CorePosition.ts"
 import type { CoreQuery } from "./CoreQuery.ts"
 import { type ChangesOptions, type CoreList, heartbeatInterval } from "./CoreSource.ts"
+import { measureCore } from "./measureCore.ts"
 import { OrderedCores } from "./OrderedCores.ts"
 
 /** Limits of an index. */
 export interface CoreIndexOptions {
   /** Cores in the index. With more, the oldest cores in state `missing` are dropped first, then the oldest. Default: 100,000 */
   readonly maxCores?: number
+  /**
+   * Memory of the index in bytes, estimated by `measureCore`: three quarters for the cores, one for changes kept for watches.
+   * What exceeds it is dropped like with `maxCores`, and the oldest changes. Default: no limit
+   */
+  readonly maxBytes?: number
   /** Changes kept for watches. A watch that falls further behind ends, and its client lists again. Default: 16,384 */
   readonly maxChanges?: number
-  /** Called with each core that is dropped because of `maxCores`. */
+  /** Called with each core that is dropped because of `maxCores` or `maxBytes`. */
   readonly onEvict?: (core: CoreSummary) => void
 }
 
 const chunkSize = 512
+/** Share of the changes kept for watches in the memory of the index. */
+const logShare = 0.25
 const heartbeatMillis = Duration.toMillis(heartbeatInterval)
 
 const overtaken = Metric.counter("koredump_watches_overtaken_total", {
@@ -35,14 +43,20 @@ const overtaken = Metric.counter("koredump_watches_overtaken_total", {
  */
 export class CoreIndex {
   readonly #maxCores: number
+  readonly #maxCoreBytes: number
   readonly #onEvict: CoreIndexOptions["onEvict"]
   readonly #cores = new OrderedCores()
   readonly #log: ChangeLog
   #evicted = 0
 
+  /** Maximum of `bytes`. */
+  readonly maxBytes: number
+
   private constructor(epoch: string, options: CoreIndexOptions) {
     this.#maxCores = options.maxCores ?? 100_000
-    this.#log = new ChangeLog(epoch, options.maxChanges ?? 16_384)
+    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
+    this.#maxCoreBytes = this.maxBytes * (1 - logShare)
+    this.#log = new ChangeLog(epoch, options.maxChanges ?? 16_384, this.maxBytes * logShare)
     this.#onEvict = options.onEvict
   }
 
@@ -55,7 +69,12 @@ export class CoreIndex {
     return this.#cores.size
   }
 
-  /** Number of cores dropped so far because of `maxCores`. */
+  /** Memory of the index in bytes, estimated by `measureCore`. */
+  get bytes(): number {
+    return this.#cores.bytes + this.#log.bytes
+  }
+
+  /** Number of cores dropped so far because of `maxCores` or `maxBytes`. */
   get evicted(): number {
     return this.#evicted
   }
@@ -80,20 +99,21 @@ export class CoreIndex {
     const before = this.#cores.get(core)
     if (before !== undefined && Equal.equals({ ...core, resourceVersion: before.resourceVersion }, before)) return
     const after = { ...core, resourceVersion: this.#log.toVersion(this.#log.sequence + 1) } as CoreSummary
-    this.#cores.set(after)
-    this.#log.append(before, after)
-    if (this.#cores.size > this.#maxCores) this.#evict()
+    this.#log.append(before, after, this.#cores.set(after, measureCore(after)))
+    while (this.#cores.size > this.#maxCores || this.#cores.bytes > this.#maxCoreBytes) this.#evict()
   }
 
   /** Removes a core. */
   remove(ref: CoreRef): void {
     const before = this.#cores.delete(ref)
-    if (before !== undefined) this.#log.append(before, undefined)
+    if (before !== undefined) this.#log.append(before.core, undefined, before.bytes)
   }
 
-  /** Removes the cores in state `missing` that crashed before `time` (microseconds since 1970). */
-  removeMissingBefore(time: number): void {
-    for (const core of this.#cores.findMissingBefore(time)) this.remove(core)
+  /** Removes the cores in state `missing` that crashed before `time` (microseconds since 1970). Returns them. */
+  removeMissingBefore(time: number): ReadonlyArray<CoreSummary> {
+    const cores = this.#cores.findMissingBefore(time)
+    for (const core of cores) this.remove(core)
+    return cores
   }
 
   /** The page of matching cores that the query selects. `unreachable` is empty. */

@@ -8,6 +8,7 @@ import type { CoreQuery } from "./CoreQuery.ts"
 interface Entry {
   readonly core: CoreSummary
   readonly position: CorePosition
+  readonly bytes: number
 }
 
 /** A page of cores, and where the next one starts. */
@@ -48,11 +49,18 @@ export class OrderedCores {
   readonly #ordered: Array<Entry> = []
   /** Those of each namespace, oldest first. */
   readonly #byNamespace = new Map<string | undefined, Array<Entry>>()
-  #missing = 0
+  /** Those in state `missing`, oldest first. */
+  readonly #missing: Array<Entry> = []
+  #bytes = 0
 
   /** Number of cores. */
   get size(): number {
     return this.#byKey.size
+  }
+
+  /** Memory of all cores, see `measureCore`. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** All cores, oldest first. */
@@ -65,45 +73,43 @@ export class OrderedCores {
     return this.#byKey.get(refKey(ref))?.core
   }
 
-  /** Adds or replaces a core. */
-  set(core: CoreSummary): void {
-    this.delete(core)
-    const entry = { core, position: toPosition(core) }
-    this.#byKey.set(refKey(core), entry)
+  /** Adds or replaces a core. `bytes` is its memory. Returns the memory of the core that it replaces. */
+  set(core: CoreSummary, bytes: number): number {
+    const key = refKey(core)
+    const before = this.#byKey.get(key)
+    if (before !== undefined) this.#removeEntry(before)
+    const entry = { core, position: toPosition(core), bytes }
+    this.#byKey.set(key, entry)
     insert(this.#ordered, entry)
     const inNamespace = this.#byNamespace.get(core.namespace)
     if (inNamespace === undefined) this.#byNamespace.set(core.namespace, [entry])
     else insert(inNamespace, entry)
-    if (core.state === "missing") this.#missing += 1
+    if (core.state === "missing") insert(this.#missing, entry)
+    this.#bytes += bytes
+    return before?.bytes ?? 0
   }
 
-  /** Deletes a core. Returns it if it existed. */
-  delete(ref: CoreRef): CoreSummary | undefined {
-    const entry = this.#byKey.get(refKey(ref))
+  /** Deletes a core. Returns it and its memory if it existed. */
+  delete(ref: CoreRef): { readonly core: CoreSummary; readonly bytes: number } | undefined {
+    const key = refKey(ref)
+    const entry = this.#byKey.get(key)
     if (entry === undefined) return undefined
-    this.#byKey.delete(refKey(ref))
-    remove(this.#ordered, entry)
-    const { namespace } = entry.core
-    const inNamespace = this.#byNamespace.get(namespace)!
-    if (inNamespace.length === 1) this.#byNamespace.delete(namespace)
-    else remove(inNamespace, entry)
-    if (entry.core.state === "missing") this.#missing -= 1
-    return entry.core
+    this.#byKey.delete(key)
+    this.#removeEntry(entry)
+    return entry
   }
 
   /** The core to drop first: the oldest one in state `missing`, else the oldest one. */
   findLeastImportant(): CoreSummary | undefined {
-    const entry = this.#missing > 0 ? this.#ordered.find(({ core }) => core.state === "missing") : this.#ordered[0]
-    return entry?.core
+    return (this.#missing[0] ?? this.#ordered[0])?.core
   }
 
   /** The cores in state `missing` that crashed before `time` (microseconds since 1970). */
   findMissingBefore(time: number): ReadonlyArray<CoreSummary> {
     const found: Array<CoreSummary> = []
-    if (this.#missing === 0) return found
-    for (const { core, position } of this.#ordered) {
+    for (const { core, position } of this.#missing) {
       if (position.time >= time) break
-      if (core.state === "missing") found.push(core)
+      found.push(core)
     }
     return found
   }
@@ -112,7 +118,7 @@ export class OrderedCores {
   readAfter(position: CorePosition | undefined, limit: number): ReadonlyArray<CoreSummary> {
     let start = 0
     if (position !== undefined) {
-      start = this.#findIndex(position)
+      start = findIndex(this.#ordered, position)
       const found = this.#ordered[start]
       if (found !== undefined && comparePositions(found.position, position) === 0) start += 1
     }
@@ -160,5 +166,15 @@ export class OrderedCores {
         .toSorted((a, b) => comparePositions(a.position, b.position))
     }
     return namespace?.length === 1 ? this.#byNamespace.get(namespace[0]) ?? [] : this.#ordered
+  }
+
+  #removeEntry(entry: Entry): void {
+    remove(this.#ordered, entry)
+    const { namespace, state } = entry.core
+    const inNamespace = this.#byNamespace.get(namespace)!
+    if (inNamespace.length === 1) this.#byNamespace.delete(namespace)
+    else remove(inNamespace, entry)
+    if (state === "missing") remove(this.#missing, entry)
+    this.#bytes -= entry.bytes
   }
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CoreIndex, formatCoreId, formatTimestamp, type UnversionedCore } from "@koredump/core"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 
 const noon = 1_700_000_000_000_000
 
@@ -18,6 +18,11 @@ const core = (pid: number, state: UnversionedCore["state"] = "present"): Unversi
   compression: "none",
   COREDUMP_PID: pid,
   COREDUMP_TIMESTAMP: formatTimestamp(noon + pid * 1_000_000)!
+})
+
+const large = (pid: number, char: string, state: UnversionedCore["state"] = "present"): UnversionedCore => ({
+  ...core(pid, state),
+  COREDUMP_CMDLINE: char.repeat(1000)
 })
 
 const pids = (index: CoreIndex) => index.list({ state: "any" }).cores.map((core) => core.COREDUMP_PID)
@@ -41,5 +46,35 @@ describe("eviction from a CoreIndex", () => {
       index.put(core(2, "present"))
       for (const pid of [1, 3, 4]) index.put(core(pid))
       assert.deepStrictEqual(pids(index), [2, 3, 4])
+    }))
+
+  it.effect("keeps the limit for memory, also after changes and removals", () =>
+    Effect.gen(function*() {
+      const maxBytes = 400_000
+      const evicted: Array<number | undefined> = []
+      const index = yield* CoreIndex.make({ maxBytes, onEvict: ({ COREDUMP_PID }) => evicted.push(COREDUMP_PID) })
+      const { resourceVersion } = index
+      index.put(large(1, "中"))
+      index.put(large(2, "中", "missing"))
+      for (let pid = 3; pid < 300; pid++) {
+        index.put(large(pid, "中"))
+        index.put(large(pid, "国"))
+        if (pid % 3 === 0) index.remove(core(pid))
+        assert.isAtMost(index.bytes, maxBytes)
+      }
+      assert.deepStrictEqual(evicted.slice(0, 2), [2, 1])
+      assert.strictEqual(index.evicted, evicted.length)
+      assert.isAbove(index.size, 10)
+      const expired = yield* Effect.flip(Stream.runDrain(index.changes({ since: resourceVersion })))
+      assert.strictEqual(expired._tag, "ResourceVersionExpired")
+    }))
+
+  it.effect("drops a core that alone exceeds the limit for memory", () =>
+    Effect.gen(function*() {
+      const index = yield* CoreIndex.make({ maxBytes: 10_000 })
+      index.put({ ...core(1), COREDUMP_CMDLINE: "x".repeat(100_000) })
+      assert.deepStrictEqual(pids(index), [])
+      index.put(core(2))
+      assert.deepStrictEqual(pids(index), [2])
     }))
 })

@@ -1,4 +1,12 @@
-import { type CoreId, coreIdMicros, type CoreIndex, coreStem, parseCoreId, type UnversionedCore } from "@koredump/core"
+import {
+  type CoreId,
+  coreIdMicros,
+  type CoreIndex,
+  coreStem,
+  measureCore,
+  parseCoreId,
+  type UnversionedCore
+} from "@koredump/core"
 import { Option } from "effect"
 import type { UnreadableCore } from "../host/HostWarnings.ts"
 import type { KnownFiles, StoredFile } from "../host/StoredFile.ts"
@@ -14,15 +22,28 @@ interface HostCoresOptions {
   readonly node: string
   /** Maximum number of cores in the index. */
   readonly maxCores: number
+  /** Maximum memory of the invisible crashes, see `measureCore`. Default: no limit */
+  readonly maxHiddenBytes?: number
   /** Loads the pod that an earlier run has stored for a core, by the stem of its core ID. */
   readonly loadPod: (stem: string) => ResolvedPod | undefined
   /** Whether the core is in the index. */
   readonly isVisible: (core: UnversionedCore) => boolean
 }
 
+/** A crash that is not visible. */
+interface HiddenCrash {
+  /** Microseconds since 1970. */
+  readonly time: number
+  /** Memory, see `measureCore`. */
+  readonly bytes: number
+}
+
 /**
  * The cores of this host. Merges files, journal entries and pods, which come in any order, and updates the index.
- * Everything is synchronous: after `publish`, a change is visible as soon as the method returns.
+ * Everything is synchronous: a change is visible as soon as the method returns. Only files without a journal entry wait for
+ * `publish`, because most of their entries follow.
+ *
+ * The limits of the index hold for everything here, at any time: what the index drops is dropped here, too.
  *
  * A stem is a core ID without the extension for its compression. It identifies a crash.
  */
@@ -38,8 +59,11 @@ export class HostCores implements KnownFiles {
   readonly #entries = new Map<string, JournalEntryInfo>()
   /** By stem. */
   readonly #pods = new Map<string, ResolvedPod>()
-  /** Stems of invisible crashes without a file, with the time of the crash (microseconds since 1970). */
-  readonly #hidden = new Map<string, number>()
+  /** By stem, oldest first. */
+  readonly #hidden = new Map<string, HiddenCrash>()
+  /** Stems of crashes with a file that are left out because of a limit. The file must not make them `pending` cores. */
+  readonly #leftOut = new Set<string>()
+  #hiddenBytes = 0
   #bytes = 0
   #isPublished = false
 
@@ -85,17 +109,30 @@ export class HostCores implements KnownFiles {
     return this.#pods.get(stem)
   }
 
+  /** Whether the extended attributes of a file are used. */
+  needsXattrs(id: string): boolean {
+    return !this.hasEntry(id) && !this.#leftOut.has(coreStem(id))
+  }
+
   /** Whether the crash has a file or a journal entry. */
   has(stem: string): boolean {
     return this.#entries.has(stem) || this.#getFiles(stem).length > 0
   }
 
-  /** Puts all cores into the index. Later changes update the index immediately. */
+  /** All files and the present journal have been read: the files without an entry are cores, too. */
   publish(): void {
     if (this.#isPublished) return
     this.#isPublished = true
-    for (const stem of this.#entries.keys()) this.#updateIndex(stem)
     for (const id of this.#files.keys()) if (!this.hasEntry(id)) this.#updateIndex(coreStem(id))
+  }
+
+  /** The index has dropped this core because of a limit. */
+  onEvicted(id: CoreId): void {
+    const stem = coreStem(id)
+    const isIndexed = extensions.some((extension) =>
+      this.#index.get({ node: this.#options.node, id: (stem + extension) as CoreId }) !== undefined
+    )
+    if (!isIndexed) this.#leaveOut(stem)
   }
 
   /** Adds or replaces a file. */
@@ -119,7 +156,7 @@ export class HostCores implements KnownFiles {
     this.#files.delete(id)
     this.#unreadable.delete(id)
     const stem = coreStem(id)
-    if (!this.has(stem)) this.#pods.delete(stem)
+    if (!this.has(stem)) this.#removeEntry(stem)
     this.#updateIndex(stem)
   }
 
@@ -128,11 +165,11 @@ export class HostCores implements KnownFiles {
     const stem = coreStem(entry.id)
     if (this.#entries.get(stem)?.cursor === entry.cursor) return
     if (entry.pod !== undefined && !this.has(stem)) this.#loadPod(stem)
+    this.#leftOut.delete(stem)
     this.#entries.set(stem, entry)
     // The entry has the fields of the extended attributes, too.
     for (const { xattrs: _, ...file } of this.#getFiles(stem)) this.#files.set(file.id, file)
     this.#updateIndex(stem)
-    if (this.#isPublished && this.#entries.size > this.#maxEntries) this.#removeEntriesBefore(0)
   }
 
   /** Sets the pod of a crash. Does nothing if the crash is unknown. */
@@ -144,8 +181,10 @@ export class HostCores implements KnownFiles {
 
   /** Removes crashes without a file that are older than `time` (microseconds since 1970). */
   removeMissingBefore(time: number): void {
-    this.#index.removeMissingBefore(time)
-    this.#removeEntriesBefore(time)
+    for (const { id } of this.#index.removeMissingBefore(time)) this.#removeEntry(coreStem(id))
+    for (const [stem, hidden] of this.#hidden) {
+      if (hidden.time < time && this.#getFiles(stem).length === 0) this.#removeEntry(stem)
+    }
   }
 
   #loadPod(stem: string): void {
@@ -153,25 +192,39 @@ export class HostCores implements KnownFiles {
     if (pod !== undefined) this.#pods.set(stem, pod)
   }
 
-  /**
-   * Removes entries that the index has dropped. Hidden entries are in no index: they are removed if the crash is older
-   * than `time`, and the oldest ones if there are too many.
-   */
-  #removeEntriesBefore(time: number): void {
-    for (const [stem, { id }] of this.#entries) {
-      if (this.#index.get({ node: this.#options.node, id }) || this.#getFiles(stem).length > 0) continue
-      if ((this.#hidden.get(stem) ?? -1) < time) this.#removeEntry(stem)
-    }
-    for (const stem of this.#hidden.keys()) {
-      if (this.#entries.size <= this.#maxEntries) break
-      this.#removeEntry(stem)
+  /** Forgets everything about a crash except that its files exist. */
+  #leaveOut(stem: string): void {
+    this.#removeEntry(stem)
+    for (const { xattrs: _, ...file } of this.#getFiles(stem)) {
+      this.#files.set(file.id, file)
+      this.#leftOut.add(stem)
     }
   }
 
   #removeEntry(stem: string): void {
     this.#entries.delete(stem)
     this.#pods.delete(stem)
+    this.#leftOut.delete(stem)
+    this.#unhide(stem)
+  }
+
+  #unhide(stem: string): void {
+    this.#hiddenBytes -= this.#hidden.get(stem)?.bytes ?? 0
     this.#hidden.delete(stem)
+  }
+
+  #hide(stem: string, core: UnversionedCore): void {
+    const hidden = {
+      time: coreIdMicros(Option.getOrThrow(parseCoreId(core.id))),
+      bytes: measureCore(core)
+    }
+    this.#hidden.set(stem, hidden)
+    this.#hiddenBytes += hidden.bytes
+    const { maxHiddenBytes = Number.POSITIVE_INFINITY } = this.#options
+    for (const oldest of this.#hidden.keys()) {
+      if (this.#hiddenBytes <= maxHiddenBytes && this.#entries.size <= this.#maxEntries) break
+      this.#leaveOut(oldest)
+    }
   }
 
   #getFiles(stem: string): ReadonlyArray<StoredFile> {
@@ -180,23 +233,21 @@ export class HostCores implements KnownFiles {
 
   /** Each file of the crash is a core in the index. Without a file, the entry is a core with state `missing`. */
   #updateIndex(stem: string): void {
-    if (!this.#isPublished) return
+    if (this.#leftOut.has(stem)) return
     const { isVisible, node } = this.#options
     const entry = this.#entries.get(stem)
+    if (entry === undefined && !this.#isPublished) return
     const pod = this.#pods.get(stem)
-    const cores = new Map<string, UnversionedCore>()
-    for (const file of this.#getFiles(stem)) cores.set(file.id, mergeCore({ node, id: file.id, file, entry, pod }))
-    this.#hidden.delete(stem)
-    if (cores.size === 0 && entry !== undefined) {
-      const core = mergeCore({ node, id: entry.id, entry, pod })
-      cores.set(entry.id, core)
-      if (!isVisible(core)) this.#hidden.set(stem, coreIdMicros(Option.getOrThrow(parseCoreId(entry.id))))
-    }
+    const cores = this.#getFiles(stem).map((file) => mergeCore({ node, id: file.id, file, entry, pod }))
+    if (cores.length === 0 && entry !== undefined) cores.push(mergeCore({ node, id: entry.id, entry, pod }))
+    const visible = cores.filter(isVisible)
     for (const extension of extensions) {
-      const id = stem + extension
-      const core = cores.get(id)
-      if (core === undefined || !isVisible(core)) this.#index.remove({ node, id: id as CoreId })
-      else this.#index.put(core)
+      const id = (stem + extension) as CoreId
+      if (!visible.some((core) => core.id === id)) this.#index.remove({ node, id })
     }
+    this.#unhide(stem)
+    const hidden = visible.length === 0 && entry !== undefined ? cores[0] : undefined
+    if (hidden !== undefined) this.#hide(stem, hidden)
+    for (const core of visible) this.#index.put(core)
   }
 }

@@ -3,7 +3,7 @@ import { machine } from "node:os"
 import type { HostPaths } from "../host/HostPaths.ts"
 import type { HostWarnings } from "../host/HostWarnings.ts"
 import { InvalidFileLog } from "../host/InvalidFileLog.ts"
-import { watchCoreDirectory } from "../host/watchCoreDirectory.ts"
+import { type DirectoryListener, scanCoreDirectory, watchCoreDirectory } from "../host/watchCoreDirectory.ts"
 import type { AwaitedEntries } from "../journal/AwaitedEntries.ts"
 import { parseCoredumpUid } from "../journal/journalTrust.ts"
 import { readJournal } from "../journal/readJournal.ts"
@@ -78,30 +78,35 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
     awaited.delete(name)
   }
 
-  const directory = watchCoreDirectory({
-    paths,
-    known: cores,
-    listener: {
-      ...warnings.directory,
-      onFile: (file) => {
-        awaitEntry(file.id)
-        cores.putFile(file)
-        warnings.setUnreadableCore(cores.unreadable)
-      },
-      onRemoved: (name) => {
-        removeFile(name)
-        invalidFileLog.forget(name)
-      },
-      onInvalidFile: (name, reason) => {
-        removeFile(name)
-        invalidFileLog.report(name, reason)
-      },
-      onScanned: () => {
-        cores.publish()
-        Deferred.doneUnsafe(ready, Effect.void)
-      }
+  const listener: DirectoryListener = {
+    ...warnings.directory,
+    onFile: (file) => {
+      awaitEntry(file.id)
+      cores.putFile(file)
+      warnings.setUnreadableCore(cores.unreadable)
+    },
+    onRemoved: (name) => {
+      removeFile(name)
+      invalidFileLog.forget(name)
+    },
+    onInvalidFile: (name, reason) => {
+      removeFile(name)
+      invalidFileLog.report(name, reason)
+    },
+    onScanned: () => {
+      cores.publish()
+      Deferred.doneUnsafe(ready, Effect.void)
     }
-  })
+  }
+  const directory = watchCoreDirectory({ paths, known: cores, listener })
+
+  // While the journal is read, the index must know which cores have files: the others are dropped first. Failures are
+  // reported by the watch.
+  const findFiles = Effect.ignore(scanCoreDirectory({
+    paths,
+    known: { file: (id) => cores.file(id), fileNames: () => cores.fileNames(), needsXattrs: () => false },
+    listener: { ...listener, onScanned: () => {} }
+  }))
 
   // A reader never ends. If it stops with an internal error, the source still serves the known cores, with a warning.
   const forkReader = <E, R>(
@@ -118,7 +123,7 @@ export const followHost = Effect.fnUntraced(function*(options: FollowHostOptions
       Effect.forkScoped
     )
 
-  yield* forkReader("journal", journalRead, Effect.andThen(begin, journal))
+  yield* forkReader("journal", journalRead, begin.pipe(Effect.andThen(findFiles), Effect.andThen(journal)))
   yield* forkReader("directory", ready, Effect.andThen(Deferred.await(journalRead), directory))
   return ready
 })

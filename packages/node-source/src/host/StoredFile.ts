@@ -17,6 +17,6 @@ export interface StoredFile {
 export interface KnownFiles {
   readonly file: (name: string) => StoredFile | undefined
   readonly fileNames: () => Iterable<string>
-  /** Whether the journal entry of this core is known. If it is, extended attributes are not read. */
-  readonly hasEntry: (name: string) => boolean
+  /** Whether the extended attributes of a file are used: the journal entry of its core is unknown. */
+  readonly needsXattrs: (name: string) => boolean
 }

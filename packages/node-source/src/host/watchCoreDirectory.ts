@@ -2,8 +2,17 @@
  * Watches the coredump directory. A core file is complete when its name appears: systemd-coredump writes to temporary
  * files, whose names start with `.#` or `#`, and renames them.
  */
-import { CoreId, errorCode, fileErrorText } from "@koredump/core"
-import { Deferred, Effect, type FileSystem, Schema } from "effect"
+import {
+  CoreId,
+  coreIdMicros,
+  errorCode,
+  fileErrorText,
+  formatTimestamp,
+  parseCoreId,
+  parseTimestamp,
+  type UnversionedCore
+} from "@koredump/core"
+import { Deferred, Effect, type FileSystem, Option, Schema } from "effect"
 import { accessSync, type BigIntStats, constants, lstatSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { basename } from "node:path"
@@ -50,6 +59,27 @@ const checkReadable = (path: string, stats: BigIntStats): string | undefined => 
   }
 }
 
+const dayMicros = 24 * 60 * 60 * 1_000_000
+
+/**
+ * A crash is older than its file, apart from differences between clocks. If name or attributes claim a time more than a day
+ * after the last change of the file, the time of the file replaces it, so that the core does not stay the newest one. The
+ * owner of a file can set its mtime, but not its ctime.
+ */
+export const limitTime = (
+  id: CoreId,
+  xattrs: Partial<UnversionedCore>,
+  { ctimeNs, mtimeNs }: Pick<BigIntStats, "ctimeNs" | "mtimeNs">
+): Partial<UnversionedCore> => {
+  const time = xattrs.COREDUMP_TIMESTAMP === undefined
+    ? coreIdMicros(Option.getOrThrow(parseCoreId(id)))
+    : parseTimestamp(xattrs.COREDUMP_TIMESTAMP)
+  const [changed, written] = [Number(ctimeNs / 1000n), Number(mtimeNs / 1000n)]
+  if (time <= changed + dayMicros) return xattrs
+  const timestamp = formatTimestamp(Math.min(changed, written))
+  return timestamp === undefined ? xattrs : { ...xattrs, COREDUMP_TIMESTAMP: timestamp }
+}
+
 // Synchronous calls take a few microseconds on a local file system, a hundredth of asynchronous ones.
 const examine = ({ known, listener, paths }: CoreDirectoryOptions, name: string): void => {
   // The watch reports the directory itself under its own name.
@@ -66,20 +96,22 @@ const examine = ({ known, listener, paths }: CoreDirectoryOptions, name: string)
   if (!stats.isFile()) return listener.onInvalidFile(name, "not a regular file")
   const version = `${stats.ino}-${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}`
   const before = known.file(name)
-  if (before?.version === version) return listener.onFile(before)
+  const needsXattrs = known.needsXattrs(name)
+  if (before?.version === version && (before.xattrs !== undefined || !needsXattrs)) return listener.onFile(before)
   const unreadable = checkReadable(path, stats)
   listener.onFile({
     id: name,
     size: Number(stats.size),
     version,
     ...(unreadable === undefined ? {} : { unreadable }),
-    ...(known.hasEntry(name) ? {} : { xattrs: readXattrs(path) })
+    ...(needsXattrs ? { xattrs: limitTime(name, readXattrs(path), stats) } : {})
   })
 }
 
 const chunkSize = 256
 
-const scan = Effect.fnUntraced(function*(options: CoreDirectoryOptions) {
+/** Reports the core files in the coredump directory once. */
+export const scanCoreDirectory = Effect.fnUntraced(function*(options: CoreDirectoryOptions) {
   const { known, listener, paths } = options
   const names = yield* tryFile(() => readdir(paths.coredumpDir))
   const present = new Set(names)
@@ -120,7 +152,7 @@ const watchOnce = Effect.fnUntraced(function*(options: CoreDirectoryOptions) {
     yield* Deferred.await(watching)
     listener.onRecovered()
     for (let ticks = 0;; ticks++) {
-      if (ticks % ticksPerScan === 0) yield* scan(options)
+      if (ticks % ticksPerScan === 0) yield* scanCoreDirectory(options)
       yield* Effect.sleep(tick)
       for (const name of changed) examine(options, name)
       changed.clear()
@@ -140,7 +172,7 @@ export const watchCoreDirectory = (
 ): Effect.Effect<never, never, FileSystem.FileSystem> =>
   watchOnce(options).pipe(
     Effect.catch(({ message }) =>
-      Effect.sync(() => options.listener.onFailed(message)).pipe(Effect.andThen(scan(options)))
+      Effect.sync(() => options.listener.onFailed(message)).pipe(Effect.andThen(scanCoreDirectory(options)))
     ),
     Effect.catch(() =>
       Effect.sync(() => {

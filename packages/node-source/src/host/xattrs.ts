@@ -4,6 +4,7 @@
  */
 import { formatTimestamp, type UnversionedCore } from "@koredump/core"
 import { Schema } from "effect"
+import { decodeShort } from "./shortText.ts"
 import { loadXattrBinding, type XattrBinding } from "./xattrBinding.ts"
 
 const prefix = "user.coredump."
@@ -46,9 +47,8 @@ const isText = Schema.is(Text)
 const isNatural = Schema.is(Natural)
 const isMicros = Schema.is(Micros)
 
-const utf8 = new TextDecoder()
-
-const decodeValue = (name: keyof typeof names, text: string): string | number | undefined => {
+const decodeValue = (name: keyof typeof names, bytes: Uint8Array): string | number | undefined => {
+  const text = decodeShort(bytes)
   switch (name) {
     case "pid":
     case "uid":
@@ -68,7 +68,7 @@ export const decodeXattrs = (raw: ReadonlyMap<string, Uint8Array>): Partial<Unve
   for (const [name, key] of Object.entries(names) as ReadonlyArray<[keyof typeof names, string]>) {
     const bytes = raw.get(prefix + name)
     if (bytes === undefined || bytes.length > maxBytes) continue
-    const value = decodeValue(name, utf8.decode(bytes))
+    const value = decodeValue(name, bytes)
     if (value !== undefined) fields[key] = value
   }
   return fields as Partial<UnversionedCore>

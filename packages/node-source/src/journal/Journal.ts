@@ -3,7 +3,7 @@
  * Volatile and persistent journal are read as one. Only named fields are requested: a core that is stored inside the
  * journal is never read into memory.
  */
-import { toSingleLine } from "@koredump/core"
+import { maxMetadataBytes, toSingleLine } from "@koredump/core"
 import { Context, Effect, Fiber, FileSystem, Layer, Option, type PlatformError, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
@@ -35,7 +35,8 @@ export class Journal extends Context.Service<Journal, {
 }>()("@koredump/node-source/Journal") {}
 
 const summaryLimits: ExportLimits = { fieldBytes: 1 << 20, entryBytes: 4 << 20 }
-const metadataLimits: ExportLimits = { fieldBytes: 8 << 20, entryBytes: 32 << 20 }
+// A text is never shorter in JSON than in the journal, so more could not be sent.
+const metadataLimits: ExportLimits = { fieldBytes: maxMetadataBytes, entryBytes: maxMetadataBytes }
 const maxErrorText = 500
 
 const toJournalFailure = (error: JournalFailure | MalformedExport | PlatformError.PlatformError): JournalFailure => {

@@ -16,6 +16,7 @@ import {
 import { Option, Schema } from "effect"
 import { basename } from "node:path"
 import { goneReason } from "../host/files.ts"
+import { decodeShort, shorten } from "../host/shortText.ts"
 import type { RawEntry } from "./decodeJournalExport.ts"
 import { isCoredumpWriter } from "./journalTrust.ts"
 
@@ -103,9 +104,6 @@ export interface HostInfo {
   readonly machine: string | undefined
 }
 
-/** Maximum characters of a field in a summary. Core metadata has the full text. */
-const maxTextLength = 4096
-
 /** The value of a field as text. Bytes that are not UTF-8 become replacement characters. */
 export const getText = (entry: RawEntry, name: string): string | undefined => {
   const value = entry.get(name)
@@ -168,7 +166,15 @@ const getMissingReason = (entry: RawEntry, message: string | undefined): string 
   return "systemd-coredump did not store the core. Check Storage= and the size limits in coredump.conf, and free disk space."
 }
 
-const shorten = (text: string) => text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}…`
+/** Never cut before the part that decides who may see a core. Linux has no longer paths. */
+const maxCgroupLength = 4096
+
+/** The value of a field in a summary. Core metadata has the full text. */
+const getShortText = (entry: RawEntry, name: string): string | undefined => {
+  const value = entry.get(name)
+  if (value === undefined || value.length === 0) return undefined
+  return intern(decodeShort(value, name === "COREDUMP_CGROUP" ? maxCgroupLength : undefined))
+}
 
 /** Decodes an entry. Undefined if the entry has no core ID or no cursor. */
 export const decodeEntry = (entry: RawEntry, host: HostInfo): JournalEntryInfo | undefined => {
@@ -181,8 +187,8 @@ export const decodeEntry = (entry: RawEntry, host: HostInfo): JournalEntryInfo |
     if (value !== undefined) fields[name] = value
   }
   for (const name of textFields) {
-    const value = getText(entry, name)
-    if (value !== undefined && value !== "") fields[name] = intern(shorten(value))
+    const value = getShortText(entry, name)
+    if (value !== undefined) fields[name] = value
   }
   const micros = Number(getText(entry, "COREDUMP_TIMESTAMP"))
   const time = formatTimestamp(micros)
@@ -213,7 +219,9 @@ const toCrashFields = (
   const signature = program === undefined ? undefined : crashSignature(String(fields["COREDUMP_EXE"] ?? program), stack)
   const architecture = (message === undefined ? undefined : parseArchitecture(message)) ?? host.machine
   return {
-    ...(program === undefined || signal === undefined ? {} : { title: crashTitle(signal, String(program), stack) }),
+    ...(program === undefined || signal === undefined
+      ? {}
+      : { title: shorten(crashTitle(signal, String(program), stack)) }),
     ...(signature === undefined ? {} : { signature: intern(signature) }),
     ...(architecture === undefined ? {} : { ARCH: intern(architecture) })
   }
@@ -227,8 +235,18 @@ const toSignalText = (name: unknown, number: unknown): string | undefined =>
     ? signalName(number) ?? `signal ${number}`
     : undefined
 
+/** The fields that only core metadata has. */
+export interface HeavyFields {
+  readonly fields: Readonly<Record<string, Schema.Json>>
+  /** Names of fields that were skipped because they are too large. */
+  readonly omitted: ReadonlyArray<string>
+}
+
+/** Maximum characters of a text that is parsed for a stack trace. */
+const maxStackText = 1024 * 1024
+
 /** Decodes the heavy fields and the stack trace. Texts are not shortened. */
-export const decodeMetadata = (entry: RawEntry): Readonly<Record<string, Schema.Json>> => {
+export const decodeMetadata = (entry: RawEntry): HeavyFields => {
   const fields: Record<string, Schema.Json> = {}
   for (const name of metadataFields) {
     const value = getText(entry, name)
@@ -236,15 +254,21 @@ export const decodeMetadata = (entry: RawEntry): Readonly<Record<string, Schema.
   }
   const cgroups = getCgroups(entry)
   if (isMisleading(cgroups, parsePodCgroups(cgroups))) delete fields["COREDUMP_CGROUP"]
-  const stack = parseStackTrace(getText(entry, "MESSAGE") ?? "", getText(entry, "COREDUMP_PACKAGE_JSON"))
-  return stack === undefined ? fields : { ...fields, stack }
+  const packageJson = getText(entry, "COREDUMP_PACKAGE_JSON") ?? ""
+  const stack = parseStackTrace(
+    (getText(entry, "MESSAGE") ?? "").slice(0, maxStackText),
+    packageJson.length > maxStackText ? undefined : packageJson
+  )
+  return { fields: stack === undefined ? fields : { ...fields, stack }, omitted: entry.omitted ?? [] }
 }
 
 /** Saves memory: thousands of cores share the same values. */
 const interned = new Map<string, string>()
 const maxInterned = 8192
+const maxInternedLength = 128
 
 const intern = (text: string): string => {
+  if (text.length > maxInternedLength) return text
   const known = interned.get(text)
   if (known !== undefined) return known
   if (interned.size >= maxInterned) interned.clear()

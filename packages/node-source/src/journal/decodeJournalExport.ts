@@ -4,15 +4,18 @@
  */
 import { Effect, Schema, Stream } from "effect"
 
-/** The first value of each field. Values are views of the input buffer: decode them, do not keep them. */
-export type RawEntry = ReadonlyMap<string, Uint8Array>
+/**
+ * The first value of each field. Values are views of the input buffer: decode them, do not keep them. `omitted` has the names
+ * of fields that were skipped because of a limit.
+ */
+export type RawEntry = ReadonlyMap<string, Uint8Array> & { readonly omitted?: ReadonlyArray<string> }
 
 /** The input is not in the export format, or ends inside an entry. */
 export class MalformedExport extends Schema.TaggedError<MalformedExport>()("MalformedExport", {
   message: Schema.String
 }) {}
 
-/** Limits in bytes. Fields above a limit are skipped and not held in memory. */
+/** Limits in bytes. Fields above a limit, and the largest fields of an entry above its limit, are skipped. */
 export interface ExportLimits {
   /** Maximum for one value. */
   readonly fieldBytes: number
@@ -32,9 +35,15 @@ const ascii = new TextDecoder("latin1")
 /** An incremental parser: accepts chunks of any size and returns the entries that each chunk completes. */
 export class JournalExportParser {
   readonly #limits: ExportLimits
-  /** Bytes of a field that is not complete yet. */
-  #rest: Uint8Array = new Uint8Array(0)
+  /** Bytes of a field that is not complete yet. They are joined only once, whatever the size of the chunks is. */
+  #rest: Array<Uint8Array> = []
+  #restBytes = 0
+  /** The field is not complete with fewer bytes than this... */
+  #neededBytes = 0
+  /** ... unless a newline follows. */
+  #endsAtNewline = false
   #entry = new Map<string, Uint8Array>()
+  #omitted: Array<string> = []
   #entryBytes = 0
   #inEntry = false
   /** Remaining bytes of an oversized binary value. */
@@ -47,7 +56,11 @@ export class JournalExportParser {
 
   /** Throws `MalformedExport`. Do not use the parser after that. */
   push(chunk: Uint8Array): Array<RawEntry> {
-    const bytes = this.#rest.length === 0 ? chunk : concatBytes(this.#rest, chunk)
+    this.#restBytes += chunk.length
+    this.#rest.push(chunk)
+    if (this.#restBytes < this.#neededBytes && !(this.#endsAtNewline && chunk.includes(newline))) return []
+    const bytes = this.#rest.length === 1 ? chunk : Buffer.concat(this.#rest, this.#restBytes)
+    this.#neededBytes = 0
     const entries: Array<RawEntry> = []
     let at = 0
     while (at < bytes.length) {
@@ -55,13 +68,14 @@ export class JournalExportParser {
       if (next === undefined) break
       at = next
     }
-    this.#rest = bytes.subarray(at)
+    this.#restBytes = bytes.length - at
+    this.#rest = this.#restBytes === 0 ? [] : [bytes.subarray(at)]
     return entries
   }
 
   /** Call at the end of the input. Throws `MalformedExport` if the input ends inside an entry. */
   end(): void {
-    if (this.#inEntry || this.#rest.length > 0 || this.#state !== "field") {
+    if (this.#inEntry || this.#restBytes > 0 || this.#state !== "field") {
       throw malformed("output ends inside an entry")
     }
   }
@@ -70,7 +84,7 @@ export class JournalExportParser {
   #field(bytes: Uint8Array, at: number, entries: Array<RawEntry>): number | undefined {
     const lineEnd = bytes.indexOf(newline, at)
     if (lineEnd === at) {
-      if (this.#inEntry) entries.push(this.#entry)
+      if (this.#inEntry) entries.push(this.#omitted.length === 0 ? this.#entry : this.#withOmitted())
       this.#entry = new Map()
       this.#entryBytes = 0
       this.#inEntry = false
@@ -79,33 +93,36 @@ export class JournalExportParser {
     const head = bytes.subarray(at, Math.min(lineEnd === -1 ? bytes.length : lineEnd, at + maxNameBytes + 1))
     const nameEnd = head.indexOf(equals)
     if (nameEnd === -1 && head.length > maxNameBytes) throw malformed("field name too long")
-    if (lineEnd === -1 && (nameEnd === -1 || bytes.length - at <= maxNameBytes + 1 + this.#limits.fieldBytes)) {
-      return undefined
+    const maxLineBytes = maxNameBytes + 1 + this.#limits.fieldBytes
+    if (lineEnd === -1 && (nameEnd === -1 || bytes.length - at <= maxLineBytes)) {
+      return this.#await(nameEnd === -1 ? 0 : maxLineBytes + 1, true)
     }
     const name = ascii.decode(nameEnd === -1 ? head : head.subarray(0, nameEnd))
     if (!fieldName.test(name)) throw malformed("invalid field name")
     this.#inEntry = true
-    if (nameEnd === -1) return this.#binary(bytes, name, lineEnd + 1)
+    if (nameEnd === -1) return this.#binary(bytes, name, at, lineEnd + 1)
     if (lineEnd === -1) {
       this.#state = "line"
+      this.#omit(name)
       return bytes.length
     }
     this.#put(name, bytes, at + nameEnd + 1, lineEnd)
     return lineEnd + 1
   }
 
-  #binary(bytes: Uint8Array, name: string, at: number): number | undefined {
-    if (bytes.length < at + lengthBytes) return undefined
+  #binary(bytes: Uint8Array, name: string, fieldStart: number, at: number): number | undefined {
+    if (bytes.length < at + lengthBytes) return this.#await(0, false)
     const length = new DataView(bytes.buffer, bytes.byteOffset + at, lengthBytes).getBigUint64(0, true)
     if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed("invalid field length")
     const start = at + lengthBytes
     if (length > this.#limits.fieldBytes) {
       this.#skip = Number(length)
       this.#state = "value"
+      this.#omit(name)
       return start
     }
     const end = start + Number(length)
-    if (bytes.length <= end) return undefined
+    if (bytes.length <= end) return this.#await(end + 1 - fieldStart, false)
     if (bytes[end] !== newline) throw malformed("field longer than its length")
     this.#put(name, bytes, start, end)
     return end + 1
@@ -130,24 +147,47 @@ export class JournalExportParser {
     return at + 1
   }
 
+  /** The field needs this many bytes, or ends at a newline. */
+  #await(neededBytes: number, endsAtNewline: boolean): undefined {
+    this.#neededBytes = neededBytes
+    this.#endsAtNewline = endsAtNewline
+  }
+
   #put(name: string, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
-    if (length > this.#limits.fieldBytes || this.#entry.has(name)) return
-    if (this.#entryBytes + length > this.#limits.entryBytes) return
+    if (this.#entry.has(name) || this.#omitted.includes(name)) return
+    if (length > this.#limits.fieldBytes || !this.#makeRoom(length)) return this.#omit(name)
     this.#entryBytes += length
     this.#entry.set(name, bytes.subarray(start, end))
   }
+
+  /** Omits the largest fields. Returns false if the new one is the largest. */
+  #makeRoom(length: number): boolean {
+    while (this.#entryBytes + length > this.#limits.entryBytes) {
+      const [name, value] = [...this.#entry].reduce((a, b) => b[1].length > a[1].length ? b : a, ["", noBytes])
+      if (value.length <= length) return false
+      this.#entry.delete(name)
+      this.#entryBytes -= value.length
+      this.#omit(name)
+    }
+    return true
+  }
+
+  #omit(name: string): void {
+    if (!this.#omitted.includes(name)) this.#omitted.push(name)
+  }
+
+  #withOmitted(): RawEntry {
+    const entry = Object.assign(this.#entry, { omitted: this.#omitted })
+    this.#omitted = []
+    return entry
+  }
 }
+
+const noBytes = new Uint8Array(0)
 
 const malformed = (reason: string) =>
   new MalformedExport({ message: `output is not in the journal export format: ${reason}` })
-
-const concatBytes = (a: Uint8Array, b: Uint8Array) => {
-  const both = new Uint8Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
-}
 
 const tryParse = <A>(run: () => A): Effect.Effect<A, MalformedExport> =>
   Effect.try({ try: run, catch: (error) => error instanceof MalformedExport ? error : malformed(String(error)) })

@@ -30,9 +30,10 @@ const coredumpExe =
  * - Entries from the cgroup of a pod are never trusted: root in a container can create a program with any path.
  * - Entries from the unit of systemd-coredump are trusted: only the service manager puts processes there. For a core of
  *   an ordinary user, systemd-coredump switches to the UID of that user before it writes the entry.
- * - Other entries are trusted because of the path of the program and a UID that no ordinary user can have. The kernel
- *   starts systemd-coredump without a unit if PID 1 or journald crashes. The path alone is not enough: users can make a
- *   process with this path write anything (`LD_PRELOAD`).
+ * - Other entries are trusted because of the path of the program, a UID that no ordinary user can have, and a cgroup that
+ *   contains no services, sessions or containers. The kernel starts systemd-coredump there, without a unit, if PID 1 or
+ *   journald crashes. The path alone is not enough: users can make a process with this path write anything (`LD_PRELOAD`),
+ *   and root in any container can create a program with this path.
  */
 export const isCoredumpWriter = (
   writer: Writer,
@@ -44,8 +45,6 @@ export const isCoredumpWriter = (
   if (exe !== undefined && !coredumpExe.test(exe)) return false
   const isSystemUid = uid === 0 || (systemUid === undefined ? uid <= maxSystemUid : uid === systemUid)
   if (unit !== undefined && coredumpUnit.test(unit)) return isSystemUid || uid === crashedUid
-  // Without a cgroup, the writer ended before journald read its cgroup, and may have been in a pod.
-  if (exe === undefined || cgroup === undefined || !isSystemUid) return false
-  // Without a passwd file any system service has a matching UID, so require a cgroup that contains no services.
-  return uid === 0 || systemUid !== undefined || cgroup === "/" || cgroup === "/init.scope"
+  // Without a cgroup, the writer ended before journald read its cgroup, and may have been in a container.
+  return exe !== undefined && isSystemUid && (cgroup === "/" || cgroup === "/init.scope")
 }

@@ -52,12 +52,12 @@ const makePublished = (options?: Parameters<typeof make>[0]) =>
   Effect.tap(make(options), ({ cores }) => Effect.sync(() => cores.publish()))
 
 describe("HostCores", () => {
-  it.effect("fills the index when it is published, and updates it afterwards", () =>
+  it.effect("adds files without an entry when it is published, and everything else immediately", () =>
     Effect.gen(function*() {
       const { cores, listPids } = yield* make()
       cores.putFile(makeFile(1))
       cores.putEntry(makeEntry(2))
-      assert.deepStrictEqual(listPids(), [])
+      assert.deepStrictEqual(listPids(), [2])
       cores.publish()
       assert.deepStrictEqual(listPids(), [1, 2])
       cores.putFile(makeFile(3))

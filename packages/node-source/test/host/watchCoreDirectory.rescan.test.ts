@@ -23,7 +23,7 @@ it.effect("watchCoreDirectory scans the directory again, so that it finds cores 
     const found = new Set<string>()
     yield* watchCoreDirectory({
       paths: makeHostPaths({ root: "/nowhere", coredumpDir }),
-      known: { file: () => undefined, fileNames: () => [], hasEntry: () => false },
+      known: { file: () => undefined, fileNames: () => [], needsXattrs: () => true },
       listener: {
         onFile: ({ id }) => found.add(id),
         onRemoved: () => {},

@@ -23,7 +23,7 @@ const silent: DirectoryListener = {
   onRecovered: () => {}
 }
 
-const noFiles: KnownFiles = { file: () => undefined, fileNames: () => [], hasEntry: () => false }
+const noFiles: KnownFiles = { file: () => undefined, fileNames: () => [], needsXattrs: () => true }
 
 const id = toCoreId({ pid: 1 })
 
@@ -105,7 +105,7 @@ describe("watchCoreDirectory", () => {
       const coredumpDir = yield* temporaryDirectory
       writeFileSync(join(coredumpDir, id), "core")
       assert.property((yield* scanOnce(coredumpDir)).files[0], "xattrs")
-      assert.notProperty((yield* scanOnce(coredumpDir, { hasEntry: () => true })).files[0], "xattrs")
+      assert.notProperty((yield* scanOnce(coredumpDir, { needsXattrs: () => false })).files[0], "xattrs")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("reports everything that is not a core file, except temporary files", () =>

@@ -57,7 +57,7 @@ describe.skipIf(!hasJournalctl)("Journal with journalctl", () => {
       const entries = yield* Stream.runCollect(journal.query())
       for (const entry of entries) {
         const cursor = getText(entry, "__CURSOR")!
-        const heavy = decodeMetadata(Option.getOrThrow(yield* journal.read(cursor)))
+        const heavy = decodeMetadata(Option.getOrThrow(yield* journal.read(cursor))).fields
         assert.strictEqual(heavy["MESSAGE"], getText(entry, "MESSAGE"))
         assert.property(heavy, "COREDUMP_PROC_MAPS")
         const other = cursor.replace(/x=.*$/, "x=0123456789abcdef").replace(/i=[0-9a-f]+/, "i=1")

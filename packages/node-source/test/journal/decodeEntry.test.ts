@@ -102,7 +102,7 @@ describe("decodeEntry", () => {
   ])("leaves out a misleading COREDUMP_CGROUP: %s", (_, lines, shown) => {
     const entry = withFields(fixtureEntry("deep"), { COREDUMP_PROC_CGROUP: lines.join("\n") })
     assert.strictEqual("COREDUMP_CGROUP" in read(entry).fields, shown)
-    assert.strictEqual("COREDUMP_CGROUP" in decodeMetadata(entry), shown)
+    assert.strictEqual("COREDUMP_CGROUP" in decodeMetadata(entry).fields, shown)
   })
 
   it("has no pod if the cgroup hierarchies contradict each other", () => {
@@ -132,7 +132,7 @@ describe("decodeEntry", () => {
     const { fields, id } = read(entry)
     assert.strictEqual(id, `core.\\xff\\x2f\\x20.4294967295.${bootId}.1.1598546178000000000000`)
     assert.strictEqual(fields.COREDUMP_COMM, "\ufffd/ ")
-    assert.strictEqual(fields.COREDUMP_CMDLINE?.length, 4097)
+    assert.strictEqual(fields.COREDUMP_CMDLINE, `${"x".repeat(1024)}…`)
     for (const bad of ["COREDUMP_GID", "COREDUMP_SIGNAL", "COREDUMP_TIMESTAMP", "COREDUMP_EXE", "title"]) {
       assert.notProperty(fields, bad)
     }
@@ -153,9 +153,32 @@ describe("decodeEntry", () => {
     assert.strictEqual(entry.id, `core.deep.0.${bootId}.12118.1795425477000000`)
   })
 
+  it.each([["ASCII", "x"], ["two bytes", "é"], ["three bytes", "中"], ["four bytes", "😀"], ["invalid", "\xff"]])(
+    "shortens a text after 1,024 characters: %s",
+    (_, char) => {
+      const bytes = Buffer.from(char.repeat(2000), char === "\xff" ? "latin1" : "utf8")
+      const { COREDUMP_EXE, title } = read(withFields(fixtureEntry("deep"), {})).fields
+      assert.isDefined(title)
+      assert.isString(COREDUMP_EXE)
+      const { fields } = read(new Map([...fixtureEntry("deep"), ["COREDUMP_EXE", bytes]]))
+      assert.strictEqual(fields.COREDUMP_EXE, `${bytes.toString("utf8").slice(0, 1024)}…`)
+    }
+  )
+
+  it("keeps the part of a cgroup path that decides who may see the core", () => {
+    const path = `${"/long".repeat(400)}/kubepods/x`
+    const entry = withFields(fixtureEntry("deep"), { COREDUMP_CGROUP: path, COREDUMP_PROC_CGROUP: undefined })
+    assert.strictEqual(read(entry).fields.COREDUMP_CGROUP, path)
+  })
+
+  it("shortens the title: a function can have a name of any length", () => {
+    const message = `x\nStack trace of thread 1:\n#0  0x1 ${"f".repeat(3000)} (deep + 0x1)\n`
+    assert.isAtMost(read(withFields(fixtureEntry("deep"), { MESSAGE: message })).fields.title!.length, 1025)
+  })
+
   it("decodes the heavy fields without shortening them", () => {
     for (const name of fixtureCases.keys()) {
-      const metadata = decodeMetadata(fixtureEntry(name))
+      const metadata = decodeMetadata(fixtureEntry(name)).fields
       assert.strictEqual(String(metadata["MESSAGE"]).trimEnd(), fixtureText(`messages/${name}.txt`).trimEnd(), name)
       assert.strictEqual("stack" in metadata, name !== "rlimit0", name)
       assert.isString(metadata["COREDUMP_ENVIRON"])

@@ -34,6 +34,26 @@ describe("journalTrust", () => {
     ["root in a pod with that path", { uid: 0, exe, cgroup: pod }, false],
     ["root in a pod with that path and unit", { uid: 0, exe, unit, cgroup: `${pod}/system.slice/${unit}` }, false],
     ["root, ended before journald read its cgroup", { uid: 0, exe }, false],
+    ["root in a Docker container", { uid: 0, exe, cgroup: `/docker/${"0".repeat(64)}` }, false],
+    ["root in a Docker container, systemd driver", {
+      uid: 0,
+      exe,
+      unit: `docker-${"0".repeat(64)}.scope`,
+      cgroup: `/system.slice/docker-${"0".repeat(64)}.scope`
+    }, false],
+    ["root in a Podman container", {
+      uid: 0,
+      exe,
+      unit: `libpod-${"0".repeat(64)}.scope`,
+      cgroup: `/machine.slice/libpod-${"0".repeat(64)}.scope`
+    }, false],
+    ["user systemd-coredump in a container", { uid: 995, exe, cgroup: "/docker/abc" }, false],
+    ["root in a cgroup with a similar name", { uid: 0, exe, cgroup: "/init.scope/x" }, false],
+    [
+      "root in a session",
+      { uid: 0, exe, unit: "session-1.scope", cgroup: "/user.slice/user-0.slice/session-1.scope" },
+      false
+    ],
     ["only a UID", { uid: 995 }, false],
     ["no UID", { exe, unit, cgroup }, false],
     ["logger started by a user", {
@@ -60,11 +80,12 @@ describe("journalTrust", () => {
     assert.strictEqual(isCoredumpWriter(writer(fields), 1000, undefined), isTrusted)
   })
 
-  it("outside of a unit, the UID of systemd-coredump must be known", () => {
-    const fields = writer({ uid: 995, exe, cgroup: "/docker/abc" })
+  it("outside of a unit, the UID of systemd-coredump must be the right one", () => {
+    const fields = writer({ uid: 995, exe, cgroup: "/" })
     assert.isTrue(isCoredumpWriter(fields, 0, 995))
     assert.isFalse(isCoredumpWriter(fields, 0, 103))
-    assert.isFalse(isCoredumpWriter(fields, 0, undefined))
+    // Any system user can have this UID, but there is no service in this cgroup.
+    assert.isTrue(isCoredumpWriter(fields, 0, undefined))
   })
 
   it("parses the UID of systemd-coredump from passwd", () => {
