@@ -36,12 +36,13 @@ const formatDebugCommand = ({ COREDUMP_EXE: exe, id }: CoreMetadata, root: strin
 }
 
 const hints = (core: CoreMetadata, { downloadCommand, root }: InfoOptions): ReadonlyArray<string> => {
-  const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack")
+  const heavy = Object.keys(core).filter((key) => isHeavyField(key) && key !== "stack" && key !== "omitted")
   const debugCommand = formatDebugCommand(core, root)
   return [
     ...(core.state === "missing" || downloadCommand === undefined ? [] : [`Download:  ${downloadCommand}`]),
     ...(core.state === "missing" || debugCommand === undefined ? [] : [`Debug:     ${debugCommand}`]),
-    ...(heavy.length === 0 ? [] : [`More with -o json: ${heavy.map(formatFieldName).join(", ")}`])
+    ...(heavy.length === 0 ? [] : [`More with -o json: ${heavy.map(formatFieldName).join(", ")}`]),
+    ...(core.omitted === undefined ? [] : [`Too large: ${core.omitted.map(formatFieldName).join(", ")}`])
   ]
 }
 

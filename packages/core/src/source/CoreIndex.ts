@@ -99,7 +99,7 @@ export class CoreIndex {
     const before = this.#cores.get(core)
     if (before !== undefined && Equal.equals({ ...core, resourceVersion: before.resourceVersion }, before)) return
     const after = { ...core, resourceVersion: this.#log.toVersion(this.#log.sequence + 1) } as CoreSummary
-    this.#log.append(before, after, this.#cores.set(after, measureCore(after)))
+    this.#log.append(before, after, this.#cores.set(after, measureCore(core)))
     while (this.#cores.size > this.#maxCores || this.#cores.bytes > this.#maxCoreBytes) this.#evict()
   }
 

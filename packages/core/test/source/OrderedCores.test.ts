@@ -30,7 +30,7 @@ describe("a list of one namespace", () => {
     for (let step = 0; step < 2000; step++) {
       const core = makeCore(random(100), random(50), namespaces[random(3)])
       if (random(3) === 0) cores.delete(core)
-      else cores.set(core)
+      else cores.set(core, 1)
       if (step % 50 !== 0) continue
       for (const namespace of ["shop", "team-a", "other"]) {
         for (const query of [{}, { state: "any" }, { sort: "size", order: "desc" }, { order: "desc" }] as const) {
@@ -47,10 +47,10 @@ describe("a list of one namespace", () => {
   it("is empty after its last core was deleted", () => {
     const cores = new OrderedCores()
     const core = makeCore(1, 1, "shop")
-    cores.set(core)
+    cores.set(core, 1)
     cores.delete(core)
     assert.deepStrictEqual(cores.list({ namespace: ["shop"] }).cores, [])
-    cores.set(makeCore(1, 2, "shop"))
+    cores.set(makeCore(1, 2, "shop"), 1)
     assert.lengthOf(cores.list({ namespace: ["shop"] }).cores, 1)
   })
 })
