@@ -70,6 +70,7 @@ install_packages() {
   local missing=() pair
   for pair in \
     /lib/systemd/systemd-coredump=systemd-coredump coredumpctl=systemd-coredump \
+    /lib/systemd/systemd-journal-remote=systemd-journal-remote \
     gdb=gdb zstd=zstd lz4=lz4 xz=xz-utils getfattr=attr gcc=gcc \
     unshare=util-linux setpriv=util-linux hostname=hostname; do
     command -v "${pair%%=*}" >/dev/null 2>&1 || missing+=("${pair#*=}")
