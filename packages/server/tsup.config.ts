@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { defineConfig } from "tsup"
 import { thirdPartyLicenses } from "../../scripts/licenses.ts"
+import { requireBuiltins } from "../../scripts/requireBuiltins.ts"
 import { withoutModule } from "../../scripts/withoutModule.ts"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
@@ -24,9 +25,10 @@ export default defineConfig([
     entry: ["src/main.ts"],
     splitting: true,
     minify: true,
+    removeNodeProtocol: false,
     noExternal: [/.*/],
     external: [/^@napi-rs\//],
-    esbuildPlugins: [withoutSwagger, thirdPartyLicenses],
+    esbuildPlugins: [requireBuiltins, withoutSwagger, thirdPartyLicenses],
     esbuildOptions: (options) => {
       options.conditions = ["@koredump/source"]
       options.legalComments = "eof"

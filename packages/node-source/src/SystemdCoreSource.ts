@@ -41,7 +41,7 @@ const make = Effect.fnUntraced(function*(paths: HostPaths, options: SystemdCoreS
   const { begin = Effect.void, maxChanges, namespaceRegex, stateDir } = options
   const node = options.nodeName ?? hostNameAt(paths.root)
   const maxCores = options.maxCores ?? 100_000
-  const maxIndexBytes = options.maxIndexBytes ?? 128 * 1024 * 1024
+  const maxIndexBytes = options.maxIndexBytes ?? 160 * 1024 * 1024
   const journal = yield* Journal
   const run = Effect.runForkWith(yield* Effect.context<never>())
 

@@ -14,7 +14,7 @@ export interface SystemdCoreSourceOptions {
   readonly maxCores?: number
   /**
    * Maximum memory of the index in bytes, estimated by `measureCore`. Above it, the oldest `missing` cores are removed first,
-   * then the oldest. It also holds while the journal is read. Default: 128 MiB
+   * then the oldest. It also holds while the journal is read. Default: 160 MiB
    */
   readonly maxIndexBytes?: number
   /** Number of changes kept for watches. A watch that falls further behind must list again. Default: 16,384 */

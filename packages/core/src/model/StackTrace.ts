@@ -206,6 +206,19 @@ export const crashSignature = (exe: string, stack: StackTrace | undefined): stri
     exe.replace(/ \(deleted\)$/, ""),
     ...frames.map((frame) => `${frame.function ?? "?"}@${basename(frame.module ?? "?")}`)
   ].join("\n")
+  return toSignature(text)
+}
+
+/** Signatures by their text: most crashes have the cause of an earlier one. */
+const signatures = new Map<string, string>()
+const maxSignatures = 256
+
+const toSignature = (text: string): string => {
+  const known = signatures.get(text)
+  if (known !== undefined) return known
   // MD5 is sufficient to name a group, and the only digest that is synchronous on all platforms.
-  return `${signatureVersion}-${Hex.encode(Digest.md5.implementation!(new TextEncoder().encode(text)))}`
+  const signature = `${signatureVersion}-${Hex.encode(Digest.md5.implementation!(new TextEncoder().encode(text)))}`
+  if (signatures.size >= maxSignatures) signatures.clear()
+  if (text.length <= maxLine) signatures.set(text, signature)
+  return signature
 }

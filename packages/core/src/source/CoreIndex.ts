@@ -16,7 +16,7 @@ export interface CoreIndexOptions {
   /** Cores in the index. With more, the oldest cores in state `missing` are dropped first, then the oldest. Default: 100,000 */
   readonly maxCores?: number
   /**
-   * Memory of the index in bytes, estimated by `measureCore`: three quarters for the cores, one for changes kept for watches.
+   * Memory of the index in bytes, estimated by `measureCore`: an eighth of it for changes kept for watches.
    * What exceeds it is dropped like with `maxCores`, and the oldest changes. Default: no limit
    */
   readonly maxBytes?: number
@@ -28,7 +28,7 @@ export interface CoreIndexOptions {
 
 const chunkSize = 512
 /** Share of the changes kept for watches in the memory of the index. */
-const logShare = 0.25
+const logShare = 1 / 8
 const heartbeatMillis = Duration.toMillis(heartbeatInterval)
 
 const overtaken = Metric.counter("koredump_watches_overtaken_total", {

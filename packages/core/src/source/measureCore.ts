@@ -2,13 +2,13 @@ import type { UnversionedCore } from "../model/Core.ts"
 
 // Sizes of V8 on 64-bit machines. The sums are rather too large than too small: they are there to limit memory.
 /** Header and padding of a string. */
-const stringBytes = 24
+const stringBytes = 20
 /** An object or array without its content. */
 const objectBytes = 64
 /** A place in an object, and the name with its quotes in JSON. */
-const fieldBytes = 48
+const fieldBytes = 28
 /** Reference, position, and places in the maps and arrays of an index and of the source that fills it. */
-const coreBytes = 1536
+const coreBytes = 768
 
 // V8 stores a text with two bytes for each character if a single one is not Latin-1, and may do so for any that is not
 // ASCII. In JSON, such a character takes up to three bytes, and a control character six.

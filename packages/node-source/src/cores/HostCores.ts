@@ -165,11 +165,13 @@ export class HostCores implements KnownFiles {
     const stem = coreStem(entry.id)
     if (this.#entries.get(stem)?.cursor === entry.cursor) return
     if (entry.pod !== undefined && !this.has(stem)) this.#loadPod(stem)
+    // Until `publish`, nothing of a new crash is in the index.
+    const isNew = !this.#isPublished && !this.#entries.has(stem)
     this.#leftOut.delete(stem)
     this.#entries.set(stem, entry)
     // The entry has the fields of the extended attributes, too.
     for (const { xattrs: _, ...file } of this.#getFiles(stem)) this.#files.set(file.id, file)
-    this.#updateIndex(stem)
+    this.#updateIndex(stem, isNew)
   }
 
   /** Sets the pod of a crash. Does nothing if the crash is unknown. */
@@ -228,11 +230,16 @@ export class HostCores implements KnownFiles {
   }
 
   #getFiles(stem: string): ReadonlyArray<StoredFile> {
-    return extensions.map((extension) => this.#files.get(stem + extension)).filter((file) => file !== undefined)
+    const files: Array<StoredFile> = []
+    for (const extension of extensions) {
+      const file = this.#files.get(stem + extension)
+      if (file !== undefined) files.push(file)
+    }
+    return files
   }
 
   /** Each file of the crash is a core in the index. Without a file, the entry is a core with state `missing`. */
-  #updateIndex(stem: string): void {
+  #updateIndex(stem: string, isNew = false): void {
     if (this.#leftOut.has(stem)) return
     const { isVisible, node } = this.#options
     const entry = this.#entries.get(stem)
@@ -241,7 +248,7 @@ export class HostCores implements KnownFiles {
     const cores = this.#getFiles(stem).map((file) => mergeCore({ node, id: file.id, file, entry, pod }))
     if (cores.length === 0 && entry !== undefined) cores.push(mergeCore({ node, id: entry.id, entry, pod }))
     const visible = cores.filter(isVisible)
-    for (const extension of extensions) {
+    for (const extension of isNew ? [] : extensions) {
       const id = (stem + extension) as CoreId
       if (!visible.some((core) => core.id === id)) this.#index.remove({ node, id })
     }

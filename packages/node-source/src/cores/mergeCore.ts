@@ -28,7 +28,8 @@ export const mergeCore = ({ entry, file, id, node, pod }: CoreParts): Unversione
     COREDUMP_PID: parts.pid,
     COREDUMP_UID: parts.uid,
     ...(parts.comm === "" ? {} : { COREDUMP_COMM: parts.comm }),
-    COREDUMP_TIMESTAMP: formatTimestamp(coreIdMicros(parts)) ?? "1970-01-01T00:00:00Z",
+    COREDUMP_TIMESTAMP: entry?.fields.COREDUMP_TIMESTAMP ?? formatTimestamp(coreIdMicros(parts)) ??
+      "1970-01-01T00:00:00Z",
     _BOOT_ID: parts.bootId,
     ...(entry === undefined ? file?.xattrs : entry.fields),
     // If the journal has lost the entry, the stored pod identity is used with the cgroup that it was resolved for.

@@ -30,8 +30,6 @@ const lengthBytes = 8
 const maxNameBytes = 64
 const fieldName = /^[A-Z0-9_]{1,64}$/
 
-const ascii = new TextDecoder("latin1")
-
 /** An incremental parser: accepts chunks of any size and returns the entries that each chunk completes. */
 export class JournalExportParser {
   readonly #limits: ExportLimits
@@ -59,7 +57,9 @@ export class JournalExportParser {
     this.#restBytes += chunk.length
     this.#rest.push(chunk)
     if (this.#restBytes < this.#neededBytes && !(this.#endsAtNewline && chunk.includes(newline))) return []
-    const bytes = this.#rest.length === 1 ? chunk : Buffer.concat(this.#rest, this.#restBytes)
+    const bytes = this.#rest.length === 1
+      ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+      : Buffer.concat(this.#rest, this.#restBytes)
     this.#neededBytes = 0
     const entries: Array<RawEntry> = []
     let at = 0
@@ -81,7 +81,7 @@ export class JournalExportParser {
   }
 
   /** Parses one field, or the end of an entry. Returns undefined if more bytes are needed. */
-  #field(bytes: Uint8Array, at: number, entries: Array<RawEntry>): number | undefined {
+  #field(bytes: Buffer, at: number, entries: Array<RawEntry>): number | undefined {
     const lineEnd = bytes.indexOf(newline, at)
     if (lineEnd === at) {
       if (this.#inEntry) entries.push(this.#omitted.length === 0 ? this.#entry : this.#withOmitted())
@@ -90,23 +90,25 @@ export class JournalExportParser {
       this.#inEntry = false
       return at + 1
     }
-    const head = bytes.subarray(at, Math.min(lineEnd === -1 ? bytes.length : lineEnd, at + maxNameBytes + 1))
-    const nameEnd = head.indexOf(equals)
-    if (nameEnd === -1 && head.length > maxNameBytes) throw malformed("field name too long")
+    const headEnd = Math.min(lineEnd === -1 ? bytes.length : lineEnd, at + maxNameBytes + 1)
+    let nameEnd = at
+    while (nameEnd < headEnd && bytes[nameEnd] !== equals) nameEnd += 1
+    const hasEquals = nameEnd < headEnd
+    if (!hasEquals && headEnd - at > maxNameBytes) throw malformed("field name too long")
     const maxLineBytes = maxNameBytes + 1 + this.#limits.fieldBytes
-    if (lineEnd === -1 && (nameEnd === -1 || bytes.length - at <= maxLineBytes)) {
-      return this.#await(nameEnd === -1 ? 0 : maxLineBytes + 1, true)
+    if (lineEnd === -1 && (!hasEquals || bytes.length - at <= maxLineBytes)) {
+      return this.#await(hasEquals ? maxLineBytes + 1 : 0, true)
     }
-    const name = ascii.decode(nameEnd === -1 ? head : head.subarray(0, nameEnd))
+    const name = bytes.toString("latin1", at, nameEnd)
     if (!fieldName.test(name)) throw malformed("invalid field name")
     this.#inEntry = true
-    if (nameEnd === -1) return this.#binary(bytes, name, at, lineEnd + 1)
+    if (!hasEquals) return this.#binary(bytes, name, at, lineEnd + 1)
     if (lineEnd === -1) {
       this.#state = "line"
       this.#omit(name)
       return bytes.length
     }
-    this.#put(name, bytes, at + nameEnd + 1, lineEnd)
+    this.#put(name, bytes, nameEnd + 1, lineEnd)
     return lineEnd + 1
   }
 
@@ -158,7 +160,8 @@ export class JournalExportParser {
     if (this.#entry.has(name) || this.#omitted.includes(name)) return
     if (length > this.#limits.fieldBytes || !this.#makeRoom(length)) return this.#omit(name)
     this.#entryBytes += length
-    this.#entry.set(name, bytes.subarray(start, end))
+    // Cheaper than a Buffer.
+    this.#entry.set(name, new Uint8Array(bytes.buffer, bytes.byteOffset + start, length))
   }
 
   /** Omits the largest fields. Returns false if the new one is the largest. */
