@@ -32,15 +32,15 @@ export const requestKinds = {
   /** Health, status codes without content, deletion. */
   small: { class: "light", share: 0.02, bytes: 16 * KiB },
   /** The OpenAPI document and the page to browse it: the same bytes for all. */
-  page: { class: "light", share: 0.04, bytes: 4 * MiB },
+  page: { class: "light", share: 0.03, bytes: 4 * MiB },
   /** Lists of summaries and nodes. Encoded while they are sent. */
-  list: { class: "heavy", share: 0.1, bytes: 2 * MiB, maxPerCaller: 4 },
+  list: { class: "heavy", share: 0.08, bytes: 2 * MiB, maxPerCaller: 4 },
   /** Core metadata, and lists with heavy fields: up to 8 MiB of JSON, as text, as an object and encoded. */
   metadata: { class: "heavy", share: 0.15, bytes: 24 * MiB },
   /** Downloads. A decompressed download counts as several, see `decompressedWeight`. */
-  download: { class: "stream", share: 0.2, bytes: 3 * MiB },
+  download: { class: "stream", share: 0.15, bytes: 3 * MiB },
   /** Watches. */
-  watch: { class: "stream", share: 0.16, bytes: 256 * KiB }
+  watch: { class: "stream", share: 0.13, bytes: 256 * KiB }
 } as const satisfies Record<string, RequestCost>
 
 /** A kind of request. */

@@ -103,12 +103,13 @@ export const cluster = Command.make(
     return yield* launchServer(
       settings,
       { ...mode, mode: "cluster" },
-      (begin) =>
+      ({ begin, maxIndexBytes }) =>
         (settings.allowDelete ? Layer.empty : layerDeletionDisabled).pipe(
           Layer.provideMerge(layerClusterCoreSource({
             maxChanges: settings.maxChanges,
             maxCores: settings.maxCores,
-            maxCoresPerNode: settings.maxCoresPerNode
+            maxCoresPerNode: settings.maxCoresPerNode,
+            maxIndexBytes
           })),
           Layer.provide([layerNodeConnector(settings), layerDelayedDirectory(begin).pipe(Layer.provide(directory))])
         )

@@ -12,6 +12,7 @@ import { Effect, Layer, Option, Result } from "effect"
 import { parseDurationFlag } from "../settings/duration.ts"
 import { readEnvironment } from "../settings/flags.ts"
 import { failSettings, type SettingsError } from "../settings/SettingsError.ts"
+import type { SourceStart } from "./launchServer.ts"
 import type { KubeApiLayer } from "./networkMode.ts"
 
 /** The values of `hostFlags`. */
@@ -47,7 +48,7 @@ const parseNamespaceRegexFlag = ({ namespaceRegex }: NodeSettings): Effect.Effec
 /** The source of a host's cores. It starts to read them when `begin` ends. */
 export const layerHostSource = (
   settings: HostSettings,
-  options: Pick<SystemdCoreSourceOptions, "begin" | "namespaceRegex" | "nodeName" | "stateDir">
+  options: SourceStart & Pick<SystemdCoreSourceOptions, "namespaceRegex" | "nodeName" | "stateDir">
 ) =>
   Layer.unwrap(
     Effect.map(parseDurationFlag("max-missing-age", settings.maxMissingAge), (maxMissingAge) =>
@@ -82,8 +83,8 @@ export const makeNodeSource = Effect.fnUntraced(function*(
   kubeApi: Option.Option<KubeApiLayer>
 ) {
   const namespaceRegex = yield* parseNamespaceRegexFlag(settings)
-  return (begin: Effect.Effect<void>) =>
-    layerHostSource(settings, { nodeName, stateDir: settings.stateDir, namespaceRegex, begin }).pipe(
+  return (start: SourceStart) =>
+    layerHostSource(settings, { nodeName, stateDir: settings.stateDir, namespaceRegex, ...start }).pipe(
       Layer.provide(layerPodResolver(settings.root, nodeName, kubeApi))
     )
 })

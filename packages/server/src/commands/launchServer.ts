@@ -1,7 +1,7 @@
 import type { Authorization, Authorizer, CoreSource } from "@koredump/core"
 import { Deferred, Effect, Layer, Option } from "effect"
 import type { HttpRouter } from "effect/http"
-import { detectMemoryLimit, toMaxConnections } from "../admission/memory.ts"
+import { detectMemoryLimit, toMaxConnections, toMaxIndexBytes } from "../admission/memory.ts"
 import { layerServe, type ServeOptions } from "../app/layerServe.ts"
 import { parseDurationFlag } from "../settings/duration.ts"
 import { layerLogging, type LogLevelName } from "../settings/logging.ts"
@@ -29,6 +29,14 @@ export interface ServerMode extends Pick<ServeOptions, "listen" | "opsListen" | 
   readonly onListening?: Effect.Effect<void>
 }
 
+/** What a source gets from the server. */
+export interface SourceStart {
+  /** Ends when the source can begin to read cores. */
+  readonly begin: Effect.Effect<void>
+  /** The memory of the index. */
+  readonly maxIndexBytes: number
+}
+
 /**
  * Serves the source that `makeSource` returns, until it is interrupted. The first log entry contains the address, so the
  * source waits for `begin` before it does anything that could be logged.
@@ -36,7 +44,7 @@ export interface ServerMode extends Pick<ServeOptions, "listen" | "opsListen" | 
 export const launchServer = <E, R>(
   settings: CommonSettings,
   { authorization, middleware, mode, onListening, ...serveOptions }: ServerMode,
-  makeSource: (begin: Effect.Effect<void>) => Layer.Layer<CoreSource, E, R>
+  makeSource: (start: SourceStart) => Layer.Layer<CoreSource, E, R>
 ) =>
   Effect.gen(function*() {
     const format = Option.getOrElse(settings.logFormat, () => process.stdout.isTTY ? "pretty" : "json")
@@ -53,7 +61,7 @@ export const launchServer = <E, R>(
       maxDownloads: settings.maxDownloads,
       maxWatches: settings.maxWatches,
       memoryLimit,
-      maxConnections: toMaxConnections(memoryLimit),
+      maxConnections: toMaxConnections(memoryLimit, serveOptions.tls !== undefined),
       onListening: Effect.fnUntraced(function*(address) {
         const { node } = serveOptions
         yield* Effect.logInfo("Server listening").pipe(
@@ -64,7 +72,10 @@ export const launchServer = <E, R>(
       })
     }, middleware)
     return yield* Layer.launch(server.pipe(
-      Layer.provide([makeSource(Deferred.await(begin)), authorization]),
+      Layer.provide([
+        makeSource({ begin: Deferred.await(begin), maxIndexBytes: toMaxIndexBytes(memoryLimit) }),
+        authorization
+      ]),
       Layer.provide(layerLogging(settings.logLevel, format))
     ))
   })

@@ -43,6 +43,6 @@ export const local = Command.make(
       authorization: layerNoAuthorization,
       ...(isSocket ? {} : { middleware: layerLoopbackOnly }),
       ...(!isSocket && process.getuid?.() === 0 ? { onListening: warnAboutRoot } : {})
-    }, (begin) => layerHostSource(settings, { nodeName: node, begin }))
+    }, (start) => layerHostSource(settings, { nodeName: node, ...start }))
   })
 ).pipe(Command.withDescription("Serve the cores of this host on loopback, without tokens"))

@@ -14,6 +14,7 @@ describe("detectMemoryLimit", () => {
 })
 
 it("the index and connections get their shares", () => {
-  assert.deepStrictEqual([toMaxIndexBytes(GiB / 2), toMaxConnections(GiB / 2)], [107_374_182, 2048])
-  assert.strictEqual(toMaxConnections(1), 16)
+  assert.strictEqual(toMaxIndexBytes(GiB / 2), 171_798_691)
+  assert.deepStrictEqual([toMaxConnections(GiB / 2, false), toMaxConnections(GiB / 2, true)], [2048, 512])
+  assert.strictEqual(toMaxConnections(1, false), 16)
 })

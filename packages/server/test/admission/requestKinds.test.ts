@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { OpenApi } from "effect/http-api"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { toMaxIndexBytes } from "../../src/admission/memory.ts"
 import { requestKinds, routeKinds, toRequestLimits } from "../../src/admission/requestKinds.ts"
 import { documentedApi } from "../../src/app/openApi.ts"
 
@@ -29,19 +30,19 @@ describe("toRequestLimits", () => {
   it("divides the memory limit", () => {
     assert.deepStrictEqual(toRequestLimits({ ...chart, memoryLimit: 1024 * MiB }), {
       small: { max: 1310, maxPerCaller: 655 },
-      page: { max: 10, maxPerCaller: 5 },
-      list: { max: 51, maxPerCaller: 4 },
+      page: { max: 7, maxPerCaller: 3 },
+      list: { max: 40, maxPerCaller: 4 },
       metadata: { max: 6, maxPerCaller: 3 },
-      download: { max: 64, maxPerCaller: 32 },
-      watch: { max: 655, maxPerCaller: 327 }
+      download: { max: 51, maxPerCaller: 25 },
+      watch: { max: 532, maxPerCaller: 266 }
     })
     assert.deepStrictEqual(toRequestLimits({ ...chart, callerShare: 0.75, memoryLimit: 512 * MiB }), {
       small: { max: 655, maxPerCaller: 491 },
-      page: { max: 5, maxPerCaller: 3 },
-      list: { max: 25, maxPerCaller: 4 },
+      page: { max: 3, maxPerCaller: 2 },
+      list: { max: 20, maxPerCaller: 4 },
       metadata: { max: 3, maxPerCaller: 2 },
-      download: { max: 34, maxPerCaller: 25 },
-      watch: { max: 327, maxPerCaller: 245 }
+      download: { max: 25, maxPerCaller: 18 },
+      watch: { max: 266, maxPerCaller: 199 }
     })
   })
 
@@ -63,7 +64,7 @@ describe("toRequestLimits", () => {
 
   it("leaves memory for the runtime and the index", () => {
     const requests = Object.values(requestKinds).reduce((sum, { share }) => sum + share, 0)
-    assert.isAtMost(requests + 0.2 + 1 / 16, 0.94)
+    assert.isAtMost(requests + toMaxIndexBytes(1000) / 1000 + 1 / 16, 0.95)
   })
 
   it("is documented", () => {
