@@ -131,6 +131,11 @@ export class Admission extends Context.Service<Admission, {
   ) => Effect.Effect<void, Problem, HttpServerRequest.HttpServerRequest | Scope.Scope>
   /** Records that a request of the caller has used the processor for this long, in milliseconds. */
   readonly charge: (caller: string, millis: number) => Effect.Effect<void>
+  /**
+   * Records that a download of the caller has used the processor for this long, and returns for how long it pauses, in
+   * milliseconds. It is not an Effect because it runs for each block.
+   */
+  readonly chargeStream: (caller: string, millis: number) => number
   /** Ends when the server shuts down. Watches, which otherwise never end, end with it. */
   readonly closing: Effect.Effect<void>
   /** Ends `closing`. */
@@ -172,6 +177,11 @@ export class Admission extends Context.Service<Admission, {
               const count = requests.list.count(caller) + requests.metadata.count(caller)
               pace.charge(caller, millis, now, count > 1)
             }),
+          chargeStream: (caller, millis) => {
+            const now = Date.now()
+            pace.charge(caller, millis, now, requests.download.count(caller) > 1)
+            return pace.toDelay(caller, now)
+          },
           closing: Deferred.await(closing),
           close: Effect.asVoid(Deferred.succeed(closing, undefined))
         })

@@ -4,6 +4,8 @@
  *
  * `docs/operations/limits.md` has the table. A test compares the routes with the OpenAPI document.
  */
+import type { Compression } from "@koredump/core"
+
 const KiB = 1024
 const MiB = 1024 * KiB
 
@@ -37,8 +39,11 @@ export const requestKinds = {
   list: { class: "heavy", share: 0.08, bytes: 2 * MiB, maxPerCaller: 4 },
   /** Core metadata, and lists with heavy fields: up to 8 MiB of JSON, as text, as an object and encoded. */
   metadata: { class: "heavy", share: 0.15, bytes: 24 * MiB },
-  /** Downloads. A decompressed download counts as several, see `decompressedWeight`. */
-  download: { class: "stream", share: 0.15, bytes: 3 * MiB },
+  /**
+   * Downloads: two blocks of 1 MiB, with TLS the encrypted copy of one, and in a cluster server the buffer of the node's
+   * connection. A decompressed download counts as several, see `toDownloadWeight`.
+   */
+  download: { class: "stream", share: 0.15, bytes: 4 * MiB },
   /** Watches. */
   watch: { class: "stream", share: 0.13, bytes: 256 * KiB }
 } as const satisfies Record<string, RequestCost>
@@ -46,8 +51,23 @@ export const requestKinds = {
 /** A kind of request. */
 export type RequestKind = keyof typeof requestKinds
 
-/** A decompressed download uses as much memory as this number of downloads. */
-export const decompressedWeight = 3
+/**
+ * Most memory of a decompressed download in bytes. Files of systemd-coredump need less: zstd 9 MiB, lz4 6 MiB, xz 12 MiB.
+ *
+ * - zstd: a window of 8 MiB, five pieces of 1 MiB, input, and with TLS the encrypted copy of a piece.
+ * - lz4: blocks of 4 MiB (systemd-coredump: 256 KiB) in four pieces, input for one, and with TLS a copy of one.
+ * - xz: a dictionary of 64 MiB (default of xz: 8 MiB), and small pieces.
+ */
+const decompressedBytes = {
+  none: requestKinds.download.bytes,
+  zstd: 15 * MiB,
+  lz4: 25 * MiB,
+  xz: 68 * MiB
+} as const satisfies Record<Compression, number>
+
+/** As how many downloads a decompressed download counts. */
+export const toDownloadWeight = (compression: Compression): number =>
+  Math.ceil(decompressedBytes[compression] / requestKinds.download.bytes)
 
 /** The kind of each route, by method and path. */
 export const routeKinds = {

@@ -1,6 +1,7 @@
-import { CurrentPrincipal, type Problem } from "@koredump/core"
+import { CurrentPrincipal, type Problem, type ReadBlock } from "@koredump/core"
 import { Effect, type Scope } from "effect"
 import type { HttpServerRequest } from "effect/http"
+import { setTimeout } from "node:timers/promises"
 import { Admission } from "../admission/Admission.ts"
 import type { RequestKind } from "../admission/requestKinds.ts"
 
@@ -17,3 +18,18 @@ export const admit = (
 /** Records that the authenticated caller has used the processor for this long, in milliseconds. */
 export const charge = (millis: number): Effect.Effect<void, never, Admission | CurrentPrincipal> =>
   Effect.flatMap(callerKey, (caller) => Admission.use((admission) => admission.charge(caller, millis)))
+
+/**
+ * Reads blocks for the authenticated caller, with pauses while other callers need the processor. `millisPerMiB` is the
+ * processor time of 1 MiB.
+ */
+export const paceBlocks = (
+  read: ReadBlock,
+  millisPerMiB: number
+): Effect.Effect<ReadBlock, never, Admission | CurrentPrincipal> =>
+  Effect.zipWith(callerKey, Admission, (caller, { chargeStream }): ReadBlock => async (signal) => {
+    const block = await read(signal)
+    const delay = block === undefined ? 0 : chargeStream(caller, block.length / 2 ** 20 * millisPerMiB)
+    if (delay > 0) await setTimeout(delay, undefined, { signal })
+    return block
+  })

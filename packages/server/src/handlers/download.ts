@@ -15,39 +15,20 @@ import { Effect, Exit, Metric, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import type { Admission } from "../admission/Admission.ts"
-import { decompressedWeight } from "../admission/requestKinds.ts"
+import { toDownloadWeight } from "../admission/requestKinds.ts"
 import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { formatAttachment } from "../http/contentDisposition.ts"
 import { evaluatePreconditions } from "../http/preconditions.ts"
 import { readQuery, rejectParams, splitFlag } from "../http/query.ts"
 import { getNodejsResponse, resetHttp10Connection } from "../http/sendFile.ts"
 import { addBytes } from "../middleware/RequestInfo.ts"
-import { admit } from "./admit.ts"
+import { admit, paceBlocks } from "./admit.ts"
 import type { CurrentAppOptions } from "./AppOptions.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
 import { sendBlocks } from "./sendBlocks.ts"
 
-const MiB = 1024 * 1024
-
-/**
- * Memory of a download of a stored file: two blocks of 1 MiB, with TLS the encrypted copy of one, and in a cluster server
- * the buffers for what the node sends (see `SocketBody`).
- */
-export const downloadBytes = 4 * MiB
-
-/**
- * Most memory of a decompressed download. Files of systemd-coredump need less: zstd 9 MiB, lz4 6 MiB, xz 12 MiB.
- *
- * - zstd: a window of 8 MiB, five pieces of 1 MiB, input, and with TLS the encrypted copy of a piece.
- * - lz4: blocks of 4 MiB (systemd-coredump: 256 KiB) in four pieces, input for one, and with TLS a copy of one.
- * - xz: a dictionary of 64 MiB (default of xz: 8 MiB), and small pieces.
- */
-export const decompressedDownloadBytes = {
-  none: downloadBytes,
-  zstd: 15 * MiB,
-  lz4: 25 * MiB,
-  xz: 68 * MiB
-} as const satisfies Record<Compression, number>
+/** Processor time for 1 MiB of a core in milliseconds, measured with `bench/`. Only its order of magnitude matters. */
+const millisPerMiB = { none: 0.5, zstd: 1.5, lz4: 1.5, xz: 16 } as const satisfies Record<Compression, number>
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",
@@ -122,11 +103,18 @@ const openBlocks = Effect.fnUntraced(
   }
 )
 
-/** Sends a core on the response of Node.js, counts it and logs a failure. */
+/** Sends a core on the response of Node.js, counts it and logs a failure. `compression`: what is decompressed. */
 const sendCore = Effect.fnUntraced(
-  function*(file: CoreFile, response: ServerResponse, read: ReadBlock, head: Parameters<typeof sendBlocks>[2]) {
+  function*(
+    file: CoreFile,
+    response: ServerResponse,
+    read: ReadBlock,
+    head: Parameters<typeof sendBlocks>[2],
+    compression: Compression = "none"
+  ) {
     let sent = 0
-    return yield* sendBlocks(response, read, head, (bytes) => {
+    const paced = yield* paceBlocks(read, millisPerMiB[compression])
+    return yield* sendBlocks(response, paced, head, (bytes) => {
       sent = bytes
     }).pipe(
       Effect.onExit((exit) =>
@@ -170,7 +158,7 @@ const sendDecompressed = Effect.fnUntraced(function*(file: CoreFile) {
   const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
   return response === undefined || file.decompressedBlocks === undefined
     ? yield* respondWithStream(file, yield* awaitFirstChunk(file.decompressed), options)
-    : yield* sendCore(file, response, yield* file.decompressedBlocks, options)
+    : yield* sendCore(file, response, yield* file.decompressedBlocks, options, file.compression)
 })
 
 const respondToHead = (file: CoreFile, decompress: boolean): Response =>
@@ -198,7 +186,7 @@ export const download = Effect.fnUntraced(
     const isHead = request.method === "HEAD"
     if (decompress) {
       if (isHead) return respondToHead(file, true)
-      yield* admit("download", decompressedWeight)
+      yield* admit("download", toDownloadWeight(file.compression))
       return yield* sendDecompressed(file)
     }
     const { range: _, ...withoutRange } = request.headers

@@ -33,7 +33,8 @@ const admit = (kind: Parameters<Admission["Service"]["admit"]>[0], caller: strin
     }
   })
 
-const check = <E>(effect: Effect.Effect<void, E, Admission>) => Effect.provide(effect, Admission.layer(settings))
+const check = <E>(effect: Effect.Effect<void, E, Admission>, limits = settings) =>
+  Effect.provide(effect, Admission.layer(limits))
 
 describe("Admission", () => {
   it.effect("lets a caller's request wait until an earlier one has ended, and others go on", () =>
@@ -90,6 +91,20 @@ describe("Admission", () => {
       yield* heavy.end
       assert.isTrue(yield* (yield* admit("download", "bob")).isAdmitted)
     })))
+
+  it.effect("makes several downloads of one caller pause while others are active", () =>
+    check(
+      Effect.gen(function*() {
+        const { chargeStream } = yield* Admission
+        for (let i = 0; i < 2; i++) yield* admit("download", "ann")
+        assert.strictEqual(chargeStream("ann", 1), 0)
+        // Bob's only download does not pause, and from now on Ann's do.
+        assert.strictEqual(chargeStream("bob", 1), 0)
+        assert.isAbove(chargeStream("ann", 1), 0)
+        assert.strictEqual(chargeStream("bob", 1), 0)
+      }),
+      { ...settings, maxDownloads: 4 }
+    ))
 
   it.effect("makes a caller with many expensive requests pause while others are active", () =>
     check(Effect.gen(function*() {

@@ -33,7 +33,7 @@ describe("toRequestLimits", () => {
       page: { max: 7, maxPerCaller: 3 },
       list: { max: 40, maxPerCaller: 4 },
       metadata: { max: 6, maxPerCaller: 3 },
-      download: { max: 51, maxPerCaller: 25 },
+      download: { max: 38, maxPerCaller: 19 },
       watch: { max: 532, maxPerCaller: 266 }
     })
     assert.deepStrictEqual(toRequestLimits({ ...chart, callerShare: 0.75, memoryLimit: 512 * MiB }), {
@@ -41,7 +41,7 @@ describe("toRequestLimits", () => {
       page: { max: 3, maxPerCaller: 2 },
       list: { max: 20, maxPerCaller: 4 },
       metadata: { max: 3, maxPerCaller: 2 },
-      download: { max: 25, maxPerCaller: 18 },
+      download: { max: 19, maxPerCaller: 14 },
       watch: { max: 266, maxPerCaller: 199 }
     })
   })
