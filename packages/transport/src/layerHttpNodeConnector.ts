@@ -1,5 +1,5 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { makeRemoteCoreSource, type RemoteOptions } from "@koredump/client/effect"
+import { makeRemoteCoreSource, nodeLimits, type RemoteOptions } from "@koredump/client/effect"
 import { heartbeatTimeout, NodeConnector, NodeFailed } from "@koredump/core"
 import { type Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
@@ -38,9 +38,6 @@ export const invalidAddressReason = (address: string, insecureHttp: boolean): st
   return url.protocol === "http:" && !insecureHttp ? "plain HTTP is not allowed" : undefined
 }
 
-/** The largest response is the metadata of a core: its maps, files and environment are a few MiB at most. */
-const maxResponseBytes = 32 * 1024 * 1024
-
 const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
   const reloadInterval = options.reloadInterval ?? "5 seconds"
   const token = options.tokenFile === undefined
@@ -62,17 +59,20 @@ const make = Effect.fnUntraced(function*(options: HttpNodeConnectorOptions) {
           detail: `Invalid address of node ${name} (${address}): ${invalid}.`
         })
       }
-      const source = yield* makeRemoteCoreSource({
-        url: address,
-        ...(token === undefined ? {} : { token }),
-        // One retry, for a connection that the node closes at the moment when it is reused. Callers retry themselves.
-        retries: 1,
-        maxRetryAfter: 0,
-        maxResponseBytes,
-        timeout: options.timeout ?? "10 seconds",
-        idleTimeout: options.idleTimeout ?? "60 seconds",
-        watchIdleTimeout: options.watchIdleTimeout ?? heartbeatTimeout
-      }, readBody).pipe(Effect.provideService(HttpClient.HttpClient, client))
+      const source = yield* makeRemoteCoreSource(
+        {
+          url: address,
+          ...(token === undefined ? {} : { token }),
+          // One retry, for a connection that the node closes at the moment when it is reused. Callers retry themselves.
+          retries: 1,
+          maxRetryAfter: 0,
+          timeout: options.timeout ?? "10 seconds",
+          idleTimeout: options.idleTimeout ?? "60 seconds",
+          watchIdleTimeout: options.watchIdleTimeout ?? heartbeatTimeout
+        },
+        readBody,
+        nodeLimits
+      ).pipe(Effect.provideService(HttpClient.HttpClient, client))
       return withNodeLimits(source, breaker, name, `${name} ${address} ${incarnation ?? ""}`, options)
     })
   })

@@ -1,12 +1,24 @@
-import { errorCode, type Problem, readText, toSingleLine } from "@koredump/core"
-import { Clock, Duration, Effect, Option, Schema, type Scope, type Stream } from "effect"
+import {
+  errorCode,
+  type JsonLimits,
+  type JsonRefused,
+  type Problem,
+  readBoundedJson,
+  readText,
+  toSingleLine
+} from "@koredump/core"
+import { Clock, Duration, Effect, identity, Option, Schema, type Scope, Semaphore, type Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse, type HttpMethod } from "effect/http"
 import { parseServerUrl } from "./parseServerUrl.ts"
 import { readToken } from "./readToken.ts"
 import type { RemoteOptions } from "./RemoteOptions.ts"
 import { type BodyReader, type ReadBody, streamBody } from "./responseBody.ts"
-import { makeServerProblems, parseJson, type ServerProblems } from "./responseProblems.ts"
+import { type ResponseLimits, toClientLimits } from "./responseLimits.ts"
+import { makeServerProblems, type ServerProblems } from "./responseProblems.ts"
 import { type FailedAttempt, isTransientStatus, parseRetryAfter, permanentFailure, retrySchedule } from "./retry.ts"
+
+/** The kinds of answers with limits of their own. */
+type JsonKind = "list" | "metadata" | "nodes" | "empty"
 
 /** A request to the server. */
 interface ServerRequest {
@@ -35,21 +47,30 @@ export interface ServerConnection {
   readonly reader: (response: HttpClientResponse.HttpClientResponse, readBody: ReadBody) => BodyReader
   /** Longest time without data in a watch. */
   readonly watchIdleTimeout: Duration.Input
-  /** Sends a request and decodes the JSON of the response. */
+  /** Sends a request and decodes the JSON of the response, within the limits of its kind. */
   readonly json: <A>(
-    request: ServerRequest,
+    request: ServerRequest & { readonly kind: JsonKind },
     schema: Schema.ConstraintDecoder<A>
   ) => Effect.Effect<readonly [A, HttpClientResponse.HttpClientResponse["headers"]], Problem>
+  /** Limits for what the server sends. */
+  readonly limits: ResponseLimits
   /** A problem for an invalid response. `what` continues the sentence after the server's name. */
   readonly invalidResponse: ServerProblems["invalidResponse"]
 }
 
-const maxProblemBytes = 64 * 1024
 const jsonTimeout = Duration.minutes(5)
+/** A server that sends an error byte by byte must not hold up its client. */
+const problemTimeout = Duration.seconds(10)
 
 /** Sends requests, once or with retries. */
 const makeSend = Effect.fnUntraced(
-  function*(options: RemoteOptions, base: string, problems: ServerProblems, body: ServerConnection["body"]) {
+  function*(
+    options: RemoteOptions,
+    base: string,
+    problems: ServerProblems,
+    body: ServerConnection["body"],
+    limits: JsonLimits
+  ) {
     const token = readToken(options.token)
     const timeout = options.timeout ?? "30 seconds"
     const maxRetryAfterMillis = Duration.toMillis(options.maxRetryAfter ?? "30 seconds")
@@ -60,9 +81,12 @@ const makeSend = Effect.fnUntraced(
       const retryAfterMillis = parseRetryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
       const { text } = response.status < 400
         ? { text: "" }
-        : yield* Effect.orElseSucceed(readText(body(response), maxProblemBytes), () => ({ text: "" }))
+        : yield* readText(body(response), limits.maxBytes).pipe(
+          Effect.timeout(problemTimeout),
+          Effect.orElseSucceed(() => ({ text: "" }))
+        )
       return {
-        problem: problems.fromResponse(response, text),
+        problem: problems.fromResponse(response, text, limits),
         isTransient: isTransientStatus(response.status) && retryAfterMillis <= maxRetryAfterMillis,
         retryAfterMillis
       } satisfies FailedAttempt
@@ -97,51 +121,54 @@ const makeSend = Effect.fnUntraced(
   }
 )
 
-/** Decodes the text of a response. */
+/** The problem for a response that is no JSON or exceeds a limit. */
+const toRefusedProblem = ({ excerpt = "", message, reason }: JsonRefused, { invalidResponse }: ServerProblems) =>
+  reason === "syntax"
+    ? invalidResponse(`did not return a koredump response: ${toSingleLine(excerpt) || "the response is empty"}`)
+    : invalidResponse(`sent a response with ${message}.`)
+
+/** Decodes the JSON of a response. */
 const decodeJson = <A>(
-  text: string,
+  value: unknown,
   schema: Schema.ConstraintDecoder<A>,
   { invalidResponse }: ServerProblems
 ): Effect.Effect<A, Problem> =>
-  Option.match(parseJson(text), {
-    onNone: () =>
-      Effect.fail(
-        invalidResponse(`did not return a koredump response: ${toSingleLine(text) || "the response is empty"}`)
-      ),
-    onSome: (value) =>
-      Effect.mapError(
-        Schema.decodeUnknownEffect(schema)(value),
-        (error) =>
-          invalidResponse(
-            `returned a response in an unexpected format. Check the URL and the server's version. ${
-              toSingleLine(String(error))
-            }`
-          )
+  Effect.mapError(
+    Schema.decodeUnknownEffect(schema)(value),
+    (error) =>
+      invalidResponse(
+        `returned a response in an unexpected format. Check the URL and the server's version. ${
+          toSingleLine(String(error))
+        }`
       )
-  })
+  )
 
 /** A connection over the `HttpClient` in the context. Dies with a `TypeError` if `options.url` is invalid. */
-export const makeServerConnection = Effect.fnUntraced(function*(options: RemoteOptions) {
+export const makeServerConnection = Effect.fnUntraced(function*(
+  options: RemoteOptions,
+  limits: ResponseLimits = toClientLimits(options.maxResponseBytes)
+) {
   const { base, name } = parseServerUrl(options.url)
   const problems = makeServerProblems(name)
   const defaultIdleTimeout = options.idleTimeout ?? "60 seconds"
-  const maxResponseBytes = options.maxResponseBytes ?? 256 * 1024 * 1024
+  const bodySlots = Semaphore.makeUnsafe(limits.concurrentBodies)
 
   const body: ServerConnection["body"] = (response, idleTimeout = defaultIdleTimeout) =>
     streamBody(response, idleTimeout, problems)
 
-  const send = yield* makeSend(options, base, problems, body)
+  const send = yield* makeSend(options, base, problems, body, limits.problem)
 
-  const json: ServerConnection["json"] = (request, schema) =>
+  /** Lists and metadata can be large, so a node that is not trusted has few of them in memory. */
+  const withBodySlot = (kind: JsonKind) => kind === "list" || kind === "metadata" ? bodySlots.withPermit : identity
+
+  const json: ServerConnection["json"] = ({ kind, ...request }, schema) =>
     send({ ...request, headers: { ...request.headers, accept: "application/json" } }).pipe(
       Effect.flatMap((response) =>
-        readText(body(response), maxResponseBytes).pipe(
-          Effect.filterOrFail(
-            ({ isTruncated }) => !isTruncated,
-            () => problems.invalidResponse(`sent a response of more than ${maxResponseBytes} bytes.`)
-          ),
-          Effect.flatMap(({ text }) => decodeJson(text, schema, problems)),
-          Effect.map((value) => [value, response.headers] as const)
+        readBoundedJson(body(response), limits[kind], response.headers["content-length"]).pipe(
+          Effect.catchTag("JsonRefused", (refused) => Effect.fail(toRefusedProblem(refused, problems))),
+          Effect.flatMap((value) => decodeJson(value, schema, problems)),
+          Effect.map((value) => [value, response.headers] as const),
+          withBodySlot(kind)
         )
       ),
       Effect.timeoutOrElse({ duration: jsonTimeout, orElse: () => Effect.fail(problems.timedOut()) }),
@@ -159,6 +186,7 @@ export const makeServerConnection = Effect.fnUntraced(function*(options: RemoteO
       }),
     watchIdleTimeout: options.watchIdleTimeout ?? defaultIdleTimeout,
     json,
+    limits,
     invalidResponse: problems.invalidResponse
   } satisfies ServerConnection
 })

@@ -3,14 +3,16 @@ import {
   BadRequest,
   errorCode,
   Forbidden,
+  type JsonLimits,
   NodeFailed,
   NodeTimeout,
+  parseBoundedJson,
   type Problem,
   problemFromJson,
   toSingleLine,
   Unauthorized
 } from "@koredump/core"
-import { Option } from "effect"
+import { Option, Result } from "effect"
 import type { HttpClientError, HttpClientResponse } from "effect/http"
 
 /** Makes problems whose `detail` names one server. */
@@ -23,11 +25,12 @@ export interface ServerProblems {
   /** The connection broke within a response. */
   readonly connectionLost: (reason: string) => NodeFailed
   /** A response with a status other than 2xx. `text` is the beginning of its body. */
-  readonly fromResponse: (response: HttpClientResponse.HttpClientResponse, text: string) => Problem
+  readonly fromResponse: (
+    response: HttpClientResponse.HttpClientResponse,
+    text: string,
+    limits: JsonLimits
+  ) => Problem
 }
-
-/** Parses JSON. */
-export const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
 /** The error code or message of a failed request, without its stack. */
 export const toReason = ({ reason }: HttpClientError.HttpClientError): string =>
@@ -52,12 +55,12 @@ export const makeServerProblems = (name: string): ServerProblems => {
         ? new BadRequest({ detail: `The request has no valid URL on ${name}.` })
         : new NodeFailed({ detail: `Cannot reach ${name} (${toReason(error)}).` }),
     connectionLost: (reason) => new NodeFailed({ detail: `The connection to ${name} was lost (${reason}).` }),
-    fromResponse: ({ headers, status }, text) => {
+    fromResponse: ({ headers, status }, text, limits) => {
       const location = headers["location"]
       // Browsers hide the status of a redirect that is not followed.
       if (status === 0 || (status < 400 && location !== undefined)) return fromRedirect(location)
       if (status < 400) return invalidResponse(`returned the unexpected status ${status}. Check the URL.`)
-      const problem = Option.flatMap(parseJson(text), problemFromJson)
+      const problem = Option.flatMap(Result.getSuccess(parseBoundedJson(text, limits)), problemFromJson)
       if (Option.isSome(problem)) return problem.value
       const detail = `${name} returned status ${status}${text === "" ? "." : `: ${toSingleLine(text)}`}`
       if (status === 401) return new Unauthorized({ detail })

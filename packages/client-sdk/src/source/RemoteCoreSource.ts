@@ -13,6 +13,7 @@ import { Effect, Layer, Schema, Stream } from "effect"
 import type { HttpClient, HttpClientResponse } from "effect/http"
 import type { RemoteOptions } from "../connection/RemoteOptions.ts"
 import type { ReadBody } from "../connection/responseBody.ts"
+import type { ResponseLimits } from "../connection/responseLimits.ts"
 import { makeServerConnection, type ServerConnection } from "../connection/ServerConnection.ts"
 import { decodeWatchEvents } from "./decodeWatchEvents.ts"
 import { openRemoteCore } from "./openRemoteCore.ts"
@@ -59,33 +60,40 @@ const Empty = Schema.Struct({})
 
 /**
  * The cores of the server at `options.url`. With `readBody`, opened files have a `reader`; it must belong to the
- * `HttpClient` in the context. Dies with a `TypeError` if the URL is invalid.
+ * `HttpClient` in the context. `limits` replaces those for a server that a user has chosen. Dies with a `TypeError` if the URL is invalid.
  */
-export const makeRemoteCoreSource = Effect.fnUntraced(function*(options: RemoteOptions, readBody?: ReadBody) {
-  const connection = yield* makeServerConnection(options)
+export const makeRemoteCoreSource = Effect.fnUntraced(function*(
+  options: RemoteOptions,
+  readBody?: ReadBody,
+  limits?: ResponseLimits
+) {
+  const connection = yield* makeServerConnection(options, limits)
 
   return CoreSource.of({
     list: Effect.fn("RemoteCoreSource.list")((query) =>
       Effect.map(
-        connection.json({ path: withQuery(urls.cores.list({ query: {} }), encodeCoreQuery(query)) }, Cores),
+        connection.json(
+          { kind: "list", path: withQuery(urls.cores.list({ query: {} }), encodeCoreQuery(query)) },
+          Cores
+        ),
         ([cores, headers]) => toCoreList(cores, headers)
       )
     ),
     get: Effect.fn("RemoteCoreSource.get")((ref) =>
       corePath(ref, (params) => urls.cores.metadata({ params })).pipe(
-        Effect.flatMap((path) => connection.json({ path }, CoreMetadata)),
+        Effect.flatMap((path) => connection.json({ kind: "metadata", path }, CoreMetadata)),
         Effect.map(([metadata]) => metadata)
       )
     ),
     open: openRemoteCore(connection, readBody),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
       corePath(ref, (params) => urls.cores.delete({ params })).pipe(
-        Effect.flatMap((path) => connection.json({ method: "DELETE", path }, Empty)),
+        Effect.flatMap((path) => connection.json({ kind: "empty", method: "DELETE", path }, Empty)),
         Effect.asVoid
       )
     ),
     changes: watchChanges(connection),
-    nodes: Effect.map(connection.json({ path: urls.nodes.list() }, Nodes), ([nodes]) => nodes)
+    nodes: Effect.map(connection.json({ kind: "nodes", path: urls.nodes.list() }, Nodes), ([nodes]) => nodes)
   })
 })
 

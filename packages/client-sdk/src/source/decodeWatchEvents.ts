@@ -1,9 +1,6 @@
-import { CoreEvent, ErrorEvent, type Problem, problemFromJson } from "@koredump/core"
-import { Effect, Option, Schema, Stream } from "effect"
-import { Ndjson } from "effect/encoding"
+import { CoreEvent, ErrorEvent, parseJsonLines, type Problem, problemFromJson } from "@koredump/core"
+import { Effect, Option, Result, Schema, Stream } from "effect"
 import type { ServerConnection } from "../connection/ServerConnection.ts"
-
-const maxLineBytes = 1024 * 1024
 
 /** After this many skipped events, a watch fails: the server uses another protocol. */
 const maxSkippedEvents = 1000
@@ -33,17 +30,26 @@ const makeEventDecoder = ({ invalidResponse }: Pick<ServerConnection, "invalidRe
   }
 }
 
+const countBytes = (chunks: ReadonlyArray<Uint8Array>) => chunks.reduce((sum, { length }) => sum + length, 0)
+
 /** Decodes the body of a watch. Never ends: fails when the server ends the watch. */
 export const decodeWatchEvents =
-  (connection: Pick<ServerConnection, "invalidResponse">) =>
+  (connection: Pick<ServerConnection, "invalidResponse" | "limits">) =>
   (body: Stream.Stream<Uint8Array, Problem>): Stream.Stream<CoreEvent, Problem> =>
-    body.pipe(
-      Stream.pipeThroughChannel(Ndjson.decode<Problem>({ ignoreEmptyLines: true, maxLineBytes })),
-      Stream.catchTag("NdjsonError", ({ reason }) =>
-        Stream.fail(connection.invalidResponse(`sent an invalid watch event (${reason}).`))),
-      Stream.mapEffect(makeEventDecoder(connection)),
-      Stream.filter((event) =>
-        event !== undefined
-      ),
-      Stream.concat(Stream.fail(connection.invalidResponse("ended the watch.")))
-    )
+    Stream.suspend(() => {
+      const decodeEvent = makeEventDecoder(connection)
+      const { event, watchBurst } = connection.limits
+      const limited = Number.isFinite(watchBurst)
+        ? Stream.throttle(body, { cost: countBytes, units: watchBurst, duration: "32 seconds" })
+        : body
+      return limited.pipe(
+        parseJsonLines(event),
+        Stream.mapEffect((line) =>
+          Result.isSuccess(line)
+            ? decodeEvent(line.success)
+            : Effect.fail(connection.invalidResponse(`sent an invalid watch event (${line.failure.message}).`))
+        ),
+        Stream.filter((event) => event !== undefined),
+        Stream.concat(Stream.fail(connection.invalidResponse("ended the watch.")))
+      )
+    })

@@ -29,8 +29,8 @@ const connect = (respond: Respond, options: Partial<RemoteOptions> = {}) => {
     Effect.provideService(HttpClient.HttpClient, client),
     Effect.map((connection) => ({
       server,
-      get: connection.json({ path: "/" }, Schema.Array(Schema.String)),
-      remove: connection.json({ method: "DELETE", path: "/" }, Schema.Array(Schema.String))
+      get: connection.json({ kind: "list", path: "/" }, Schema.Array(Schema.String)),
+      remove: connection.json({ kind: "empty", method: "DELETE", path: "/" }, Schema.Array(Schema.String))
     }))
   )
 }
@@ -124,7 +124,7 @@ describe("responses", () => {
   it.effect("rejects a response that is too large", () =>
     Effect.gen(function*() {
       const { get } = yield* connect(() => Effect.succeed(new Response("[]")), { maxResponseBytes: 1 })
-      assert.strictEqual((yield* Effect.flip(get)).message, "http://x.test sent a response of more than 1 bytes.")
+      assert.strictEqual((yield* Effect.flip(get)).message, "http://x.test sent a response with more than 1 bytes.")
     }))
 
   it.effect("reads only the beginning of an endless error page", () =>

@@ -117,9 +117,9 @@ export class NodeCores {
     return this.#cores.byId.size
   }
 
-  /** Size of their core files. */
+  /** Size of their core files. At most the largest integer of JSON: a node can claim any sizes. */
   get fileBytes(): number {
-    return this.#cores.fileBytes
+    return Math.min(this.#cores.fileBytes, Number.MAX_SAFE_INTEGER)
   }
 
   /** Number of cores dropped since the start of the last replay. */
@@ -148,17 +148,20 @@ export class NodeCores {
     if (this.#diff.replayed !== undefined) this.#dropped = 0
   }
 
-  /** The changes of an event: none during a replay, and at its end the difference to the index. */
-  toChanges(event: CoreEvent): ReadonlyArray<IndexChange> {
+  /**
+   * The changes of an event that arrives now (milliseconds since 1970): none during a replay, and at its end the difference
+   * to the index.
+   */
+  toChanges(event: CoreEvent, now: number): ReadonlyArray<IndexChange> {
     const { replayed } = this.#diff
     if (event.type === "BOOKMARK") return replayed === undefined ? [] : this.#finishReplay(replayed)
     const { id } = event.object
-    const core = event.type === "DELETED" ? undefined : this.#sanitize(event.object)
+    const core = event.type === "DELETED" ? undefined : this.#sanitize(event.object, now)
     if (replayed === undefined) return [{ id, core }]
     if (core === undefined) replayed.delete(id)
     else replayed.set(id, core)
     // Removing many at a time keeps this fast: a node may send many times its limit.
-    if (replayed.exceeds(this.#limits, 2)) replayed.reduceTo(this.#limits)
+    if (replayed.exceeds(this.#limits, 1.25)) replayed.reduceTo(this.#limits)
     return []
   }
 
@@ -201,8 +204,8 @@ export class NodeCores {
     return [...this.#cores.byId.keys()].map((id) => ({ id, core: undefined }))
   }
 
-  #sanitize(summary: CoreSummary): SanitizedCore | undefined {
-    const core = sanitizeNodeCore(this.#node, summary, this.#limits.maxCoreBytes)
+  #sanitize(summary: CoreSummary, now: number): SanitizedCore | undefined {
+    const core = sanitizeNodeCore(this.#node, summary, { maxBytes: this.#limits.maxCoreBytes, now })
     if (core === undefined) this.#dropped += 1
     return core
   }

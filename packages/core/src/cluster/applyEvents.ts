@@ -4,8 +4,9 @@ import type { ClusterNode } from "./ClusterNode.ts"
 import type { IndexChange } from "./NodeCores.ts"
 import type { NodeFailureLog } from "./NodeFailureLog.ts"
 
-/** Changes between two yields to other fibers. */
-const changesPerYield = 512
+/** Changes between two yields to other fibers, and bytes of JSON: the changes of a node may all be large. */
+const changesPerYield = 64
+const bytesPerYield = 1024 * 1024
 
 const droppedCores = Metric.counter("koredump_cluster_dropped_cores_total", {
   description: "Cores from nodes that were dropped: too large or malformed",
@@ -23,9 +24,16 @@ interface AppliedEvents {
 /** Applies changes to the index, and yields to other fibers in between. Returns the number of cores that changed. */
 export const applyChanges = Effect.fnUntraced(function*(node: ClusterNode, changes: ReadonlyArray<IndexChange>) {
   let applied = 0
-  for (const [n, change] of changes.entries()) {
+  let count = 0
+  let bytes = 0
+  for (const change of changes) {
     if (node.cores.applyChange(change)) applied += 1
-    if (n % changesPerYield === changesPerYield - 1) yield* Effect.yieldNow
+    count += 1
+    bytes += change.core?.jsonBytes ?? 0
+    if (count < changesPerYield && bytes < bytesPerYield) continue
+    count = 0
+    bytes = 0
+    yield* Effect.yieldNow
   }
   return applied
 })
@@ -44,12 +52,13 @@ export const makeApplyEvents = (node: ClusterNode, failures: NodeFailureLog) => 
   })
 
   return Effect.fnUntraced(function*(events: ReadonlyArray<CoreEvent>): Effect.fn.Return<AppliedEvents> {
-    node.onContact(yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    node.onContact(now)
     const { dropped } = node.cores
     let changes = 0
     let isSynced = false
     for (const event of events) {
-      changes += yield* applyChanges(node, node.cores.toChanges(event))
+      changes += yield* applyChanges(node, node.cores.toChanges(event, now))
       if (node.cores.onApplied(event)) isSynced = true
     }
     yield* reportDropped(node.cores.dropped - dropped, isSynced)

@@ -105,7 +105,7 @@ export const CoreMetadata = Schema.StructWithRest(
 ).annotate({ identifier: "CoreMetadata" })
 export type CoreMetadata = typeof CoreMetadata.Type
 
-/** Maximum size of the metadata of one core, bytes of JSON. */
+/** Largest metadata of one core, bytes of JSON. Servers leave out the largest fields to fit; clients refuse more. */
 export const maxMetadataBytes = 8 * 1024 * 1024
 
 const fieldNames = new Set([...Object.keys(summaryFields), "MESSAGE", "stack", "omitted", "crio"])

@@ -42,6 +42,8 @@ const hexNumber = /^0x[0-9a-f]+$/
 // the symbol table of the crashed program.
 const maxThreads = 1024
 const maxFrames = 1024
+/** In all threads. Twice as many as systemd-coredump writes, which is 64 threads with 64 frames each. */
+const maxAllFrames = 8192
 const maxLine = 4096
 
 const dropUnknown = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text
@@ -107,6 +109,7 @@ const packageBuildIds = (json: string | undefined): ReadonlyArray<readonly [stri
 export const parseStackTrace = (message: string, packageJson?: string): StackTrace | undefined => {
   const buildIds = new Map(packageBuildIds(packageJson))
   const threads: Array<{ readonly tid: number; readonly frames: Array<StackFrame> }> = []
+  let count = 0
   for (const line of toLines(message)) {
     const thread = threadLine.exec(line)
     if (thread !== null) {
@@ -120,8 +123,9 @@ export const parseStackTrace = (message: string, packageJson?: string): StackTra
       if (module !== undefined) buildIds.set(...module)
       continue
     }
-    const frame = frames.length === maxFrames ? undefined : parseFrame(line)
+    const frame = frames.length === maxFrames || count === maxAllFrames ? undefined : parseFrame(line)
     if (frame === undefined) continue
+    count += 1
     const buildId = frame.module === undefined ? undefined : buildIds.get(basename(frame.module))
     frames.push(buildId === undefined ? frame : { ...frame, build_id: buildId })
   }

@@ -6,11 +6,12 @@ import {
   InvalidQuery,
   layerClusterCoreSource,
   NodeFailed,
+  NodeStatus,
   type Problem,
   Unauthorized
 } from "@koredump/core"
 import { FakeNodes, layerFakeNodes } from "@koredump/core/testing"
-import { Effect, Latch, Layer, Logger, References, Stream } from "effect"
+import { Effect, Latch, Layer, Logger, References, Schema, Stream } from "effect"
 import { layerIdle } from "../support/whenIdle.ts"
 import {
   added,
@@ -163,14 +164,25 @@ describe("an untrusted node affects only its own cores", () => {
         added(4, { extra: deep }),
         added(5, { COREDUMP_TIMESTAMP: "yesterday" }),
         added(6, { title: "x".repeat(250 * 1024) }),
+        added(7, { COREDUMP_TIMESTAMP: "2286-11-20T17:46:40Z" }),
+        added(8, { namespace: "shop\n" }),
         bookmark("x")
       ))
       assert.deepStrictEqual(yield* pids, [1, 6])
       assert.match(
         (yield* nodeStatus("bad"))!.warnings![0]!,
-        /^4 cores of the node are dropped: too large or malformed\.$/
+        /^6 cores of the node are dropped: too large or malformed\.$/
       )
       assert.strictEqual(yield* nodeState("bad"), "ready")
+    }).pipe(Effect.provide(layerCluster(["node-1"]))))
+
+  it.effect("sizes of core files without end leave the status of the nodes valid", () =>
+    Effect.gen(function*() {
+      const largest = { size: Number.MAX_SAFE_INTEGER }
+      yield* addBadNode(sending(added(2, largest), added(3, largest), bookmark("x")))
+      const nodes = yield* CoreSource.use((source) => source.nodes)
+      yield* Schema.encodeEffect(Schema.Array(NodeStatus))(nodes)
+      assert.strictEqual((yield* nodeStatus("bad"))?.bytes, Number.MAX_SAFE_INTEGER)
     }).pipe(Effect.provide(layerCluster(["node-1"]))))
 
   it.effect("heavy fields of a summary are removed", () =>

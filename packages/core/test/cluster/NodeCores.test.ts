@@ -4,6 +4,8 @@ import { Effect, Schema, Stream } from "effect"
 import { NodeCores } from "../../src/cluster/NodeCores.ts"
 import { added, bookmark, summary } from "./support.ts"
 
+const now = Date.UTC(2026, 0)
+
 const Step = Schema.Struct({
   pid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 6 }))),
   uid: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
@@ -45,7 +47,7 @@ it.effect.prop(
             })
           )
         for (const event of events) {
-          for (const change of cores.toChanges(event)) cores.applyChange(change)
+          for (const change of cores.toChanges(event, now)) cores.applyChange(change)
           cores.onApplied(event)
         }
         return cores.since === node.resourceVersion
@@ -77,23 +79,23 @@ describe("a replay", () => {
   it.effect("above the limits causes changes only for the cores that stay", () =>
     Effect.gen(function*() {
       const cores = yield* startReplay
-      for (let pid = 1; pid <= 15; pid++) assert.lengthOf(cores.toChanges(added(pid)), 0)
-      const changes = cores.toChanges(bookmark("x"))
+      for (let pid = 1; pid <= 15; pid++) assert.lengthOf(cores.toChanges(added(pid), now), 0)
+      const changes = cores.toChanges(bookmark("x"), now)
       assert.deepStrictEqual(changes.map(({ core }) => core?.core.COREDUMP_PID), [6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
     }))
 
   it.effect("omits cores that it deletes again", () =>
     Effect.gen(function*() {
       const cores = yield* startReplay
-      cores.toChanges(added(1))
-      cores.toChanges({ type: "DELETED", object: summary(1) })
-      assert.lengthOf(cores.toChanges(bookmark("x")), 0)
+      cores.toChanges(added(1), now)
+      cores.toChanges({ type: "DELETED", object: summary(1) }, now)
+      assert.lengthOf(cores.toChanges(bookmark("x"), now), 0)
     }))
 
   it.effect("counts dropped cores from zero", () =>
     Effect.gen(function*() {
       const cores = yield* startReplay
-      cores.toChanges(malformed)
+      cores.toChanges(malformed, now)
       cores.onApplied(bookmark("x"))
       assert.strictEqual(cores.dropped, 1)
       cores.beginWatch()

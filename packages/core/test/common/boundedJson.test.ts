@@ -9,6 +9,8 @@ const parse = (text: string, changed: Partial<JsonLimits> = {}) => parseBoundedJ
 const reason = (text: string, changed: Partial<JsonLimits> = {}) =>
   Result.match(parse(text, changed), { onFailure: ({ reason }) => reason, onSuccess: () => undefined })
 
+const message = (text: string) => Result.getOrThrow(Result.flip(parse(text))).message
+
 const depthOf = (value: unknown): number =>
   typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
 const countOf = (value: unknown): number =>
@@ -68,7 +70,7 @@ describe("parseBoundedJson", () => {
     ["nesting that never ends", "[".repeat(1_000_000), "depth"],
     ["nested objects", "{\"a\":".repeat(17) + "1" + "}".repeat(17), "depth"],
     ["many empty strings", JSON.stringify(Array(1001).fill("")), "elements"],
-    ["many empty objects", JSON.stringify(Array(1001).fill({})), "elements"],
+    ["many empty objects", `[${"{},".repeat(1001)}{}]`, "elements"],
     ["many duplicate keys", `{${"\"a\":1,".repeat(1001)}"a":1}`, "elements"],
     ["closing brackets first", "]".repeat(100) + "[".repeat(100), "syntax"],
     ["a number with 400 digits", "9".repeat(400), undefined],
@@ -85,7 +87,6 @@ describe("parseBoundedJson", () => {
   })
 
   it("says which limit is exceeded", () => {
-    const message = (text: string) => Result.getOrThrow(Result.flip(parse(text))).message
     assert.strictEqual(message("x".repeat(1024 * 1024 + 1)), "more than 1048576 bytes")
     assert.strictEqual(message("[".repeat(17)), "nesting deeper than 16 levels")
     assert.strictEqual(message(",".repeat(1000)), "more than 1000 values")

@@ -120,6 +120,10 @@ describe("parseStackTrace", () => {
     const stack = parseStackTrace(`Stack trace of thread 1:\n${frames}\n` + "Stack trace of thread 2:\n".repeat(5000))
     assert.strictEqual(stack?.threads[0]?.frames.length, 1024)
     assert.strictEqual(stack?.threads.length, 1024)
+    const thread = `Stack trace of thread 1:\n${"#0  0x1 f (m + 0x1)\n".repeat(500)}`
+    const many = parseStackTrace(thread.repeat(20))
+    assert.strictEqual(many?.threads.flatMap(({ frames }) => frames).length, 8192)
+    assert.strictEqual(many?.threads.length, 20)
   })
 })
 

@@ -1,7 +1,11 @@
 import { Context, Effect, Layer, Scheduler } from "effect"
+import { TestClock } from "effect/testing"
 
 /** Counts the tasks that fibers have scheduled and that have not run yet. */
 class Idle extends Context.Service<Idle, { readonly whenIdle: Effect.Effect<void> }>()("test/Idle") {}
+
+/** Sets the test clock to a time after the crashes of the tests: a cluster server accepts no cores from the future. */
+export const layerAfterCrashes = Layer.effectDiscard(TestClock.setTime(Date.UTC(2026, 0)))
 
 /** Lets a test wait with {@link whenIdle} for the fibers of the layers that are built on this one. */
 export const layerIdle = Layer.effectContext(Effect.gen(function*() {
@@ -42,7 +46,7 @@ export const layerIdle = Layer.effectContext(Effect.gen(function*() {
   })
 
   return Context.make(Scheduler.Scheduler, scheduler).pipe(Context.add(Idle, { whenIdle }))
-}))
+})).pipe(Layer.merge(layerAfterCrashes))
 
 /** Waits until no fiber has anything left to do but wait: for a test clock, or for an event that a test sends. */
 export const whenIdle = Idle.use(({ whenIdle }) => whenIdle)

@@ -1,6 +1,13 @@
-import { errorCode, readText, toSingleLine } from "@koredump/core"
-import { Context, Effect, Layer, Option, Schema, type Scope, Stream } from "effect"
-import { Ndjson } from "effect/encoding"
+import {
+  errorCode,
+  type JsonLimits,
+  parseBoundedJson,
+  parseJsonLines,
+  readBoundedJson,
+  readText,
+  toSingleLine
+} from "@koredump/core"
+import { Context, Effect, Layer, Option, Result, Schema, type Scope, Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { KubeConfigError, KubeConfigOptions } from "./KubeAccess.ts"
 import { loadCredentials } from "./loadCredentials.ts"
@@ -51,10 +58,17 @@ export class KubeApi extends Context.Service<KubeApi, {
 const createTimeout = "10 seconds"
 const listTimeout = "60 seconds"
 const headTimeout = "30 seconds"
-const maxBodyBytes = 256 * 1024 * 1024
-const maxErrorBytes = 64 * 1024
+const errorTimeout = "10 seconds"
+
+const MiB = 1024 * 1024
+const maxDepth = 64
+/** A page of pods. A pod of 20 KiB has about 1,500 values. */
+const pageLimits: JsonLimits = { maxBytes: 64 * MiB, maxDepth, maxElements: 4 * MiB }
+/** A review or a token, with the groups of a user. */
+const createLimits: JsonLimits = { maxBytes: MiB, maxDepth, maxElements: 64 * 1024 }
 /** Objects have at most 1.5 MiB in etcd. As JSON they are larger. */
-const maxEventBytes = 8 * 1024 * 1024
+const eventLimits: JsonLimits = { maxBytes: 8 * MiB, maxDepth, maxElements: 512 * 1024 }
+const errorLimits: JsonLimits = { maxBytes: 64 * 1024, maxDepth, maxElements: 4096 }
 
 const toReason = (status: number): typeof reasons[number] => {
   switch (status) {
@@ -75,7 +89,7 @@ const toReason = (status: number): typeof reasons[number] => {
   }
 }
 
-const decodeStatus = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ message: Schema.String })))
+const decodeStatus = Schema.decodeUnknownOption(Schema.Struct({ message: Schema.String }))
 
 const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
   const access = yield* loadCredentials(options)
@@ -93,20 +107,16 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
 
   const timedOut = { orElse: () => Effect.fail(failure("timeout", "did not answer in time")) }
 
-  const readBody = (response: HttpClientResponse.HttpClientResponse) =>
-    readText(Stream.mapError(response.stream, unreachable), maxBodyBytes).pipe(
-      Effect.flatMap(({ isTruncated, text }) =>
-        isTruncated
-          ? Effect.fail(failure("malformed", `sent more than ${maxBodyBytes} bytes`))
-          : Effect.succeed(text)
-      )
-    )
-
   /** The message of an error answer, if it explains a missing permission. Other messages may quote the request. */
   const readDetail = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClientResponse) {
     if (toReason(response.status) !== "forbidden") return ""
-    const body = yield* Effect.option(readText(response.stream, maxErrorBytes))
-    const status = Option.flatMap(body, ({ text }) => decodeStatus(text))
+    const body = yield* Effect.option(
+      Effect.timeout(readText(response.stream, errorLimits.maxBytes), errorTimeout)
+    )
+    const status = body.pipe(
+      Option.flatMap(({ text }) => Result.getSuccess(parseBoundedJson(text, errorLimits))),
+      Option.flatMap(decodeStatus)
+    )
     return Option.match(status, { onNone: () => "", onSome: ({ message }) => `: ${toSingleLine(message)}` })
   })
 
@@ -132,12 +142,18 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
     return yield* yield* toError(response)
   })
 
-  const json = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest) {
-    const text = yield* Effect.flatMap(send(request), readBody)
-    return yield* Effect.try({
-      try: (): unknown => JSON.parse(text),
-      catch: () => failure("malformed", "returned invalid JSON")
-    })
+  const json = Effect.fnUntraced(function*(request: HttpClientRequest.HttpClientRequest, limits: JsonLimits) {
+    const response = yield* send(request)
+    return yield* readBoundedJson(
+      Stream.mapError(response.stream, unreachable),
+      limits,
+      response.headers["content-length"]
+    ).pipe(
+      Effect.catchTag("JsonRefused", ({ message, reason }) =>
+        Effect.fail(
+          failure("malformed", reason === "syntax" ? "returned invalid JSON" : `sent an answer with ${message}`)
+        ))
+    )
   }, Effect.scoped)
 
   const toRequest = (path: string, query: KubeQuery = {}) => HttpClientRequest.get(server + path, { urlParams: query })
@@ -145,9 +161,10 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
   return KubeApi.of({
     server,
     namespace,
-    get: (path, query) => Effect.timeoutOrElse(json(toRequest(path, query)), { duration: listTimeout, ...timedOut }),
+    get: (path, query) =>
+      Effect.timeoutOrElse(json(toRequest(path, query), pageLimits), { duration: listTimeout, ...timedOut }),
     create: (path, body) =>
-      json(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(server + path), body)).pipe(
+      json(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(server + path), body), createLimits).pipe(
         // The Kubernetes API may have closed a kept connection.
         Effect.retry({ times: 2, while: ({ reason }) => reason === "unreachable" }),
         Effect.timeoutOrElse({ duration: createTimeout, ...timedOut })
@@ -158,12 +175,11 @@ const make = Effect.fnUntraced(function*(options: KubeConfigOptions) {
         Effect.map((response) =>
           response.stream.pipe(
             Stream.mapError(unreachable),
-            Stream.pipeThroughChannel(
-              Ndjson.decode<KubeApiError>({ ignoreEmptyLines: true, maxLineBytes: maxEventBytes })
-            ),
-            Stream.catchTag(
-              "NdjsonError",
-              ({ reason }) => Stream.fail(failure("malformed", `sent an invalid watch event (${reason})`))
+            parseJsonLines(eventLimits),
+            Stream.mapEffect((line) =>
+              Result.isSuccess(line)
+                ? Effect.succeed(line.success)
+                : Effect.fail(failure("malformed", `sent an invalid watch event (${line.failure.message})`))
             )
           )
         )

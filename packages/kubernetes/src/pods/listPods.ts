@@ -2,8 +2,10 @@ import { Effect, Option, Schema } from "effect"
 import { type KubeApi, KubeApiError, type KubeQuery } from "../api/KubeApi.ts"
 import type { DecodePod, Pod } from "./Pod.ts"
 
-const pageSize = 500
+const pageSize = 100
 const maxPods = 50_000
+/** Pages may be short. A list without end must not be followed. */
+const maxPages = 2000
 
 const PodPage = Schema.Struct({
   metadata: Schema.Struct({ resourceVersion: Schema.String, continue: Schema.optionalKey(Schema.String) }),
@@ -30,7 +32,7 @@ export const listPods = Effect.fnUntraced(function*(
 ): Effect.fn.Return<PodList, KubeApiError> {
   const pods: Array<Pod> = []
   let start: KubeQuery = { resourceVersion }
-  for (;;) {
+  for (let n = 0; n < maxPages; n++) {
     const page: typeof PodPage.Type = yield* api.get(path, { ...selectors, limit: pageSize, ...start }).pipe(
       Effect.flatMap(decodePage),
       Effect.catchTag(
@@ -49,4 +51,5 @@ export const listPods = Effect.fnUntraced(function*(
     if (next === "") return { pods, resourceVersion: page.metadata.resourceVersion }
     start = { continue: next }
   }
+  return yield* malformed(`The Kubernetes API returned a list of pods with more than ${maxPages} pages.`)
 })

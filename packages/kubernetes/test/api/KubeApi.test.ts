@@ -105,6 +105,31 @@ describe("requests", () => {
       (api) => Effect.map(Effect.flip(api.get("/x")), ({ reason }) => assert.strictEqual(reason, "malformed"))
     ))
 
+  it.live.each<[string, string, string]>([
+    ["nested too deeply", "[".repeat(100_000), "sent an answer with nesting deeper than 64 levels"],
+    ["of too many values", `[${"[],".repeat(5_000_000)}[]]`, "sent an answer with more than 4194304 values"],
+    ["announced as too long", "", "sent an answer with more than 67108864 bytes"]
+  ])("fail for an answer %s", ([, text, what]) =>
+    withApi((_, response) => {
+      if (text !== "") return response.end(text)
+      response.writeHead(200, { "content-length": String(2 ** 40) })
+      response.write("[")
+    }, (api) =>
+      Effect.map(Effect.flip(api.get("/x")), ({ message, reason }) => {
+        assert.strictEqual(reason, "malformed")
+        assert.strictEqual(message, `The Kubernetes API at ${api.server} ${what}.`)
+      })))
+
+  it.live("accept less in the answer to a review than in a list", () =>
+    withApi(
+      (_, response) => response.end(JSON.stringify("x".repeat(2 * 1024 * 1024))),
+      (api) =>
+        Effect.gen(function*() {
+          yield* api.get("/x")
+          assert.include((yield* Effect.flip(api.create("/x", {}))).message, "with more than 1048576 bytes")
+        })
+    ))
+
   it.live("fail if nothing listens at the address", () =>
     Effect.gen(function*() {
       const gone = yield* Effect.scoped(serve(() => {}))
@@ -178,7 +203,10 @@ describe("watches", () => {
     ["the connection is lost", (_, response) => {
       response.write("{}\n", () => setImmediate(() => response.destroy()))
     }, "unreachable"],
-    ["a line is not JSON", (_, response) => response.end("nonsense\n"), "malformed"]
+    ["a line is not JSON", (_, response) => response.end("nonsense\n"), "malformed"],
+    ["a line is nested too deeply", (_, response) => response.write(`{"a":${"[".repeat(100_000)}\n`), "malformed"],
+    ["a line has too many values", (_, response) => response.write(`[${"0,".repeat(600_000)}0]\n`), "malformed"],
+    ["a line never ends", (_, response) => response.write("x".repeat(9 * 1024 * 1024)), "malformed"]
   ])(
     "fail if %s",
     ([, handler, reason]) =>

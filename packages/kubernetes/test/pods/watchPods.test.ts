@@ -79,7 +79,7 @@ describe("watchPods", () => {
         `deleted ${name}`
       ])
       assert.strictEqual(queries[0]?.["path"], "/api/v1/namespaces/a%2Fb/pods")
-      assert.strictEqual(queries[0]?.["limit"], 500)
+      assert.strictEqual(queries[0]?.["limit"], 100)
       assert.strictEqual(queries[2]?.["labelSelector"], "x=1")
       assert.strictEqual(queries[2]?.["allowWatchBookmarks"], true)
     }))
