@@ -2,7 +2,8 @@ import { HttpAgent } from "@effect/platform-node/NodeHttpClient"
 import { reload } from "@koredump/core"
 import { type Duration, Effect } from "effect"
 import { X509Certificate } from "node:crypto"
-import { Agent } from "node:http"
+import { channel } from "node:diagnostics_channel"
+import { Agent, type ClientRequest } from "node:http"
 import { Agent as SecureAgent } from "node:https"
 import { createSecureContext } from "node:tls"
 import { HttpNodeConnectorError } from "./HttpNodeConnectorError.ts"
@@ -18,6 +19,52 @@ export interface NodeTls {
 
 /** Idle connections kept for each node. */
 const maxFreeSockets = 4
+
+/** Interim responses (`103 Early Hints`) that a node can send before its response. */
+const maxInterim = 16
+/** From this number of chunks on, the chunks of a response must have `minChunkBytes` on average. */
+const checkedChunks = 1024
+const minChunkBytes = 16
+
+/**
+ * Ends a request whose response comes in pieces that are much more expensive than what they contain: interim responses
+ * without end, or chunks of one byte, each of which takes hundreds of bytes in memory.
+ */
+const limitPieces = (request: ClientRequest): void => {
+  let interim = 0
+  request.on("information", () => {
+    interim += 1
+    if (interim === maxInterim) request.destroy(new Error("too many interim responses"))
+  })
+  request.on("response", (response) => {
+    let chunks = 0
+    let bytes = 0
+    const push = response.push.bind(response)
+    // The HTTP parser pushes each chunk. A listener for data would change how the response is read.
+    response.push = (chunk: Uint8Array | null) => {
+      if (response.destroyed) return false
+      chunks += 1
+      bytes += chunk?.length ?? 0
+      if (chunks < checkedChunks || bytes >= chunks * minChunkBytes) return push(chunk)
+      response.destroy(new Error("chunks too small"))
+      return false
+    }
+  })
+}
+
+const requestStart = channel("http.client.request.start")
+
+/** Limits all requests of these agents. The HTTP client does not give access to its requests otherwise. */
+const limitRequests = (agents: () => ReadonlyArray<unknown>) => {
+  const onRequest = (message: unknown) => {
+    const { request } = message as { readonly request: ClientRequest & { readonly agent?: unknown } }
+    if (agents().includes(request.agent)) limitPieces(request)
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => requestStart.subscribe(onRequest)),
+    () => Effect.sync(() => requestStart.unsubscribe(onRequest))
+  )
+}
 
 /** Whether a text is one or more PEM certificates. TLS itself ignores what it cannot parse. */
 const isPemCertificates = (text: string): boolean => {
@@ -82,6 +129,8 @@ export const makeHttpAgents = Effect.fnUntraced(function*({ ca, serverName }: No
   )
   let https = makeSecureAgent(pem?.(), serverName)
   yield* Effect.addFinalizer(() => Effect.sync(() => https.destroy()))
+
+  yield* limitRequests(() => [http, https])
 
   return HttpAgent.of({
     http,

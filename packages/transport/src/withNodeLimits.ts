@@ -20,6 +20,9 @@ export interface NodeConnectionLimits {
   readonly queueTimeout?: Duration.Input | undefined
 }
 
+/** Metadata is much larger than other answers: a node must not fill the memory with many at the same time. */
+const maxMetadataRequests = 2
+
 /** Failures in a row after which a node gets no requests for a while. */
 const failuresToOpen = 5
 
@@ -59,26 +62,32 @@ export const withNodeLimits = (
   limits: NodeConnectionLimits
 ): CoreSource["Service"] => {
   const requests = Semaphore.makeUnsafe(limits.maxRequests ?? 8)
+  const metadata = Semaphore.makeUnsafe(maxMetadataRequests)
   const downloads = Semaphore.makeUnsafe(limits.maxDownloads ?? 16)
   const queueTimeout = limits.queueTimeout ?? "10 seconds"
   let circuitCount = 0
 
-  const takeSlot = (semaphore: Semaphore.Semaphore, queueFull: () => Problem) =>
-    Semaphore.takeScoped(semaphore, 1).pipe(
+  const takeSlots = (semaphores: ReadonlyArray<Semaphore.Semaphore>, queueFull: () => Problem) =>
+    Effect.forEach(semaphores, (semaphore) => Semaphore.takeScoped(semaphore, 1), { discard: true }).pipe(
       Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(queueFull()) })
     )
   const tooMany = (what: string) => `Timed out: node ${node} has too many concurrent ${what}.`
-  const requestSlot = takeSlot(requests, () => new NodeTimeout({ node, detail: tooMany("requests") }))
-  const downloadSlot = takeSlot(downloads, () => new TooManyDownloads({ detail: tooMany("downloads") }))
+  const queueFull = () => new NodeTimeout({ node, detail: tooMany("requests") })
+  const requestSlot = takeSlots([requests], queueFull)
+  const metadataSlots = takeSlots([metadata, requests], queueFull)
+  const downloadSlot = takeSlots([downloads], () => new TooManyDownloads({ detail: tooMany("downloads") }))
 
   const circuitKey = () => `${key} ${circuitCount}`
 
-  const limited = <A, R>(operation: Effect.Effect<A, Problem, R>): Effect.Effect<A, Problem, R> =>
+  const limited = <A, R>(
+    operation: Effect.Effect<A, Problem, R>,
+    slots: Effect.Effect<void, Problem, Scope.Scope> = requestSlot
+  ): Effect.Effect<A, Problem, R> =>
     // The breaker does not cover the wait for a slot, because a full queue is not a failure of the node. The slot has its
     // own scope, because an opened file stays open after the request.
     Effect.scopedWith((scope) =>
       Effect.andThen(
-        Scope.provide(requestSlot, scope),
+        Scope.provide(slots, scope),
         Effect.suspend(() => breaker.execute(operation, { key: circuitKey(), classify }))
       )
     ).pipe(
@@ -103,7 +112,7 @@ export const withNodeLimits = (
 
   return CoreSource.of({
     list: (query) => limited(source.list(query)),
-    get: (ref) => limited(source.get(ref)),
+    get: (ref) => limited(source.get(ref), metadataSlots),
     open: (ref) =>
       Effect.map(limited(source.open(ref)), ({ decompressedBlocks, reader, ...file }): CoreFile => ({
         ...file,

@@ -230,6 +230,21 @@ describe("concurrency limits", () => {
       yield* source.list({})
     }).pipe(Effect.scoped))
 
+  it.effect("limits requests for metadata, which is large", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      node.answer = Effect.never
+      const running = yield* Effect.forkChild(
+        Effect.forEach([1, 2, 3, 4], () => source.get(ref), { concurrency: "unbounded" }),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(node.running, 2)
+      node.answer = Effect.succeed(empty)
+      assert.deepStrictEqual(yield* source.list({}), empty)
+      yield* Fiber.interrupt(running)
+    }).pipe(Effect.scoped))
+
   it.effect("limits downloads separately from requests and watches", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode({ maxRequests: 1, maxDownloads: 1, queueTimeout: "10 seconds" })

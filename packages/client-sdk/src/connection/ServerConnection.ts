@@ -12,7 +12,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse
 import { parseServerUrl } from "./parseServerUrl.ts"
 import { readToken } from "./readToken.ts"
 import type { RemoteOptions } from "./RemoteOptions.ts"
-import { type BodyReader, type ReadBody, streamBody } from "./responseBody.ts"
+import { type BodyReader, type ReadBody, streamBody, streamReader } from "./responseBody.ts"
 import { type ResponseLimits, toClientLimits } from "./responseLimits.ts"
 import { makeServerProblems, type ServerProblems } from "./responseProblems.ts"
 import { type FailedAttempt, isTransientStatus, parseRetryAfter, permanentFailure, retrySchedule } from "./retry.ts"
@@ -43,8 +43,8 @@ export interface ServerConnection {
     response: HttpClientResponse.HttpClientResponse,
     idleTimeout?: Duration.Input
   ) => Stream.Stream<Uint8Array, Problem>
-  /** A reader of the body of a response by `readBody`. */
-  readonly reader: (response: HttpClientResponse.HttpClientResponse, readBody: ReadBody) => BodyReader
+  /** Returns a reader of the body of a response. Undefined without `readBody`. */
+  readonly reader: ((response: HttpClientResponse.HttpClientResponse) => BodyReader) | undefined
   /** Longest time without data in a watch. */
   readonly watchIdleTimeout: Duration.Input
   /** Sends a request and decodes the JSON of the response, within the limits of its kind. */
@@ -146,7 +146,8 @@ const decodeJson = <A>(
 /** A connection over the `HttpClient` in the context. Dies with a `TypeError` if `options.url` is invalid. */
 export const makeServerConnection = Effect.fnUntraced(function*(
   options: RemoteOptions,
-  limits: ResponseLimits = toClientLimits(options.maxResponseBytes)
+  limits: ResponseLimits = toClientLimits(options.maxResponseBytes),
+  readBody?: ReadBody
 ) {
   const { base, name } = parseServerUrl(options.url)
   const problems = makeServerProblems(name)
@@ -156,6 +157,17 @@ export const makeServerConnection = Effect.fnUntraced(function*(
   const body: ServerConnection["body"] = (response, idleTimeout = defaultIdleTimeout) =>
     streamBody(response, idleTimeout, problems)
 
+  const reader: ServerConnection["reader"] = readBody && ((response) =>
+    readBody(response, {
+      idleMillis: Duration.toMillis(defaultIdleTimeout),
+      timedOut: problems.timedOut,
+      connectionLost: (cause) => problems.connectionLost(errorCode(cause) ?? "ended early")
+    }))
+
+  /** A body whose chunks are valid until the next one is pulled. */
+  const reusedChunks = (response: HttpClientResponse.HttpClientResponse) =>
+    reader === undefined ? body(response) : streamReader(reader(response))
+
   const send = yield* makeSend(options, base, problems, body, limits.problem)
 
   /** Lists and metadata can be large, so a node that is not trusted has few of them in memory. */
@@ -164,7 +176,7 @@ export const makeServerConnection = Effect.fnUntraced(function*(
   const json: ServerConnection["json"] = ({ kind, ...request }, schema) =>
     send({ ...request, headers: { ...request.headers, accept: "application/json" } }).pipe(
       Effect.flatMap((response) =>
-        readBoundedJson(body(response), limits[kind], response.headers["content-length"]).pipe(
+        readBoundedJson(reusedChunks(response), limits[kind], response.headers["content-length"]).pipe(
           Effect.catchTag("JsonRefused", (refused) => Effect.fail(toRefusedProblem(refused, problems))),
           Effect.flatMap((value) => decodeJson(value, schema, problems)),
           Effect.map((value) => [value, response.headers] as const),
@@ -178,12 +190,7 @@ export const makeServerConnection = Effect.fnUntraced(function*(
   return {
     send,
     body,
-    reader: (response, readBody) =>
-      readBody(response, {
-        idleMillis: Duration.toMillis(defaultIdleTimeout),
-        timedOut: problems.timedOut,
-        connectionLost: (cause) => problems.connectionLost(errorCode(cause) ?? "ended early")
-      }),
+    reader,
     watchIdleTimeout: options.watchIdleTimeout ?? defaultIdleTimeout,
     json,
     limits,

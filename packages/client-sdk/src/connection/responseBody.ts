@@ -1,6 +1,6 @@
 /** Reading the body of a response. */
 import type { Problem } from "@koredump/core"
-import { type Duration, Stream } from "effect"
+import { type Duration, Effect, Option, Stream } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import { type ServerProblems, toReason } from "./responseProblems.ts"
 
@@ -32,3 +32,16 @@ export const streamBody = (
     ),
     Stream.timeoutOrElse({ duration: idleTimeout, orElse: () => Stream.fail(timedOut()) })
   )
+
+const bufferBytes = 64 * 1024
+
+/** The body as a stream. Every chunk is in the same buffer, so it is valid only until the next one is pulled. */
+export const streamReader = (read: BodyReader): Stream.Stream<Uint8Array, Problem> =>
+  Stream.suspend(() => {
+    const into = new Uint8Array(bufferBytes)
+    return Stream.paginate(undefined, () =>
+      Effect.map(
+        Effect.tryPromise({ try: (signal) => read(into, signal), catch: (problem) => problem as Problem }),
+        (bytes) => bytes === 0 ? [[], Option.none()] : [[into.subarray(0, bytes)], Option.some(undefined)]
+      ))
+  })

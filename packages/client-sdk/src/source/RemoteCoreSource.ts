@@ -67,7 +67,7 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(
   readBody?: ReadBody,
   limits?: ResponseLimits
 ) {
-  const connection = yield* makeServerConnection(options, limits)
+  const connection = yield* makeServerConnection(options, limits, readBody)
 
   return CoreSource.of({
     list: Effect.fn("RemoteCoreSource.list")((query) =>
@@ -85,7 +85,7 @@ export const makeRemoteCoreSource = Effect.fnUntraced(function*(
         Effect.map(([metadata]) => metadata)
       )
     ),
-    open: openRemoteCore(connection, readBody),
+    open: openRemoteCore(connection),
     remove: Effect.fn("RemoteCoreSource.remove")((ref) =>
       corePath(ref, (params) => urls.cores.delete({ params })).pipe(
         Effect.flatMap((path) => connection.json({ kind: "empty", method: "DELETE", path }, Empty)),

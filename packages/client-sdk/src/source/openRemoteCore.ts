@@ -9,7 +9,7 @@ import {
 } from "@koredump/core"
 import { Effect, Option, Stream } from "effect"
 import type { HttpClientResponse } from "effect/http"
-import type { ReadBody } from "../connection/responseBody.ts"
+import type { BodyReader } from "../connection/responseBody.ts"
 import type { ServerConnection } from "../connection/ServerConnection.ts"
 import { corePath, urls } from "./urls.ts"
 
@@ -57,8 +57,8 @@ const exactLength =
 /** A smaller body is not worth a connection of its own, which `readBody` could read faster. */
 const minOwnConnection = 4 * 1024 * 1024
 
-/** Opens a stored core on the server. With `readBody` the file has a `reader` and `decompressedBlocks`. */
-export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody | undefined) =>
+/** Opens a stored core on the server. If the connection has a reader, the file has a `reader` and `decompressedBlocks`. */
+export const openRemoteCore = (connection: ServerConnection) =>
   Effect.fnUntraced(function*(ref: CoreRef): Effect.fn.Return<CoreFile, Problem> {
     const path = yield* corePath(ref, (params) => urls.cores.download({ params, query: {} }))
     // The response to a HEAD request has no body with a problem, so a failed HEAD is repeated as GET. The (empty) body is
@@ -102,19 +102,21 @@ export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody 
       )
     }
 
-    const reader = (readBody: ReadBody) => (range: ByteRange = { start: 0, end: info.size }) =>
-      range.start >= range.end
-        ? Effect.succeed(() => Promise.resolve(0))
-        : Effect.map(
-          request(range, range.end - range.start < minOwnConnection ? {} : { connection: "close" }),
-          (response) => connection.reader(response, readBody)
-        )
+    const reader =
+      (readBody: (response: Response) => BodyReader) => (range: ByteRange = { start: 0, end: info.size }) =>
+        range.start >= range.end
+          ? Effect.succeed(() => Promise.resolve(0))
+          : Effect.map(
+            request(range, range.end - range.start < minOwnConnection ? {} : { connection: "close" }),
+            readBody
+          )
 
     const requestDecompressed = connection.send({
       path: urls.cores.download({ params: ref, query: { decompress: "true" } }),
       headers: conditions
     })
 
+    const { reader: readBody } = connection
     return {
       ref,
       ...info,
@@ -127,10 +129,7 @@ export const openRemoteCore = (connection: ServerConnection, readBody: ReadBody 
       ),
       ...(readBody === undefined ? {} : {
         reader: reader(readBody),
-        decompressedBlocks: Effect.map(
-          requestDecompressed,
-          (response) => readBlocks(connection.reader(response, readBody))
-        )
+        decompressedBlocks: Effect.map(requestDecompressed, (response) => readBlocks(readBody(response)))
       })
     }
   })

@@ -21,8 +21,8 @@ const line = (core: string) => `{"type":"ADDED","object":${core}}\n`
 describe("a watch of a node", () => {
   it.effect.each<[string, string, string]>([
     ["nested too deeply", line("{\"a\":".repeat(1000)), "nesting deeper than 64 levels"],
-    ["of too many values", line(`{"a":[${"[],".repeat(100_000)}[]]}`), "more than 4096 values"],
-    ["of too many fields", line(`{${"\"a\":1,".repeat(100_000)}"a":1}`), "more than 4096 values"],
+    ["of too many values", line(`{"a":[${"[],".repeat(100_000)}[]]}`), "more than 1024 values"],
+    ["of too many fields", line(`{${"\"a\":1,".repeat(100_000)}"a":1}`), "more than 1024 values"],
     ["that is too long", line(`"${"x".repeat(1024 * 1024)}"`), "more than 1048576 bytes"],
     ["that never ends", "x".repeat(1024 * 1024 + 1), "more than 1048576 bytes"],
     ["that is cut", "{\"type\":", "invalid JSON"]

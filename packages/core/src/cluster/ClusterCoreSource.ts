@@ -30,7 +30,7 @@ export interface ClusterCoreSourceOptions {
   readonly maxChanges?: number
   /** Maximum number of cores of one node. Default: 10,000. */
   readonly maxCoresPerNode?: number
-  /** Maximum size of the summaries of one node's cores, bytes of JSON. Default: an eighth of `maxIndexBytes`, at most 64 MiB. */
+  /** Maximum size of the summaries of one node's cores, bytes of JSON. Default: an eighth of `maxIndexBytes`, at most 16 MiB. */
   readonly maxBytesPerNode?: number
   /** Changes per second that one node can send. A burst can have `maxCoresPerNode` changes. Default: 100. */
   readonly maxChangesPerSecond?: number
@@ -48,7 +48,7 @@ const toIndexBytes = ({ maxIndexBytes }: ClusterCoreSourceOptions) => maxIndexBy
 
 const toNodeLimits = (options: ClusterCoreSourceOptions) => ({
   maxCores: options.maxCoresPerNode ?? 10_000,
-  maxBytes: options.maxBytesPerNode ?? Math.min(64 * 1024 * 1024, toIndexBytes(options) / 8),
+  maxBytes: options.maxBytesPerNode ?? Math.min(16 * 1024 * 1024, toIndexBytes(options) / 8),
   maxCoreBytes,
   maxNamespaces
 })

@@ -12,11 +12,13 @@ export interface JsonLimits {
    * plus one, so an empty array counts twice.
    */
   readonly maxElements: number
+  /** Values in the outermost array or object. Default: `maxElements` */
+  readonly maxFields?: number
 }
 
 /** Why JSON is refused. The message is the end of a sentence: `more than 65536 bytes`. */
 export class JsonRefused extends Data.TaggedError("JsonRefused")<{
-  readonly reason: "bytes" | "depth" | "elements" | "syntax"
+  readonly reason: "bytes" | "depth" | "elements" | "fields" | "syntax"
   readonly message: string
   /** The beginning of a text that is not JSON. */
   readonly excerpt?: string
@@ -26,10 +28,13 @@ const excerptBytes = 1024
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-const messages: Readonly<Record<"bytes" | "depth" | "elements", (limits: JsonLimits) => string>> = {
+type Exceeded = Exclude<JsonRefused["reason"], "syntax">
+
+const messages: Readonly<Record<Exceeded, (limits: JsonLimits) => string>> = {
   bytes: ({ maxBytes }) => `more than ${maxBytes} bytes`,
   depth: ({ maxDepth }) => `nesting deeper than ${maxDepth} levels`,
-  elements: ({ maxElements }) => `more than ${maxElements} values`
+  elements: ({ maxElements }) => `more than ${maxElements} values`,
+  fields: ({ maxElements, maxFields = maxElements }) => `more than ${maxFields} fields`
 }
 
 /**
@@ -41,6 +46,7 @@ class JsonScanner {
   #bytes = 0
   #depth = 0
   #elements = 1
+  #fields = 1
   #isInString = false
   #isEscaped = false
 
@@ -58,8 +64,8 @@ class JsonScanner {
   }
 
   // Local variables: this loop runs for every byte that other machines send.
-  #scan(chunk: Uint8Array): "depth" | "elements" | undefined {
-    const { maxDepth, maxElements } = this.#limits
+  #scan(chunk: Uint8Array): Exceeded | undefined {
+    const { maxDepth, maxElements, maxFields = maxElements } = this.#limits
     let depth = this.#depth
     let elements = this.#elements
     let isInString = this.#isInString
@@ -74,6 +80,7 @@ class JsonScanner {
         isInString = true
       } else if (byte === 0x2c /* , */) {
         if (++elements > maxElements) return "elements"
+        if (depth === 1 && ++this.#fields > maxFields) return "fields"
       } else if (byte === 0x5b /* [ */ || byte === 0x7b /* { */) {
         if (++depth > maxDepth) return "depth"
         if (++elements > maxElements) return "elements"
@@ -117,6 +124,11 @@ export const parseBoundedJson = (
   return refused === undefined ? parseScanned(bytes) : Result.fail(refused)
 }
 
+/** Frees the memory of bytes that are no longer needed, before the garbage collector does. */
+const free = ({ buffer }: Uint8Array): void => {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
+}
+
 /**
  * Collects bytes in one array that grows. A list of chunks would take a hundred times the size of a body that comes byte
  * by byte.
@@ -134,18 +146,20 @@ class ByteCollector {
     if (size > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(size, 2 * this.#bytes.length))
       larger.set(this.#bytes.subarray(0, this.#size))
+      free(this.#bytes)
       this.#bytes = larger
     }
     this.#bytes.set(chunk, this.#size)
     this.#size = size
   }
 
-  /** Returns all bytes and forgets them. */
-  take(): Uint8Array {
-    const bytes = this.#bytes.subarray(0, this.#size)
+  /** Returns what `read` makes of all bytes, and frees them. */
+  take<A>(read: (bytes: Uint8Array) => A): A {
+    const result = read(this.#bytes.subarray(0, this.#size))
+    free(this.#bytes)
     this.#bytes = new Uint8Array(0)
     this.#size = 0
-    return bytes
+    return result
   }
 }
 
@@ -175,7 +189,7 @@ export const readBoundedJson = <E, R>(
     })
     const isLarge = collected.size > largeBytes
     if (isLarge) yield* Effect.yieldNow
-    const value = yield* Effect.fromResult(parseScanned(collected.take()))
+    const value = yield* Effect.fromResult(collected.take(parseScanned))
     if (isLarge) yield* Effect.yieldNow
     return value
   })
@@ -204,7 +218,8 @@ class LineParser {
       const end = chunk.indexOf(newline, start)
       const part = chunk.subarray(start, end === -1 ? chunk.length : end)
       if (this.#pending.size + part.length > this.#limits.maxBytes) {
-        lines.push(this.#refuse(new JsonRefused({ reason: "bytes", message: messages.bytes(this.#limits) })))
+        this.#isRefused = true
+        lines.push(Result.fail(new JsonRefused({ reason: "bytes", message: messages.bytes(this.#limits) })))
       } else if (end === -1) {
         if (part.length > 0) this.#pending.add(part)
         break
@@ -222,17 +237,16 @@ class LineParser {
   }
 
   #parse(part: Uint8Array): ReadonlyArray<Line> {
-    if (this.#pending.size > 0) this.#pending.add(part)
-    const line = this.#pending.size > 0 ? this.#pending.take() : part
-    if (line.length === 0 || (line.length === 1 && line[0] === carriageReturn)) return []
-    const parsed = parseBoundedJson(line, this.#limits)
-    return [Result.isFailure(parsed) ? this.#refuse(parsed.failure) : parsed]
+    if (this.#pending.size === 0) return this.#parseLine(part)
+    this.#pending.add(part)
+    return this.#pending.take((line) => this.#parseLine(line))
   }
 
-  #refuse(refused: JsonRefused): Line {
-    this.#isRefused = true
-    this.#pending.take()
-    return Result.fail(refused)
+  #parseLine(line: Uint8Array): ReadonlyArray<Line> {
+    if (line.length === 0 || (line.length === 1 && line[0] === carriageReturn)) return []
+    const parsed = parseBoundedJson(line, this.#limits)
+    this.#isRefused = Result.isFailure(parsed)
+    return [parsed]
   }
 }
 

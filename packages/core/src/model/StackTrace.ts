@@ -42,8 +42,8 @@ const hexNumber = /^0x[0-9a-f]+$/
 // the symbol table of the crashed program.
 const maxThreads = 1024
 const maxFrames = 1024
-/** In all threads. Twice as many as systemd-coredump writes, which is 64 threads with 64 frames each. */
-const maxAllFrames = 8192
+/** In all threads: as many as systemd-coredump writes, which is at most 64 frames of each of 64 threads. */
+const maxAllFrames = 4096
 const maxLine = 4096
 
 const dropUnknown = (text: string | undefined) => text === undefined || text === "n/a" || text === "" ? undefined : text

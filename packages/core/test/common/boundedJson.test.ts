@@ -86,11 +86,20 @@ describe("parseBoundedJson", () => {
     assert.strictEqual(reason("\"€€\"", { maxBytes: 8 }), undefined)
   })
 
+  it("limits the values in the outermost array or object", () => {
+    const inner = `[${"1,".repeat(50)}1]`
+    assert.strictEqual(reason(`{"a":1,"b":${inner},"c":3}`, { maxFields: 3 }), undefined)
+    assert.strictEqual(reason(`{"a":1,"b":${inner},"c":3}`, { maxFields: 2 }), "fields")
+    assert.strictEqual(reason("[1,2,3]", { maxFields: 2 }), "fields")
+  })
+
   it("says which limit is exceeded", () => {
     assert.strictEqual(message("x".repeat(1024 * 1024 + 1)), "more than 1048576 bytes")
     assert.strictEqual(message("[".repeat(17)), "nesting deeper than 16 levels")
     assert.strictEqual(message(",".repeat(1000)), "more than 1000 values")
     assert.strictEqual(message("nonsense"), "invalid JSON")
+    const fields = Result.getOrThrow(Result.flip(parse("[1,2]", { maxFields: 1 })))
+    assert.strictEqual(fields.message, "more than 1 fields")
   })
 })
 

@@ -122,7 +122,7 @@ describe("parseStackTrace", () => {
     assert.strictEqual(stack?.threads.length, 1024)
     const thread = `Stack trace of thread 1:\n${"#0  0x1 f (m + 0x1)\n".repeat(500)}`
     const many = parseStackTrace(thread.repeat(20))
-    assert.strictEqual(many?.threads.flatMap(({ frames }) => frames).length, 8192)
+    assert.strictEqual(many?.threads.flatMap(({ frames }) => frames).length, 4096)
     assert.strictEqual(many?.threads.length, 20)
   })
 })
