@@ -251,11 +251,13 @@ class LineParser {
 }
 
 /** Parses lines of JSON, each within limits. Ignores empty lines, and everything after a line that is refused. */
-export const parseJsonLines = (
-  limits: JsonLimits
-): <E, R>(body: Stream.Stream<Uint8Array, E, R>) => Stream.Stream<Line, E, R> =>
-  Stream.mapAccumArray(
-    () => new LineParser(limits),
-    (parser, chunks) => [parser, chunks.flatMap((chunk) => parser.push(chunk))],
-    { onHalt: (parser) => parser.end() }
-  )
+export const parseJsonLines =
+  (limits: JsonLimits) => <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Line, E, R> =>
+    Stream.suspend(() => {
+      const parser = new LineParser(limits)
+      return body.pipe(
+        Stream.mapAccumArray(() => parser, (_, chunks) => [parser, chunks.flatMap((chunk) => parser.push(chunk))]),
+        // Not `onHalt`, which is also called when the body fails.
+        Stream.concat(Stream.suspend(() => Stream.fromIterable(parser.end())))
+      )
+    })

@@ -186,6 +186,12 @@ describe("parseJsonLines", () => {
       }
     }))
 
+  it.effect("fails like the body, also within a line", () =>
+    Effect.gen(function*() {
+      const body = Stream.concat(inPieces("1\n[2,", 100), Stream.fail("lost"))
+      assert.strictEqual(yield* Effect.flip(Stream.runDrain(parseJsonLines(limits)(body))), "lost")
+    }))
+
   it.effect("refuses a line that never ends, without keeping more than the limit", () =>
     Effect.gen(function*() {
       const { body, state } = makeEndless("\"".padEnd(1024, "x"))

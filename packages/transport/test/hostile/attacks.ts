@@ -120,7 +120,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   },
   "metadata with huge numbers": {
     route: "metadata",
-    answer: (response) => send(response, repeat(`${coreStart}"x":[1`, `,1e999999,${"9".repeat(400)}`, "]}", 7 * MiB))
+    answer: (response) => send(response, repeat(`${coreStart}"x":[1`, `,1e999999,${"9".repeat(900)}`, "]}", 7 * MiB))
   },
   "metadata of the wrong type": {
     route: "metadata",
@@ -180,9 +180,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
     route: "watch",
     answer: (response) => sendLines(response, forever(" "))
   },
-  "a watch with a core nested a million deep": {
+  "a watch with a core nested half a million deep": {
     route: "watch",
-    answer: (response) => sendLines(response, [`{"type":"ADDED","object":${"[".repeat(MiB)}\n`])
+    answer: (response) => sendLines(response, [`{"type":"ADDED","object":${"[".repeat(MiB / 2)}\n`])
   },
   "a watch of bookmarks without end": {
     route: "watch",

@@ -12,8 +12,9 @@ import { type Attack, attacks, makeHostileNode } from "./attacks.ts"
 import type { Cost } from "./clusterProcess.ts"
 
 /** What a node has cost the cluster server. */
-export interface AttackCost extends Cost {
+export interface AttackCost {
   readonly name: string
+  readonly cost: Cost
 }
 
 /** The limits for one hostile node. */
@@ -46,15 +47,17 @@ export const measureAttacks = async (
     server.close()
   }
   const costs = output.trim().split("\n").map((line) => JSON.parse(line) as Cost)
-  return ["a good node", ...names].map((name, i) => ({ name, ...costs[i]! }))
+  return ["a good node", ...names].map((name, i) => ({ name, cost: costs[i]! }))
 }
 
-const isOverLimit = ({ peakMiB, turnMillis }: AttackCost) => turnMillis > limits.turnMillis || peakMiB > limits.peakMiB
+/** Whether a node has cost too much. */
+export const isOverLimit = ({ cost: { peakMiB, turnMillis } }: AttackCost): boolean =>
+  turnMillis > limits.turnMillis || peakMiB > limits.peakMiB
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [seconds = "5", ...names] = process.argv.slice(2)
   const costs = await measureAttacks(Number(seconds), names.length === 0 ? undefined : names)
-  for (const { answered, delayMillis, name, peakMiB, turnMillis } of costs) {
+  for (const { cost: { answered, delayMillis, peakMiB, turnMillis }, name } of costs) {
     process.stdout.write(
       `${name}: longest turn ${turnMillis} ms of CPU, ${peakMiB} MiB; longest delay ${delayMillis} ms; ` +
         `metadata received ${answered} times\n`
