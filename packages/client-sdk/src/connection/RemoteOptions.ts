@@ -31,6 +31,9 @@ export interface RemoteOptions {
   readonly idleTimeout?: Duration.Input
   /** Longest time without data in a watch, which has heartbeats. Default: `idleTimeout` */
   readonly watchIdleTimeout?: Duration.Input
-  /** Largest response that is held in memory: everything but downloads and watches. Default: 256 MiB */
+  /**
+   * Largest response that is held in memory: everything but downloads and watches. The metadata of a core has at most
+   * 8 MiB. Default: 256 MiB
+   */
   readonly maxResponseBytes?: number
 }

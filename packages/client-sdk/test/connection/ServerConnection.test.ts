@@ -141,6 +141,31 @@ describe("responses", () => {
       assert.isBelow(sent, 1024 * 1024)
     }))
 
+  it.effect("waits ten seconds for an error that comes byte by byte", () =>
+    Effect.gen(function*() {
+      const slow = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) })
+      const { get } = yield* connect(() => Effect.succeed(new Response(slow, { status: 404 })))
+      const fiber = yield* Effect.forkChild(Effect.flip(get))
+      let seconds = 0
+      while (fiber.pollUnsafe() === undefined) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* TestClock.adjust("1 second")
+        seconds += 1
+      }
+      assert.strictEqual((yield* Fiber.join(fiber)).message, "http://x.test returned status 404.")
+      assert.isBelow(seconds, 20)
+    }))
+
+  it.effect("refuses what is announced as too long, and what is nested too deeply", () =>
+    Effect.gen(function*() {
+      const announced = yield* connect(() =>
+        Effect.succeed(new Response("[]", { headers: { "content-length": "1000000000" } }))
+      )
+      assert.match((yield* Effect.flip(announced.get)).message, /sent a response with more than 268435456 bytes/)
+      const deep = yield* connect(() => Effect.succeed(new Response("[".repeat(100_000))))
+      assert.match((yield* Effect.flip(deep.get)).message, /sent a response with nesting deeper than 64 levels/)
+    }))
+
   it.effect.each<[number, Response, string]>([
     [304, new Response(null, { status: 304 }), "returned the unexpected status 304. Check the URL."],
     [

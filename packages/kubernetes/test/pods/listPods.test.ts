@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { listPods } from "../../src/pods/listPods.ts"
 import { fakeApi, page } from "../support/api.ts"
 
@@ -12,7 +12,7 @@ it.effect("does not follow a list without end", () =>
         return Effect.succeed(page([], "10", "more"))
       }
     })
-    const failure = yield* Effect.flip(listPods(api, "/api/v1/pods", {}, () => Effect.succeed(Option.none())))
+    const failure = yield* Effect.flip(listPods(api, "/api/v1/pods", {}, () => Effect.succeedNone))
     assert.strictEqual(failure.message, "The Kubernetes API returned a list of pods with more than 2000 pages.")
     assert.strictEqual(requests, 2000)
   }))
