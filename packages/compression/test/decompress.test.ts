@@ -199,10 +199,14 @@ describe("readDecompressed", () => {
     }))
 })
 
+/** A zstd frame with one stored block, without content size and checksum. */
+const makeZstdFrame = (windowLog: number) =>
+  Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3, 9, 0, 0, 120])
+
 it.live("rejects zstd windows of more than 8 MiB", () =>
   Effect.gen(function*() {
-    // A frame with one stored block, without content size and checksum.
-    const frame = (windowLog: number) => Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3, 9, 0, 0, 120])
-    assert.strictEqual((yield* run("zstd", frame(23))).toString(), "x")
-    for (const windowLog of [24, 27, 31, 41]) yield* fails("zstd", frame(windowLog), `a window of 2^${windowLog}`)
+    assert.strictEqual((yield* run("zstd", makeZstdFrame(23))).toString(), "x")
+    for (const windowLog of [24, 27, 31, 41]) {
+      yield* fails("zstd", makeZstdFrame(windowLog), `a window of 2^${windowLog}`)
+    }
   }))

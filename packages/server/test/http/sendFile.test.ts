@@ -19,6 +19,11 @@ import {
 const findAnnotations = (served: Served, path: string) =>
   served.log.map((entry) => entry["annotations"] as Record<string, unknown>).find((line) => line["path"] === path)
 
+const readOnly = (blocks: ReadonlyArray<string>): ReadBlock => {
+  const rest = blocks.map(bytes)
+  return () => Promise.resolve(rest.shift())
+}
+
 describe("downloads over a socket", () => {
   it.live("sends whole files and ranges on one connection", () =>
     Effect.gen(function*() {
@@ -128,12 +133,8 @@ describe("downloads over a socket", () => {
 
   it.live("sends decompressed blocks, and an error response if there is not even one", () =>
     Effect.gen(function*() {
-      const decompressed = (blocks: ReadonlyArray<string>): ReadBlock => {
-        const rest = blocks.map(bytes)
-        return () => Promise.resolve(rest.shift())
-      }
       const served = yield* serve({
-        file: () => ({ decompressedBlocks: Effect.sync(() => decompressed(["the ", "core"])) })
+        file: () => ({ decompressedBlocks: Effect.sync(() => readOnly(["the ", "core"])) })
       })
       const response = yield* call(downloadUrl(served, "?decompress=true"))
       assert.isUndefined(response.headers["content-length"])
