@@ -67,8 +67,6 @@ const decodeBlock = (src: Uint8Array, out: Uint8Array, start: number, floor: num
 
 /** Bytes that a match can refer back to. */
 const WINDOW = 65536
-/** Smallest size of a piece of output, except at the end of a frame. Large pieces cost less in all that follows. */
-const PIECE = 1024 * 1024
 
 interface Frame {
   readonly blockMax: number
@@ -90,13 +88,13 @@ interface Frame {
 const takePiece = (frame: Frame): Uint8Array => {
   const { end, from, out } = frame
   const history = frame.linked ? out.subarray(Math.max(0, end - WINDOW), end) : new Uint8Array()
-  frame.out = makeOutput(frame.blockMax)
+  frame.out = makeOutput(out.length - WINDOW)
   frame.out.set(history)
   frame.from = frame.end = history.length
   return out.subarray(from, end)
 }
 
-const makeOutput = (blockMax: number): Uint8Array => Buffer.allocUnsafeSlow(WINDOW + Math.max(blockMax, PIECE))
+const makeOutput = (size: number): Uint8Array => Buffer.allocUnsafeSlow(WINDOW + size)
 
 /**
  * Decodes the LZ4 frame format (v1.6.4): linked and independent blocks, all checksums, concatenated and skippable frames,
@@ -108,6 +106,13 @@ export class Lz4Codec implements Codec {
   #frames = 0
   /** Bytes of a skippable frame that are still to be skipped. */
   #skip = 0
+
+  readonly #pieceSize: number
+
+  /** A piece of output has this size or that of a block, whichever is larger, except at the end of a frame. */
+  constructor(pieceSize: number) {
+    this.#pieceSize = pieceSize
+  }
 
   feed(chunk: Uint8Array): void {
     this.#input.push(chunk)
@@ -208,7 +213,7 @@ export class Lz4Codec implements Codec {
       blockChecksum: (flags & 0x10) !== 0,
       content: (flags & 4) === 0 ? undefined : new XxHash32(),
       size: hasSize ? new DataView(header.buffer, header.byteOffset, header.length).getBigUint64(6, true) : undefined,
-      out: makeOutput(blockMax),
+      out: makeOutput(Math.max(blockMax, this.#pieceSize)),
       from: 0,
       end: 0,
       written: 0n

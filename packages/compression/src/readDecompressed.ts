@@ -1,4 +1,4 @@
-import { type Compression, type ReadBlock, readBlocks } from "@koredump/core"
+import { blockSize, type Compression, type ReadBlock, readBlocks } from "@koredump/core"
 import type { Duplex } from "node:stream"
 import { decompressor } from "./decompressor.ts"
 import { TruncatedError } from "./errors.ts"
@@ -81,7 +81,7 @@ const readStream = (stream: Duplex, readFile: ReadFile): DecompressedBlocks => {
  * like {@link decompress} fails.
  */
 export const readDecompressed = (compression: Compression, readFile: ReadFile): DecompressedBlocks => {
-  if (compression !== "none") return readStream(decompressor(compression), readFile)
+  if (compression !== "none") return readStream(decompressor(compression, blockSize), readFile)
   let position = 0
   const read = readBlocks(async (into) => {
     const bytes = await readFile(into, position)
