@@ -2,7 +2,7 @@
 import { createRequire } from "node:module"
 import { resolve } from "node:path"
 import { Script } from "node:vm"
-import { limitYoungGeneration } from "../src/limitYoungGeneration.ts"
+import { limitYoungGeneration } from "../src/nodejsSettings.ts"
 
 /** Text around a bundle that makes it a function of the variables that CommonJS modules have. */
 export const wrapper = { head: "(function(require, __filename, module, exports) {", foot: "})" } as const

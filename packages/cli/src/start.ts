@@ -1,7 +1,6 @@
 import { checkNodejsVersion } from "./checkNodejsVersion.ts"
 import type { RunOptions } from "./cli.ts"
-import { enableCodeCache } from "./enableCodeCache.ts"
-import { limitYoungGeneration } from "./limitYoungGeneration.ts"
+import { enableCodeCache, limitYoungGeneration } from "./nodejsSettings.ts"
 
 /** Checks Node.js and configures V8, then loads and runs the program. */
 export const start = async (options: RunOptions = {}): Promise<void> => {
