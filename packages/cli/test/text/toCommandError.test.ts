@@ -10,7 +10,10 @@ import {
   NotReady,
   type Problem,
   RouteNotFound,
+  ServerBusy,
   TooManyDownloads,
+  TooManyRequests,
+  TooManyWatches,
   Unauthorized
 } from "@koredump/core"
 import { toCommandError } from "../../src/text/toCommandError.ts"
@@ -39,6 +42,8 @@ describe("toCommandError", () => {
     ],
     [new CoreNotStored({ id: "core.x", detail: "the file is gone" }), 4, /: core\.x\. The file is gone\.$/],
     [new RouteNotFound({}), 1, /^The server does not support this request \(404\)\./],
+    [new ServerBusy({ detail: "The server has no memory left." }), 1, /^The server has no memory left\.$/],
+    [new TooManyRequests({}), 1, /^Too many requests\.$/],
     [new InternalError({}), 1, /^Internal error\.$/],
     [new NodeTimeout({ node: "n" }), 1, /^Upstream request timed out\.$/],
     [new NodeFailed({ detail: "gone \u001b[31m\u202eevil" }), 1, /^Gone \\x1b\[31m\\u202eevil\.$/]
@@ -83,6 +88,8 @@ describe("toCommandError", () => {
     const { exitCode, hint } = toCommandError(new NotReady({ detail: "Not ready." }))
     assert.strictEqual(exitCode, 1)
     assert.match(hint ?? "", /^Try again in a minute\. If the error persists, check the server's log\.$/)
-    assert.strictEqual(toCommandError(new TooManyDownloads({})).hint, "Try again later.")
+    for (const problem of [TooManyDownloads, TooManyRequests, TooManyWatches, ServerBusy]) {
+      assert.strictEqual(toCommandError(new problem({})).hint, "Try again later.")
+    }
   })
 })
