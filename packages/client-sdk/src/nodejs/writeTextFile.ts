@@ -8,7 +8,7 @@ import { notRegularCodes, openRegularFile, publishFile, tryFile, tryFileUnless }
 /** A larger file is another one. */
 const maxExistingBytes = 64 * 1024 * 1024
 
-/** Reads an existing file. Returns `undefined` if there is none. Fails with `FileExists` if it is no regular file. */
+/** Reads an existing file. Returns `undefined` if there is none. Fails with `FileExists` if it is something else than a file. */
 const readExisting = Effect.fnUntraced(
   function*(path: string): Effect.fn.Return<string | undefined, DownloadError> {
     const stat = yield* tryFileUnless(path, ["ENOENT"], () => lstat(path))
