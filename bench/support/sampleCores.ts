@@ -64,9 +64,14 @@ const encodeField = (name: string, value: Buffer): Buffer => {
 
 /**
  * Creates a persistent journal with an entry for each core. All are copies of a real entry from `e2e/host`, with other names,
- * numbers and times. `systemd-journal-remote` writes them, because it keeps trusted fields.
+ * numbers and times, and with the fields that `more` adds or replaces. `systemd-journal-remote` writes them, because it
+ * keeps trusted fields.
  */
-export const makeJournal = (root: string, count: number): void => {
+export const makeJournal = (
+  root: string,
+  count: number,
+  more: (n: number) => Readonly<Record<string, string>> = () => ({})
+): void => {
   const fixture = join(import.meta.dirname, "../../packages/node-source/test/fixtures/journal.export")
   const template = parseExport(readFileSync(fixture)).find((fields) =>
     fields.some(([name, value]) => name === "COREDUMP_FILENAME" && value.includes("core.deep."))
@@ -86,16 +91,15 @@ export const makeJournal = (root: string, count: number): void => {
       _MACHINE_ID: machineId,
       COREDUMP_PID: pid,
       COREDUMP_TIMESTAMP: `${firstSecond + n}000000`,
-      COREDUMP_FILENAME: `/var/lib/systemd/coredump/${coreName(n)}`
+      COREDUMP_FILENAME: `/var/lib/systemd/coredump/${coreName(n)}`,
+      ...more(n)
     }
-    const fields = template.filter(([name]) => name !== "__CURSOR").map(([name, value]) =>
-      encodeField(
-        name,
-        name in changed
-          ? Buffer.from(changed[name]!)
-          : Buffer.from(value.toString("latin1").replaceAll(oldPid, pid), "latin1")
+    const fields = [
+      ...Object.entries(changed).map(([name, text]) => encodeField(name, Buffer.from(text))),
+      ...template.filter(([name]) => name !== "__CURSOR" && !(name in changed)).map(([name, value]) =>
+        encodeField(name, Buffer.from(value.toString("latin1").replaceAll(oldPid, pid), "latin1"))
       )
-    )
+    ]
     writeSync(fd, Buffer.concat([...fields, Buffer.from("\n")]))
   }
   closeSync(fd)

@@ -24,7 +24,7 @@ export interface StartedServer extends Server, AsyncDisposable {
   readonly stop: (signal?: "SIGTERM" | "SIGKILL") => Promise<number | string>
 }
 
-const addressPattern = /(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)/
+const addressPattern = /https?:\/\/(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)/
 
 // Root without capabilities, like the pods of the DaemonSet.
 const withoutCapabilities = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
@@ -64,22 +64,24 @@ const waitForExit = async (child: ChildProcess): Promise<number | string> => {
  * without capabilities.
  */
 export const startServer = async (
-  mode: "local" | "node",
+  mode: "local" | "node" | "cluster",
   args: ReadonlyArray<string> = [],
   options: {
     readonly port?: number
     readonly token?: string
     readonly tokenFile?: string
     readonly stripped?: boolean
+    /** A command that runs the server, with the server's command line as its last arguments. */
+    readonly wrapper?: ReadonlyArray<string>
   } = {}
 ): Promise<StartedServer> => {
   const command = [process.execPath, main, mode, "--listen", `127.0.0.1:${options.port ?? 0}`, "--log-format", "json"]
-  if (mode === "node") command.push("--ops-listen", "127.0.0.1:0", "--insecure-http")
+  if (mode !== "local") command.push("--ops-listen", "127.0.0.1:0", "--insecure-http")
   if (options.tokenFile !== undefined) command.push("--auth", "token-file", "--token-file", options.tokenFile)
   command.push(...args)
   // Stop the server even if the test run is killed.
   const privileges = options.stripped ?? mode === "node" ? withoutCapabilities : []
-  command.unshift("setpriv", "--pdeathsig=KILL", ...privileges, "--")
+  command.unshift(...options.wrapper ?? [], "setpriv", "--pdeathsig=KILL", ...privileges, "--")
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
   const log: Array<string> = []
   const stop = async (signal: "SIGTERM" | "SIGKILL" = "SIGTERM") => {
@@ -103,13 +105,13 @@ export const startServer = async (
   )
   ended.catch(() => {})
   try {
-    const port = Number(addressPattern.exec(await Promise.race([first, ended, timeout("no log")]))?.[1])
-    if (Number.isNaN(port)) throw new Error(`no address in the first log line: ${log[0]}`)
-    const server = { url: `http://127.0.0.1:${port}`, token: options.token }
+    const [url, port] = addressPattern.exec(await Promise.race([first, ended, timeout("no log")])) ?? []
+    if (url === undefined) throw new Error(`no address in the first log line: ${log[0]}`)
+    const server = { url, token: options.token }
     await Promise.race([ready(server), ended])
     return {
       ...server,
-      port,
+      port: Number(port),
       pid: child.pid!,
       log,
       stop,
