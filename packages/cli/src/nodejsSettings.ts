@@ -1,5 +1,5 @@
 /** Settings of Node.js and V8. The entry files load this first, so it must not use syntax that old versions lack. */
-import { lstatSync, mkdirSync, realpathSync } from "node:fs"
+import { existsSync, lstatSync, mkdirSync, realpathSync } from "node:fs"
 import module from "node:module"
 import { homedir } from "node:os"
 import { join } from "node:path"
@@ -34,7 +34,8 @@ export const enableCodeCache = (): void => {
     const caches = join(home, ".cache")
     const directory = join(caches, "koredumpctl")
     if (!isOwnDirectory(home)) return
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    // Not `recursive`: that never ends below /proc, where directories cannot be created.
+    for (const path of [caches, directory]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
     // A namespace import would not load on a Node.js without this function, which gets an error message instead.
     if (isOwnDirectory(caches) && isOwnDirectory(directory)) module.enableCompileCache(directory)
   } catch {
