@@ -97,7 +97,7 @@ Problems:
     [
       "names with hidden characters",
       deploy([pod("a\u001b[2J", { why: "\u001b[2J", chart: "\u001b[2J" })], []),
-      /chart \\x1b\[2J\)[^]*pod a\\x1b\[2J: not ready: \\x1b\[2J\.\n.*a\\x1b\[2J$/
+      /chart \\x1b\[2J\)[^]*pod a\\x1b\[2J: not ready: \\x1b\[2J\.$/
     ],
     [
       "many pods",
