@@ -1,13 +1,15 @@
 import {
   type CoreFile,
   CoreSource,
+  CurrentPrincipal,
   exponentialBackoff,
+  FairQueue,
   NodeFailed,
   NodeTimeout,
   type Problem,
   TooManyDownloads
 } from "@koredump/core"
-import { Duration, Effect, Exit, Option, Scope, Semaphore, Stream } from "effect"
+import { Duration, Effect, Exit, Option, Scope, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 
 /** Limits for each node. */
@@ -48,8 +50,23 @@ const formatWait = (error: CircuitBreaker.CircuitBreakerError): string =>
     ? `in ${Math.max(1, Math.ceil(Duration.toSeconds(error.reason.retryAfter)))} s`
     : "running"
 
+/** The caller of the request that is being answered. Requests without one, such as those for the status, count together. */
+const callerKey = Effect.map(
+  Effect.serviceOption(CurrentPrincipal),
+  Option.match({ onNone: () => "", onSome: ({ username }) => `user ${username}` })
+)
+
+const takeSlot = (queue: FairQueue) =>
+  Effect.flatMap(
+    callerKey,
+    (caller) =>
+      Effect.acquireRelease(queue.acquire(caller), (release) => Effect.sync(release), {
+        interruptible: true
+      })
+  )
+
 /**
- * Limits the concurrent requests and downloads of a node. After some failures in a row, requests fail immediately for
+ * Limits the concurrent requests and downloads of a node, fairly for each caller. After some failures in a row, requests fail immediately for
  * a while: callers do not wait for a node that is down, and the node is not overloaded when it recovers.
  *
  * `node` is the node's name, and `key` identifies its circuit.
@@ -61,15 +78,18 @@ export const withNodeLimits = (
   key: string,
   limits: NodeConnectionLimits
 ): CoreSource["Service"] => {
-  const requests = Semaphore.makeUnsafe(limits.maxRequests ?? 8)
-  const metadata = Semaphore.makeUnsafe(maxMetadataRequests)
-  const downloads = Semaphore.makeUnsafe(limits.maxDownloads ?? 16)
+  const maxDownloads = limits.maxDownloads ?? 16
+  const requests = new FairQueue({ capacity: limits.maxRequests ?? 8 })
+  const metadata = new FairQueue({ capacity: maxMetadataRequests })
+  // Downloads can be long, so it is not enough that waiting callers get their turn.
+  const downloads = new FairQueue({ capacity: maxDownloads, capacityPerKey: Math.ceil(maxDownloads / 2) })
   const queueTimeout = limits.queueTimeout ?? "10 seconds"
   let circuitCount = 0
 
-  const takeSlots = (semaphores: ReadonlyArray<Semaphore.Semaphore>, queueFull: () => Problem) =>
-    Effect.forEach(semaphores, (semaphore) => Semaphore.takeScoped(semaphore, 1), { discard: true }).pipe(
-      Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(queueFull()) })
+  const takeSlots = (queues: ReadonlyArray<FairQueue>, queueFull: () => Problem) =>
+    Effect.forEach(queues, takeSlot, { discard: true }).pipe(
+      Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(queueFull()) }),
+      Effect.catchTag("QueueFull", () => Effect.fail(queueFull()))
     )
   const tooMany = (what: string) => `Timed out: node ${node} has too many concurrent ${what}.`
   const queueFull = () => new NodeTimeout({ node, detail: tooMany("requests") })

@@ -5,6 +5,7 @@ import {
   CoreNotFound,
   type CoreSource,
   CoreUnreadable,
+  CurrentPrincipal,
   InternalError,
   NodeFailed,
   NodeTimeout,
@@ -185,7 +186,7 @@ describe("concurrency limits", () => {
       yield* Fiber.interrupt(running[1]!)
     }).pipe(Effect.scoped))
 
-  it.effect("allows 8 requests and 16 downloads by default", () =>
+  it.effect("allows 8 requests and 16 downloads by default, of which one caller can have 8", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = Effect.never
@@ -197,9 +198,38 @@ describe("concurrency limits", () => {
       let downloads = 0
       other.node.body = Stream.fromEffect(Effect.andThen(Effect.sync(() => downloads += 1), Effect.never))
       const file = yield* other.source.open(ref)
-      for (let i = 0; i < 17; i++) yield* Effect.forkScoped(Stream.runDrain(file.bytes()))
+      const download = (username: string) =>
+        Effect.provideService(Stream.runDrain(file.bytes()), CurrentPrincipal, { username, groups: [] })
+      for (let i = 0; i < 9; i++) yield* Effect.forkScoped(download("ann"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(downloads, 8)
+      for (const username of ["bob", "eve"]) {
+        for (let i = 0; i < 5; i++) yield* Effect.forkScoped(download(username))
+      }
       yield* TestClock.adjust("1 second")
       assert.strictEqual(downloads, 16)
+    }).pipe(Effect.scoped))
+
+  it.effect("gives waiting callers their turn one after the other", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode({ maxRequests: 1 })
+      const started: Array<string> = []
+      const list = (username: string) =>
+        Effect.forkScoped(
+          Effect.provideService(
+            Effect.tap(source.list({}), () => Effect.sync(() => started.push(username))),
+            CurrentPrincipal,
+            {
+              username,
+              groups: []
+            }
+          ),
+          { startImmediately: true }
+        )
+      node.answer = Effect.as(Effect.sleep("1 second"), empty)
+      for (const username of ["ann", "ann", "ann", "bob"]) yield* list(username)
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(started, ["ann", "bob", "ann", "ann"])
     }).pipe(Effect.scoped))
 
   it.effect("counts a reader as a download as long as its scope is open", () =>

@@ -1,9 +1,9 @@
 import { FairQueue, type Problem, ServerBusy, TooManyDownloads, TooManyRequests, TooManyWatches } from "@koredump/core"
 import { Clock, Context, Deferred, Duration, Effect, Layer, Metric, type Scope } from "effect"
-import { HttpServerRequest } from "effect/http"
-import { getNodejsResponse } from "../http/sendFile.ts"
+import type { HttpServerRequest } from "effect/http"
 import { ResourceUsage } from "../middleware/ResourceUsage.ts"
 import { CallerPace } from "./CallerPace.ts"
+import { onAnswerReceived } from "./onAnswerReceived.ts"
 import {
   type LimitSettings,
   type RequestKind,
@@ -42,17 +42,6 @@ const toProblem = (kind: RequestKind, exceeded: ExceededLimit, { max, maxPerCall
     ? new TooManyRequests({ detail: "Too many of your requests are waiting. Send fewer at a time." })
     : new ServerBusy({ detail: "The server has too many requests of this kind. Retry later." })
 }
-
-/**
- * Runs the function when the response has been passed to the kernel, or its connection is closed. The body of an answer
- * uses memory until then, even if the handler has ended.
- */
-const onResponseClosed = Effect.fnUntraced(function*(run: () => void) {
-  const response = getNodejsResponse(yield* HttpServerRequest.HttpServerRequest)
-  if (response === undefined) return yield* Effect.addFinalizer(() => Effect.sync(run))
-  if (response.closed || response.destroyed) run()
-  else response.once("close", run)
-})
 
 /** The requests of one kind. */
 class AdmittedRequests {
@@ -112,7 +101,11 @@ class AdmittedRequests {
   #reject(exceeded: ExceededLimit): Effect.Effect<never, Problem> {
     const attributes = { ...this.#attributes, limit: exceeded }
     return Metric.update(Metric.withAttributes(rejected, attributes), 1).pipe(
-      Effect.andThen(exceeded === "caller" ? Effect.sleep(rejectionDelay) : Effect.void),
+      Effect.andThen(
+        exceeded === "caller" && requestKinds[this.kind].class !== "stream"
+          ? Effect.sleep(rejectionDelay)
+          : Effect.void
+      ),
       Effect.andThen(Effect.fail(toProblem(this.kind, exceeded, this.limit)))
     )
   }
@@ -168,7 +161,8 @@ export class Admission extends Context.Service<Admission, {
         return Admission.of({
           admit: (kind, caller, weight = 1) =>
             Effect.uninterruptibleMask((restore) =>
-              Effect.flatMap(restore(requests[kind].acquire(caller, weight)), onResponseClosed)
+              Effect.flatMap(restore(requests[kind].acquire(caller, weight)), (end) =>
+                onAnswerReceived(end, kind === "small"))
             ).pipe(
               Effect.andThen(requestKinds[kind].class === "heavy" ? pause(caller) : Effect.void)
             ),

@@ -34,25 +34,26 @@ export const requestKinds = {
   /** Health, status codes without content, deletion. */
   small: { class: "light", share: 0.02, bytes: 16 * KiB },
   /** The OpenAPI document and the page to browse it: the same bytes for all. */
-  page: { class: "light", share: 0.03, bytes: 4 * MiB },
+  page: { class: "light", share: 0.03, bytes: 6 * MiB },
   /** Lists of summaries and nodes. Encoded while they are sent. */
-  list: { class: "heavy", share: 0.08, bytes: 2 * MiB, maxPerCaller: 4 },
+  list: { class: "heavy", share: 0.08, bytes: 6 * MiB, maxPerCaller: 4 },
   /** Core metadata, and lists with heavy fields: up to 8 MiB of JSON, as text, as an object and encoded. */
   metadata: { class: "heavy", share: 0.15, bytes: 24 * MiB },
   /**
-   * Downloads: two blocks of 1 MiB, with TLS the encrypted copy of one, and in a cluster server the buffer of the node's
-   * connection. A decompressed download counts as several, see `toDownloadWeight`.
+   * Downloads: two blocks of 1 MiB, with TLS the encrypted copy of one, in a cluster server the buffer of the node's
+   * connection, and the send buffer. A decompressed download counts as several, see `toDownloadWeight`.
    */
-  download: { class: "stream", share: 0.15, bytes: 4 * MiB },
-  /** Watches. */
-  watch: { class: "stream", share: 0.13, bytes: 256 * KiB }
+  download: { class: "stream", share: 0.2, bytes: 7 * MiB },
+  /** Watches: a chunk of 64 KiB, and at most 128 KiB that the client has not received. */
+  watch: { class: "stream", share: 0.1, bytes: 256 * KiB }
 } as const satisfies Record<string, RequestCost>
 
 /** A kind of request. */
 export type RequestKind = keyof typeof requestKinds
 
 /**
- * Most memory of a decompressed download in bytes. Files of systemd-coredump need less: zstd 9 MiB, lz4 6 MiB, xz 12 MiB.
+ * Most memory of a decompressed download in bytes, with 4 MiB in the send buffer. Files of systemd-coredump need less:
+ * zstd 9 MiB, lz4 6 MiB, xz 12 MiB, and the send buffer.
  *
  * - zstd: a window of 8 MiB, five pieces of 1 MiB, input, and with TLS the encrypted copy of a piece.
  * - lz4: blocks of 4 MiB (systemd-coredump: 256 KiB) in four pieces, input for one, and with TLS a copy of one.
@@ -60,9 +61,9 @@ export type RequestKind = keyof typeof requestKinds
  */
 const decompressedBytes = {
   none: requestKinds.download.bytes,
-  zstd: 15 * MiB,
-  lz4: 25 * MiB,
-  xz: 68 * MiB
+  zstd: (15 + 4) * MiB,
+  lz4: (25 + 4) * MiB,
+  xz: (68 + 4) * MiB
 } as const satisfies Record<Compression, number>
 
 /** As how many downloads a decompressed download counts. */

@@ -2,6 +2,7 @@ import { problemToJson, ServerBusy } from "@koredump/core"
 import type { EventEmitter } from "node:events"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
+import { resetConnection, toAccepted } from "../http/sendQueues.ts"
 import { ConnectionTable } from "./ConnectionTable.ts"
 import { endConnection } from "./endConnection.ts"
 
@@ -24,9 +25,6 @@ const busy = JSON.stringify(
 const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: ${
   Buffer.byteLength(busy)
 }\r\nRetry-After: 5\r\nConnection: close\r\n\r\n${busy}`
-
-/** The connection of a request as the server accepted it. With TLS, requests have a socket that wraps it. */
-const toAccepted = (socket: Socket): Socket => (socket as { readonly _parent?: Socket })._parent ?? socket
 
 /**
  * Limits the open connections of a server, unfinished TLS handshakes included. See {@link ConnectionTable} for which ones
@@ -76,7 +74,11 @@ export const limitConnections = (
     table.begin(connection)
     exchange.once("close", () => table.end(connection))
   }
-  const onRequest = ({ socket }: IncomingMessage, response: ServerResponse) => track(socket, response)
+  const onRequest = ({ socket }: IncomingMessage, response: ServerResponse) => {
+    // By default, Node.js would close it, and the kernel would keep what the client has not received.
+    response.on("timeout", () => resetConnection(socket))
+    track(socket, response)
+  }
   server.on("request", onRequest)
   server.on("checkContinue", onRequest)
   server.on("upgrade", (request, socket) => track(request.socket, socket))

@@ -14,6 +14,8 @@ import { Admission } from "../admission/Admission.ts"
 import { getQuality, parseAccept } from "../http/accept.ts"
 import { awaitFirstChunk } from "../http/awaitFirstChunk.ts"
 import { joinBytes } from "../http/joinBytes.ts"
+import { getNodejsResponse } from "../http/sendFile.ts"
+import { onReceived } from "../http/sendQueues.ts"
 import { addBytes } from "../middleware/RequestInfo.ts"
 import { admit } from "./admit.ts"
 
@@ -106,6 +108,24 @@ const encodeChunks =
         return next
       }))
 
+/** After this many bytes, a watch waits until the client has received most of them. */
+const maxUnreceived = 128 * 1024
+
+/** Makes the function that is called before each write, with its bytes. It waits if the client does not receive them. */
+const makeLimitUnreceived = (request: HttpServerRequest.HttpServerRequest) => {
+  const socket = getNodejsResponse(request)?.req.socket
+  let written = 0
+  return (bytes: number): Effect.Effect<void> => {
+    written += bytes
+    if (socket === undefined || written <= maxUnreceived) return Effect.void
+    written = 0
+    return Effect.callback((resume) => {
+      const stop = onReceived(socket, () => resume(Effect.void))
+      return Effect.sync(stop)
+    })
+  }
+}
+
 /**
  * `GET /apiv1/watch`: streams events until the client disconnects. A failure before the first event has its own status; a
  * later one is an ERROR event, which ends the stream.
@@ -144,11 +164,12 @@ export const watch = Effect.fnUntraced(
     yield* admit("watch")
     const events = yield* awaitFirstChunk(source.changes({ filter, ...(since === undefined ? {} : { since }) }))
     const encode = makeEncodeEvent(format, since !== undefined)
+    const limitUnreceived = makeLimitUnreceived(request)
     return HttpServerResponse.stream(
       events.pipe(
         encodeChunks(encode),
         Stream.catch((problem) => Stream.succeed(encodeProblem(format)(problem))),
-        Stream.tap((chunk) => addBytes(chunk.length)),
+        Stream.tap((chunk) => Effect.andThen(addBytes(chunk.length), limitUnreceived(chunk.length))),
         Stream.interruptWhen(closing)
       ),
       options
