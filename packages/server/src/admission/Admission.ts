@@ -21,6 +21,9 @@ const rejected = Metric.counter("koredump_requests_rejected_total", {
   incremental: true
 })
 
+/** The kinds of requests that use much processor time. */
+const paced = ["list", "metadata", "download"] as const satisfies ReadonlyArray<RequestKind>
+
 /** How long a request waits for others. Longer than the time in which clients retry. */
 const maxWait = Duration.seconds(10)
 
@@ -122,13 +125,11 @@ export class Admission extends Context.Service<Admission, {
     caller: string,
     weight?: number
   ) => Effect.Effect<void, Problem, HttpServerRequest.HttpServerRequest | Scope.Scope>
-  /** Records that a request of the caller has used the processor for this long, in milliseconds. */
-  readonly charge: (caller: string, millis: number) => Effect.Effect<void>
   /**
-   * Records that a download of the caller has used the processor for this long, and returns for how long it pauses, in
-   * milliseconds. It is not an Effect because it runs for each block.
+   * Records that a request of the caller has used the processor for this long. Returns for how long the caller has to
+   * pause, in milliseconds. It is not an Effect because downloads call it for each block.
    */
-  readonly chargeStream: (caller: string, millis: number) => number
+  readonly charge: (caller: string, millis: number) => number
   /** Ends when the server shuts down. Watches, which otherwise never end, end with it. */
   readonly closing: Effect.Effect<void>
   /** Ends `closing`. */
@@ -155,8 +156,9 @@ export class Admission extends Context.Service<Admission, {
             }))
           ))
         const pace = new CallerPace()
+        const clock = yield* Clock.Clock
         const pause = (caller: string) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(pace.toDelay(caller, now)))
+          Effect.suspend(() => Effect.sleep(pace.toDelay(caller, clock.currentTimeMillisUnsafe())))
 
         return Admission.of({
           admit: (kind, caller, weight = 1) =>
@@ -166,14 +168,11 @@ export class Admission extends Context.Service<Admission, {
             ).pipe(
               Effect.andThen(requestKinds[kind].class === "heavy" ? pause(caller) : Effect.void)
             ),
-          charge: (caller, millis) =>
-            Effect.map(Clock.currentTimeMillis, (now) => {
-              const count = requests.list.count(caller) + requests.metadata.count(caller)
-              pace.charge(caller, millis, now, count > 1)
-            }),
-          chargeStream: (caller, millis) => {
-            const now = Date.now()
-            pace.charge(caller, millis, now, requests.download.count(caller) > 1)
+          charge: (caller, millis) => {
+            const now = clock.currentTimeMillisUnsafe()
+            const count = paced.reduce((sum, kind) =>
+              sum + requests[kind].count(caller), 0)
+            pace.charge(caller, millis, now, count > 1)
             return pace.toDelay(caller, now)
           },
           closing: Deferred.await(closing),

@@ -1,8 +1,8 @@
 /** A caller who has sent a request within this time is active. In milliseconds. */
 const activeFor = 1000
 
-/** A caller waits this many times as long as the own requests took, so it uses at most a third of the processor. */
-const pauseFactor = 2
+/** A caller pauses this many times as long as the own requests took, so it uses at most a quarter of the processor. */
+const pauseFactor = 3
 
 /** A request that takes longer than this delays others noticeably. In milliseconds. */
 const longRequest = 5

@@ -8,6 +8,12 @@ import type { RequestKind } from "../admission/requestKinds.ts"
 /** The key of an authenticated caller. */
 const callerKey = Effect.map(CurrentPrincipal, ({ username }) => `user ${username}`)
 
+const makeCharge = Effect.zipWith(
+  callerKey,
+  Admission,
+  (caller, { charge }) => (millis: number): number => charge(caller, millis)
+)
+
 /** Waits until the request of the authenticated caller can run, see `Admission`. */
 export const admit = (
   kind: RequestKind,
@@ -15,9 +21,13 @@ export const admit = (
 ): Effect.Effect<void, Problem, Admission | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope> =>
   Effect.flatMap(callerKey, (caller) => Admission.use((admission) => admission.admit(kind, caller, weight)))
 
-/** Records that the authenticated caller has used the processor for this long, in milliseconds. */
+/** Records that the authenticated caller has used the processor for this long, in milliseconds. The next request pauses. */
 export const charge = (millis: number): Effect.Effect<void, never, Admission | CurrentPrincipal> =>
-  Effect.flatMap(callerKey, (caller) => Admission.use((admission) => admission.charge(caller, millis)))
+  Effect.asVoid(makeCharge.pipe(Effect.map((charge) => charge(millis))))
+
+/** Like {@link charge}, and waits until the pause is over. For requests that go on for long. */
+export const chargeAndPause = (millis: number): Effect.Effect<void, never, Admission | CurrentPrincipal> =>
+  Effect.flatMap(makeCharge, (charge) => Effect.sleep(charge(millis)))
 
 /**
  * Reads blocks for the authenticated caller, with pauses while other callers need the processor. `millisPerMiB` is the
@@ -27,9 +37,9 @@ export const paceBlocks = (
   read: ReadBlock,
   millisPerMiB: number
 ): Effect.Effect<ReadBlock, never, Admission | CurrentPrincipal> =>
-  Effect.zipWith(callerKey, Admission, (caller, { chargeStream }): ReadBlock => async (signal) => {
+  Effect.map(makeCharge, (charge): ReadBlock => async (signal) => {
     const block = await read(signal)
-    const delay = block === undefined ? 0 : chargeStream(caller, block.length / 2 ** 20 * millisPerMiB)
+    const delay = block === undefined ? 0 : charge(block.length / 2 ** 20 * millisPerMiB)
     if (delay > 0) await setTimeout(delay, undefined, { signal })
     return block
   })

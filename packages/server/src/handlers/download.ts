@@ -28,7 +28,7 @@ import { parseCoreRef } from "./parseCoreRef.ts"
 import { sendBlocks } from "./sendBlocks.ts"
 
 /** Processor time for 1 MiB of a core in milliseconds, measured with `bench/`. Only its order of magnitude matters. */
-const millisPerMiB = { none: 0.5, zstd: 1.5, lz4: 1.5, xz: 16 } as const satisfies Record<Compression, number>
+const millisPerMiB = { none: 1, zstd: 3, lz4: 3, xz: 20 } as const satisfies Record<Compression, number>
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",

@@ -16,10 +16,14 @@ import type { Admission } from "../admission/Admission.ts"
 import { getPath } from "../http/problemResponse.ts"
 import { streamJsonArray } from "../http/streamJsonArray.ts"
 import { addAudit, addBytes } from "../middleware/RequestInfo.ts"
-import { charge } from "./admit.ts"
+import { charge, chargeAndPause } from "./admit.ts"
+import { toMetadataMillis } from "./core.ts"
 import { sendJsonArray } from "./sendJsonArray.ts"
 
 const encoder = new TextEncoder()
+
+/** Processor time to send a byte that is already encoded, in milliseconds, measured with `bench/`. */
+const sendMillisPerByte = 2e-6
 
 const encodeFields = (core: CoreMetadata, fields: NonNullable<CoreQuery["fields"]>): Uint8Array =>
   encoder.encode(JSON.stringify(
@@ -54,7 +58,7 @@ const encodeSelected = Effect.fnUntraced(function*(
   fields: NonNullable<CoreQuery["fields"]>
 ) {
   const source = yield* CoreSource
-  const principal = yield* CurrentPrincipal
+  const context = yield* Effect.context<Admission | CurrentPrincipal>()
   if (!needsHeavyFields(query)) {
     return Stream.map(Stream.fromIterable(cores, { chunkSize }), (core) => encodeFields(core, fields))
   }
@@ -64,7 +68,8 @@ const encodeSelected = Effect.fnUntraced(function*(
       hasEnvironment && "COREDUMP_ENVIRON" in core ? addAudit("read-environment", core) : Effect.void
     ),
     Stream.map((core) => encodeFields(core, fields)),
-    Stream.provideService(CurrentPrincipal, principal)
+    Stream.tap((bytes) => chargeAndPause(toMetadataMillis(bytes.length))),
+    Stream.provideContext(context)
   )
 })
 
@@ -113,7 +118,8 @@ export const list = Effect.fnUntraced(
     const { fields } = query
     if (fields === undefined) {
       const items = result.cores.map(encodeCore)
-      yield* charge(performance.now() - startedAt)
+      const bytes = items.reduce((sum, item) => sum + item.length, 0)
+      yield* charge(performance.now() - startedAt + bytes * sendMillisPerByte)
       return yield* sendJsonArray(items, headers)
     }
     const response = HttpServerResponse.stream(

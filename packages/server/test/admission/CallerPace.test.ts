@@ -9,16 +9,16 @@ describe("CallerPace", () => {
     assert.strictEqual(pace.toDelay("a", 10), 0)
   })
 
-  it("makes a caller with long or concurrent requests pause for twice as long while others are active", () => {
+  it("makes a caller with long or concurrent requests pause for three times as long while others are active", () => {
     const pace = new CallerPace()
     pace.toDelay("b", 0)
     pace.toDelay("a", 0)
     pace.charge("a", 10, 100, false)
-    assert.strictEqual(pace.toDelay("a", 100), 20)
+    assert.strictEqual(pace.toDelay("a", 100), 30)
     pace.charge("a", 1, 100, true)
-    assert.strictEqual(pace.toDelay("a", 100), 22)
+    assert.strictEqual(pace.toDelay("a", 100), 33)
     assert.strictEqual(pace.toDelay("b", 100), 0)
-    assert.strictEqual(pace.toDelay("a", 122), 0)
+    assert.strictEqual(pace.toDelay("a", 133), 0)
   })
 
   it("does not make a caller with one cheap request at a time pause", () => {
