@@ -11,9 +11,9 @@ import { getDead, startServers, type Target } from "../support/servers.ts"
 const random = makeRandom("fairness")
 const { attackers, root } = inject("shared")
 const rounds = byForm(5, 3)
-const measureMillis = byForm(5000, 1000)
-/** Time for connections and queues to fill up. */
-const warmUpMillis = 300
+const measureMillis = byForm(5000, 2000)
+/** Time for connections and queues to fill up, and for the first requests of the attacker, which nothing delays. */
+const warmUpMillis = 1000
 
 const servers = await startServers({ nodes: byForm(3, 1) })
 

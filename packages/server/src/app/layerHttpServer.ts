@@ -143,6 +143,8 @@ export const layerHttpServer = (
     return Layer.merge(
       NodeHttpServer.layerServer(() => server, {
         ...("path" in address ? { path: address.path } : { host: address.host, port: address.port }),
+        // The limit of Linux. With the default of Node.js (511), many new connections at once delay others by a second.
+        backlog: 4096,
         gracefulShutdownTimeout: gracePeriod
       }),
       tls === undefined ? Layer.empty : Layer.effectDiscard(renewCertificate(server, tls))

@@ -13,7 +13,7 @@ type Params = Parameters<typeof parseCoreRef>[0]
  * Processor time for the metadata of a core with this many bytes of JSON, in milliseconds: to read, decode and encode it,
  * in journalctl, the node agent and the cluster server together.
  */
-export const toMetadataMillis = (bytes: number): number => 2 + bytes / 25_000
+export const toMetadataMillis = (bytes: number): number => 2 + bytes / 15_000
 
 /** Returns the metadata of a core. */
 export const metadata = Effect.fnUntraced(function*(params: Params) {

@@ -27,8 +27,8 @@ import type { CurrentAppOptions } from "./AppOptions.ts"
 import { parseCoreRef } from "./parseCoreRef.ts"
 import { sendBlocks } from "./sendBlocks.ts"
 
-/** Processor time for 1 MiB of a core in milliseconds, measured with `bench/`. Only its order of magnitude matters. */
-const millisPerMiB = { none: 1, zstd: 3, lz4: 3, xz: 20 } as const satisfies Record<Compression, number>
+/** Processor time for 1 MiB of a core in milliseconds, in node agent and cluster server together, measured with `bench/`. */
+const millisPerMiB = { none: 1.5, zstd: 6, lz4: 6, xz: 25 } as const satisfies Record<Compression, number>
 
 const bytesSent = Metric.counter("koredump_download_bytes_total", {
   description: "Bytes of cores sent",
