@@ -5,6 +5,7 @@ const entries = {
   "@koredump/compression": [
     "@effect/platform-node-shared",
     "@koredump/compression",
+    "@koredump/core",
     "effect",
     "xz-decompress"
   ]

@@ -3,7 +3,7 @@ import {
   type CoreQuery,
   CoreSource,
   type CoreSummary,
-  CurrentPrincipal,
+  type CurrentPrincipal,
   encodeCore,
   type ListParameters,
   needsHeavyFields,
