@@ -16,11 +16,17 @@ import { CircuitBreaker } from "effect/persistence"
 export interface NodeConnectionLimits {
   /** Concurrent requests. Default: 8 */
   readonly maxRequests?: number | undefined
-  /** Concurrent downloads. Default: 16 */
+  /**
+   * Concurrent downloads. A decompressed one counts as four, because the node agent needs that much more memory. Default: 8,
+   * which a node agent with the memory of the chart allows a cluster server.
+   */
   readonly maxDownloads?: number | undefined
   /** Longest time that a request or download waits for others. Default: 10 seconds */
   readonly queueTimeout?: Duration.Input | undefined
 }
+
+/** As how many downloads a decompressed download counts. */
+const decompressedWeight = 4
 
 /** Metadata is much larger than other answers: a node must not fill the memory with many at the same time. */
 const maxMetadataRequests = 2
@@ -56,11 +62,11 @@ const callerKey = Effect.map(
   Option.match({ onNone: () => "", onSome: ({ username }) => `user ${username}` })
 )
 
-const takeSlot = (queue: FairQueue) =>
+const takeSlot = (queue: FairQueue, weight: number) =>
   Effect.flatMap(
     callerKey,
     (caller) =>
-      Effect.acquireRelease(queue.acquire(caller), (release) => Effect.sync(release), {
+      Effect.acquireRelease(queue.acquire(caller, weight), (release) => Effect.sync(release), {
         interruptible: true
       })
   )
@@ -78,7 +84,7 @@ export const withNodeLimits = (
   key: string,
   limits: NodeConnectionLimits
 ): CoreSource["Service"] => {
-  const maxDownloads = limits.maxDownloads ?? 16
+  const maxDownloads = limits.maxDownloads ?? 8
   const requests = new FairQueue({ capacity: limits.maxRequests ?? 8 })
   const metadata = new FairQueue({ capacity: maxMetadataRequests })
   // Downloads can be long, so it is not enough that waiting callers get their turn.
@@ -86,8 +92,8 @@ export const withNodeLimits = (
   const queueTimeout = limits.queueTimeout ?? "10 seconds"
   let circuitCount = 0
 
-  const takeSlots = (queues: ReadonlyArray<FairQueue>, queueFull: () => Problem) =>
-    Effect.forEach(queues, takeSlot, { discard: true }).pipe(
+  const takeSlots = (queues: ReadonlyArray<FairQueue>, queueFull: () => Problem, weight = 1) =>
+    Effect.forEach(queues, (queue) => takeSlot(queue, weight), { discard: true }).pipe(
       Effect.timeoutOrElse({ duration: queueTimeout, orElse: () => Effect.fail(queueFull()) }),
       Effect.catchTag("QueueFull", () => Effect.fail(queueFull()))
     )
@@ -95,7 +101,9 @@ export const withNodeLimits = (
   const queueFull = () => new NodeTimeout({ node, detail: tooMany("requests") })
   const requestSlot = takeSlots([requests], queueFull)
   const metadataSlots = takeSlots([metadata, requests], queueFull)
-  const downloadSlot = takeSlots([downloads], () => new TooManyDownloads({ detail: tooMany("downloads") }))
+  const downloadsFull = () => new TooManyDownloads({ detail: tooMany("downloads") })
+  const downloadSlot = takeSlots([downloads], downloadsFull)
+  const decompressedSlot = takeSlots([downloads], downloadsFull, decompressedWeight)
 
   const circuitKey = () => `${key} ${circuitCount}`
 
@@ -120,8 +128,8 @@ export const withNodeLimits = (
         ))
     )
 
-  const limitDownload = (stream: Stream.Stream<Uint8Array, Problem>) =>
-    Stream.scoped(Stream.unwrap(Effect.as(downloadSlot, stream)))
+  const limitDownload = (stream: Stream.Stream<Uint8Array, Problem>, slot: typeof downloadSlot) =>
+    Stream.scoped(Stream.unwrap(Effect.as(slot, stream)))
 
   // An event in a watch shows that the node is back: a new circuit has no failures.
   const onWatchEvent = Effect.suspend(() => Effect.orElseSucceed(breaker.state(circuitKey()), () => undefined)).pipe(
@@ -136,14 +144,14 @@ export const withNodeLimits = (
     open: (ref) =>
       Effect.map(limited(source.open(ref)), ({ decompressedBlocks, reader, ...file }): CoreFile => ({
         ...file,
-        bytes: (range) => limitDownload(file.bytes(range)),
-        decompressed: limitDownload(file.decompressed),
+        bytes: (range) => limitDownload(file.bytes(range), downloadSlot),
+        decompressed: limitDownload(file.decompressed, decompressedSlot),
         ...(reader === undefined
           ? {}
           : { reader: (range) => Effect.andThen(downloadSlot, reader(range)) }),
         ...(decompressedBlocks === undefined
           ? {}
-          : { decompressedBlocks: Effect.andThen(downloadSlot, decompressedBlocks) })
+          : { decompressedBlocks: Effect.andThen(decompressedSlot, decompressedBlocks) })
       })),
     remove: (ref) => limited(source.remove(ref)),
     changes: (options) => Stream.onFirst(source.changes(options), () => onWatchEvent),

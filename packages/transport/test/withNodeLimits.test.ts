@@ -50,7 +50,7 @@ const makeNode = (limits: NodeConnectionLimits = {}) =>
             lastModified: 0,
             etag: "\"a\"",
             bytes,
-            decompressed: bytes(),
+            decompressed: Stream.suspend(bytes),
             reader: () => Effect.succeed(() => Promise.resolve(0))
           })
         ),
@@ -186,7 +186,7 @@ describe("concurrency limits", () => {
       yield* Fiber.interrupt(running[1]!)
     }).pipe(Effect.scoped))
 
-  it.effect("allows 8 requests and 16 downloads by default, of which one caller can have 8", () =>
+  it.effect("allows 8 requests and 8 downloads by default, of which one caller can have 4", () =>
     Effect.gen(function*() {
       const { node, source } = yield* makeNode()
       node.answer = Effect.never
@@ -200,14 +200,26 @@ describe("concurrency limits", () => {
       const file = yield* other.source.open(ref)
       const download = (username: string) =>
         Effect.provideService(Stream.runDrain(file.bytes()), CurrentPrincipal, { username, groups: [] })
-      for (let i = 0; i < 9; i++) yield* Effect.forkScoped(download("ann"))
+      for (let i = 0; i < 5; i++) yield* Effect.forkScoped(download("ann"))
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(downloads, 8)
+      assert.strictEqual(downloads, 4)
       for (const username of ["bob", "eve"]) {
-        for (let i = 0; i < 5; i++) yield* Effect.forkScoped(download(username))
+        for (let i = 0; i < 3; i++) yield* Effect.forkScoped(download(username))
       }
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(downloads, 16)
+      assert.strictEqual(downloads, 8)
+    }).pipe(Effect.scoped))
+
+  it.effect("counts a decompressed download as four", () =>
+    Effect.gen(function*() {
+      const { node, source } = yield* makeNode()
+      let downloads = 0
+      node.body = Stream.fromEffect(Effect.andThen(Effect.sync(() => downloads += 1), Effect.never))
+      const file = yield* source.open(ref)
+      yield* Effect.forkScoped(Stream.runDrain(file.decompressed))
+      for (let i = 0; i < 2; i++) yield* Effect.forkScoped(Stream.runDrain(file.bytes()))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(downloads, 1)
     }).pipe(Effect.scoped))
 
   it.effect("gives waiting callers their turn one after the other", () =>
