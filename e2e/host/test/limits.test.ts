@@ -109,7 +109,7 @@ it(
   async () => {
     const results: Array<{ pids: ReadonlyArray<number>; warning: string | undefined }> = []
     for (let start = 0; start < 2; start++) {
-      await using server = await startServer("local", ["--root", dir.path])
+      await using server = await startServer("local", ["--root", dir.path, "--memory-limit", "512Mi"])
       const { last, pids, warnings } = await look(server)
       results.push({ pids, warning: warnings.find((text) => text.startsWith("Index full:")) })
       assert.strictEqual(String(last["COREDUMP_EXE"]).length, 1025)

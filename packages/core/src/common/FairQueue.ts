@@ -81,6 +81,12 @@ export class FairQueue {
     return state === undefined ? 0 : state.running + state.waiting.size
   }
 
+  /** Whether an effect with this key and cost has to wait for others with the same key. */
+  isKeyFull(key: string, cost = 1): boolean {
+    const state = this.#keys.get(key)
+    return state !== undefined && !this.#fitsKey(state, cost)
+  }
+
   /** Runs the effect when it is the key's turn. Fails with `QueueFull` if too many wait. */
   run<A, E, R>(key: string, effect: Effect.Effect<A, E, R>, cost = 1): Effect.Effect<A, E | QueueFull, R> {
     return Effect.acquireUseRelease(

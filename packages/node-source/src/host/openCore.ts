@@ -81,10 +81,14 @@ export const openCore = Effect.fn("openCore")(
     const notDecompressed = (reason: string) =>
       new CoreUnreadable({ ...ref, detail: `The core cannot be decompressed: ${reason}.` })
 
-    const readOrThrow = (into: Uint8Array, position: number): Promise<number> =>
-      read(into, position).catch((error) => {
+    const readOrThrow = async (into: Uint8Array, position: number): Promise<number> => {
+      const bytes = await read(into, position).catch((error) => {
         throw unreadable(ref, error)
       })
+      // A core that is not compressed has no end of its own.
+      if (bytes === 0 && position < size) throw notDecompressed("the file ended early")
+      return bytes
+    }
     const toProblem = (error: unknown) =>
       error instanceof CoreUnreadable ? error : notDecompressed(error instanceof Error ? error.message : String(error))
 

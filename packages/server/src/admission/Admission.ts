@@ -6,6 +6,7 @@ import { CallerPace } from "./CallerPace.ts"
 import { onAnswerReceived } from "./onAnswerReceived.ts"
 import {
   type LimitSettings,
+  type RequestClass,
   type RequestKind,
   requestKinds,
   type RequestLimit,
@@ -24,8 +25,15 @@ const rejected = Metric.counter("koredump_requests_rejected_total", {
 /** The kinds of requests that use much processor time. */
 const paced = ["list", "metadata", "download"] as const satisfies ReadonlyArray<RequestKind>
 
-/** How long a request waits for others. Longer than the time in which clients retry. */
-const maxWait = Duration.seconds(10)
+/**
+ * How long a request waits for others. A download or watch can end much later, so such a request waits only for one whose
+ * client has just received the last bytes: the server notices that a little later.
+ */
+const maxWait = {
+  light: Duration.seconds(10),
+  heavy: Duration.seconds(10),
+  stream: Duration.millis(500)
+} as const satisfies Record<RequestClass, Duration.Duration>
 
 /** A caller who ignores 429 and sends the next request at once must not keep the server busy with answers. */
 const rejectionDelay = Duration.seconds(1)
@@ -55,14 +63,12 @@ class AdmittedRequests {
   #running = 0
 
   constructor(kind: RequestKind, limit: RequestLimit) {
-    const isWaiting = requestKinds[kind].class !== "stream"
     this.kind = kind
     this.limit = limit
     this.#attributes = { kind }
     this.#queue = new FairQueue({
       capacity: limit.max,
-      capacityPerKey: limit.maxPerCaller,
-      ...(isWaiting ? {} : { maxWaitingPerKey: 0 })
+      capacityPerKey: limit.maxPerCaller
     })
   }
 
@@ -87,7 +93,10 @@ class AdmittedRequests {
   /** Waits until the request can run. Returns the function that ends it. */
   acquire(caller: string, weight: number): Effect.Effect<() => void, Problem> {
     return this.#queue.acquire(caller, weight).pipe(
-      Effect.timeoutOrElse({ duration: maxWait, orElse: () => this.#reject("server") }),
+      Effect.timeoutOrElse({
+        duration: maxWait[requestKinds[this.kind].class],
+        orElse: () => this.#reject(this.#queue.isKeyFull(caller, weight) ? "caller" : "server")
+      }),
       Effect.catchTag("QueueFull", ({ reason }) => this.#reject(reason === "key" ? "caller" : "server")),
       Effect.flatMap((release) => {
         this.#running += 1
