@@ -59,13 +59,11 @@ const loop = ({ headers, host, paths, port }: Loop, n: number, agent: Agent): vo
   send()
 }
 
-if (attack.kind === "hold") {
-  // Not all in one moment: Node.js accepts them one by one, so other callers would wait in the queue behind them.
-  const pause = rampMillis / attack.connections
-  for (let n = 0; n < attack.connections; n++) setTimeout(() => hold(attack, n), n * pause)
-} else {
-  const agent = new Agent({ keepAlive: true, localAddress: attack.addresses[0]! })
-  for (let n = 0; n < attack.connections; n++) loop(attack, n, agent)
+// Not all in one moment: Node.js accepts one connection in each turn, so other callers would wait in the queue behind them.
+const pause = rampMillis / attack.connections
+const agent = new Agent({ keepAlive: true, localAddress: attack.addresses[0]! })
+for (let n = 0; n < attack.connections; n++) {
+  setTimeout(() => attack.kind === "hold" ? hold(attack, n) : loop(attack, n, agent), n * pause)
 }
 process.once("message", () => {
   process.send!({ ...counts, statuses } satisfies AttackCounts, () => process.exit(0))
