@@ -23,3 +23,9 @@ export const makeRandom = (purpose: string): () => number => {
 /** The values in random order. */
 export const shuffle = <A>(values: ReadonlyArray<A>, random: () => number): ReadonlyArray<A> =>
   values.map((value) => [random(), value] as const).toSorted(([a], [b]) => a - b).map(([, value]) => value)
+
+/**
+ * The longest time of `/health` on a new connection during a flood, in milliseconds. Node.js accepts one connection in each
+ * turn of its event loop, and a flood makes the turns longer, so a new connection waits for those of the attacker.
+ */
+export const maxFloodHealthMillis = 5000

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises"
 import { assert, describe, inject, it } from "vitest"
 import { type Attack, type Hold, startAttack, toEndpoint } from "../support/clients.ts"
-import { byForm, makeRandom, shuffle } from "../support/form.ts"
+import { byForm, makeRandom, maxFloodHealthMillis, shuffle } from "../support/form.ts"
 import { observe } from "../support/observe.ts"
 import { startServers } from "../support/servers.ts"
 
@@ -81,7 +81,7 @@ describe("connections without requests", () => {
   it.each(chosen.map((one) => [one.name, one] as const))("%s", async (name, { attack, hasTls, isClosed }) => {
     const plain = shuffle([servers.cluster, servers.nodes[0]!], random).slice(0, byForm(2, 1))
     for (const target of hasTls === true ? [servers.tls!] : plain) {
-      const observed = await observe(servers, target)
+      const observed = await observe(servers, target, attack.kind === "loop" ? maxFloodHealthMillis : undefined)
       await using client = await startAttack({ ...attack, ...toEndpoint(target.url) })
       await setTimeout(attackMillis)
       const { closed, opened, requests } = await client.stop()

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises"
 import { assert, describe, inject, it } from "vitest"
 import { coreName } from "../../../bench/support/sampleCores.ts"
 import { startAttack, toEndpoint } from "../support/clients.ts"
-import { byForm, makeRandom } from "../support/form.ts"
+import { byForm, makeRandom, maxFloodHealthMillis } from "../support/form.ts"
 import { coreCount } from "../support/host.ts"
 import { observe } from "../support/observe.ts"
 import { startServers } from "../support/servers.ts"
@@ -30,7 +30,7 @@ describe.each(byForm(["cluster server", "node agent"], ["node agent"]))("%s", (w
   it.each(Object.entries(floods))("%s", async (name, { connections, paths }) => {
     const node = servers.nodes[0]!
     const target = which === "node agent" ? node : servers.cluster
-    const observed = await observe(servers, target)
+    const observed = await observe(servers, target, maxFloodHealthMillis)
     await using client = await startAttack({
       kind: "loop",
       ...toEndpoint(target.url),
