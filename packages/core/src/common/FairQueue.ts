@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 
-/** Nothing more can wait. `key`: because of what runs or waits with the same key. `all`: because of others. */
+/** The queue is full. `key`: with effects of the same key. `all`: with effects of other keys. */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   reason: Schema.Literals(["key", "all"])
 }) {}
@@ -33,9 +33,9 @@ interface KeyState {
 }
 
 /**
- * Shares a capacity fairly between keys, for example callers: waiting effects get their turn key by key, so one key with
- * many effects delays only itself. One effect always runs, even if it costs more than a limit, unless
- * the capacity is 0.
+ * Shares a capacity fairly between keys, for example callers: waiting effects get their turn key by key, so a key
+ * with many effects delays only itself. An effect that costs more than a limit runs alone. With a capacity of 0, nothing
+ * runs.
  *
  * Unlike a semaphore, it bounds how many wait and how much one key can use.
  */
@@ -47,7 +47,7 @@ export class FairQueue {
   #running = 0
   #waiting = 0
   #turns = 0
-  /** Whether someone whose turn it is waits for capacity. */
+  /** Whether an effect whose turn it is waits for capacity. */
   #isFull = false
 
   constructor(options: FairQueueOptions) {

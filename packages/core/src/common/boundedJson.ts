@@ -124,7 +124,7 @@ export const parseBoundedJson = (
   return refused === undefined ? parseScanned(bytes) : Result.fail(refused)
 }
 
-/** Frees the memory of bytes that are no longer needed, before the garbage collector does. */
+/** Frees the memory of these bytes at once. The garbage collector would free it later. */
 const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

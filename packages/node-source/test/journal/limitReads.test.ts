@@ -4,7 +4,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { limitReads } from "../../src/journal/limitReads.ts"
 
-/** Reads that end when the test says so. */
+/** Reads that the test ends one by one. */
 const make = Effect.gen(function*() {
   const running: Array<string> = []
   const log: Array<string> = []

@@ -26,8 +26,8 @@ const rejected = Metric.counter("koredump_requests_rejected_total", {
 const paced = ["list", "metadata", "download"] as const satisfies ReadonlyArray<RequestKind>
 
 /**
- * How long a request waits for others. A download or watch can end much later, so such a request waits only for one whose
- * client has just received the last bytes: the server notices that a little later.
+ * How long a request waits for others. Downloads and watches run for long, so waiting for one of them makes no sense. The
+ * half second covers one that has just ended: the server detects a little later that its client has received everything.
  */
 const maxWait = {
   light: Duration.seconds(10),
@@ -126,8 +126,8 @@ class AdmittedRequests {
 /** Decides which requests run, so that they fit into the memory limit and no caller can use up what others need. */
 export class Admission extends Context.Service<Admission, {
   /**
-   * Waits until the caller's request can run. It counts until its response has been sent. `weight` is the cost of the
-   * request, if it is not 1. Fails if too many requests run or wait.
+   * Waits until the caller's request can run. It counts until the client has received the response. `weight` is the cost
+   * of the request (default: 1). Fails if too many requests run or wait.
    */
   readonly admit: (
     kind: RequestKind,

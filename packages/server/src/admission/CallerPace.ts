@@ -1,7 +1,7 @@
 /** A caller who has sent a request within this time is active. In milliseconds. */
 const activeFor = 1000
 
-/** A caller pauses this many times as long as the own requests took, so it uses at most a quarter of the processor. */
+/** A caller pauses for this many times the duration of its request, so it uses at most a quarter of the processor. */
 const pauseFactor = 3
 
 /** A request that takes longer than this delays others noticeably. In milliseconds. */

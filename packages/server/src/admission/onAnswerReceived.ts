@@ -4,7 +4,7 @@ import type { Socket } from "node:net"
 import { getNodejsResponse } from "../http/sendFile.ts"
 import { onReceived, receivedBytes } from "../http/sendQueues.ts"
 
-/** A client that receives nothing of a whole answer for this long does not want it. In milliseconds. */
+/** The connection of a client that receives nothing of a complete answer for this long is reset. In milliseconds. */
 const stalledAfter = 10_000
 
 /** Ends the wait for a client to receive the last answer, by the connection. */

@@ -40,7 +40,7 @@ export const makeAsset = async (
   }
 }
 
-/** Whether the client accepts gzip. A client that does not say so gets the document as it is. */
+/** Whether the client accepts gzip. Without an `Accept-Encoding` header, the document is not compressed. */
 const acceptsGzip = (header: string | undefined): boolean => {
   const accepted = parseAccept(header ?? "")
   return (accepted.get("gzip") ?? accepted.get("*") ?? 0) > 0

@@ -79,7 +79,7 @@ describe("a server with all connections in use", () => {
       assert.isUndefined(served.log.find(({ message }) => message === "request"))
       assert.isAtLeast(yield* readMetric(served, "koredump_connections_refused_total"), 1)
       assert.strictEqual(yield* readMetric(served, "koredump_connections"), 2)
-      // Without a token, the ops port says so, and so does the status of the node.
+      // The warning is in /readyz, which needs no token, and in the status of the node.
       const ready = yield* Effect.flatMap(call(`${yield* served.opsUrl}/readyz`), readBody)
       assert.strictEqual(ready!.toString(), "ready\nwarning: 100 % of the limit for connections is in use.\n")
     }))
